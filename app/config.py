@@ -1,0 +1,172 @@
+"""Settings: every knob, its default, its environment name (the field's, in capitals), one sentence each."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Words = Annotated[tuple[str, ...], NoDecode]
+"""A list that the environment writes as ``a,b``."""
+
+FacesMode = Literal["one", "largest", "all"]
+
+PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
+"""Short names of the execution providers that can be asked for."""
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Nothing else in the service reads the environment."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True)
+
+    host: str = Field("0.0.0.0", description="Address that the server listens on.")  # noqa: S104
+    port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on.")
+    root_path: str = Field("", description="Path prefix under which a proxy serves the service, such as `/visage`.")
+
+    models_dir: Path = Field(Path("models"), description="Folder that holds one folder a model.")
+    default_model: str = Field("default", description="Model that answers when a request names none.")
+    shadow_model: str = Field("", description="Second model that runs on a share of the traffic, for metrics alone.")
+    shadow_share: float = Field(0.05, ge=0, le=1, description="Share of the predictions that the shadow model sees.")
+    execution_providers: Words = Field(
+        ("auto",),
+        description="ONNX Runtime providers in order of preference (`cpu`, `cuda`, `tensorrt`, `openvino`, `coreml`, "
+        "`directml`), or `auto`.",
+    )
+    strict_providers: bool = Field(
+        False, description="Refuse to start when the first provider asked for is not the one in use."
+    )
+    workers: int = Field(
+        0, ge=0, le=256, description="Worker threads; 0 takes what the container's CPU quota really allows."
+    )
+    face_detector: Literal["mediapipe", "onnx"] = Field("mediapipe", description="Engine that finds faces.")
+    detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Score from which a detection is a face.")
+
+    confidence_threshold: float = Field(0.6, ge=0, le=1, description="Confidence below which an answer is uncertain.")
+    enable_multiple_faces: bool = Field(False, description="Make `faces=all` the default of `/predict`.")
+    max_faces: int = Field(50, ge=1, le=200, description="Most faces that are read in one picture, largest first.")
+
+    max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture that is taken, in megabytes.")
+    max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels that a picture may have.")
+    max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
+
+    queue_size: int = Field(64, ge=0, description="Most requests that wait for a worker; more are answered 503.")
+    queue_timeout_seconds: float = Field(5, gt=0, description="Longest wait for a worker.")
+    request_timeout_seconds: float = Field(30, gt=0, description="Longest time for a whole request.")
+    header_timeout_seconds: float = Field(10, gt=0, description="Longest time to receive a request's headers.")
+    body_timeout_seconds: float = Field(20, gt=0, description="Longest time to receive a request's body.")
+    drain_seconds: float = Field(
+        5, ge=0, description="How long new requests are turned away with 503 after SIGTERM before the server exits."
+    )
+
+    rate_limit: str = Field("600/minute", description="Requests a client, such as `10/minute`; `off` turns it off.")
+    rate_limit_storage: str = Field("memory://", description="Where limits are counted: `memory://` or `redis://host`.")
+    api_keys: Words = Field((), description="API keys as `name:key`, comma-separated; empty leaves the service open.")
+    cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
+    trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is believed.")
+
+    stats: bool = Field(True, description="Answer `GET /stats` with totals since the start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    otel_enabled: bool = Field(False, description="Send OpenTelemetry traces (needs the `otel` extra).")
+
+    @field_validator("execution_providers", "api_keys", "cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("log_level", "log_format", "face_detector", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("execution_providers")
+    @classmethod
+    def _known_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        value = tuple(name.lower() for name in value)
+        if value == ("auto",):
+            return value
+        unknown = [name for name in value if name not in PROVIDERS]
+        if unknown or not value:
+            raise ValueError(f"takes auto or a list of {', '.join(PROVIDERS)}, not {', '.join(unknown) or 'nothing'}")
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _clean_prefix(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not value.startswith("/"):
+            raise ValueError("must start with a slash")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ValueError(f"takes origins such as https://example.org or *, not {origin}")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _real_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network, strict=False)
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _named_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = []
+        for entry in value:
+            name, separator, key = entry.partition(":")
+            if not separator or not name or len(key) < 16:
+                raise ValueError("takes entries name:key with keys of at least 16 characters")
+            names.append(name)
+        if len(set(names)) != len(names):
+            raise ValueError("names two keys alike")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _readable_rate(cls, value: str) -> str:
+        from limits import parse_many
+
+        if value.lower() in {"off", "0", "false", "none"}:
+            return "off"
+        parse_many(value)
+        return value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Settings:
+        if self.queue_timeout_seconds > self.request_timeout_seconds:
+            raise ValueError("QUEUE_TIMEOUT_SECONDS is longer than REQUEST_TIMEOUT_SECONDS")
+        return self
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_size_mb * 1024 * 1024)
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(network, strict=False) for network in self.trusted_proxies)
+
+
+class BadSettings(Exception):
+    """The environment does not make sense; the message is one sentence that names the setting."""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, or :class:`BadSettings` with one sentence."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadSettings(f"{name}: {reason}." if name else f"{reason}.") from None

@@ -1,0 +1,167 @@
+"""The catalogue: every error a client can get, with its code, its HTTP status and its public message.
+
+An error is raised where it is known and turned into HTTP in one place (``app/api/errors.py``). Its message is
+written for the person who sent the request; what an operator needs goes into the log.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VisageError(Exception):
+    """An error of the catalogue. A subclass sets its code, status and default message."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    default_message: ClassVar[str]
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default_message
+        super().__init__(self.message)
+
+
+class RetryableError(VisageError):
+    """An error that goes away by itself; ``retry_after`` becomes the ``Retry-After`` header, in whole seconds."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class InvalidRequest(VisageError):
+    code = "invalid_request"
+    status = 422
+    default_message = "The request is not of the form that this route takes."
+
+
+class EmptyFile(VisageError):
+    code = "empty_file"
+    status = 400
+    default_message = "The file is empty. Send the bytes of a JPEG, PNG, WebP or BMP picture."
+
+
+class UnsupportedMediaType(VisageError):
+    code = "unsupported_media_type"
+    status = 415
+    default_message = "This is not a picture that can be read here. Send a JPEG, PNG, WebP or BMP file."
+
+
+class FileTooLarge(VisageError):
+    code = "file_too_large"
+    status = 413
+    default_message = "The upload is larger than this service takes. Scale the picture down or compress it more."
+
+
+class ImageTooLarge(VisageError):
+    code = "image_too_large"
+    status = 413
+    default_message = "The picture has more pixels than this service takes. Scale it down and send it again."
+
+
+class TooManyFiles(VisageError):
+    code = "too_many_files"
+    status = 413
+    default_message = "There are more files in this request than this service takes. Send them in smaller batches."
+
+
+class InvalidImage(VisageError):
+    code = "invalid_image"
+    status = 400
+    default_message = "The picture is truncated or corrupt. Export it again and send the new file."
+
+
+class ImageTooSmall(VisageError):
+    code = "image_too_small"
+    status = 422
+    default_message = "The picture is too small to show a face. Send one of at least 32 pixels a side."
+
+
+class NoFaceDetected(VisageError):
+    code = "no_face_detected"
+    status = 422
+    default_message = "No face found in the image. Use a well-lit photo in which one face looks at the camera."
+
+
+class MultipleFaces(VisageError):
+    code = "multiple_faces"
+    status = 422
+    default_message = "There are several faces in the image. Crop it to one, or ask for faces=largest or faces=all."
+
+
+class Unauthorized(VisageError):
+    code = "unauthorized"
+    status = 401
+    default_message = "This service needs an API key: send it as X-API-Key or as a bearer token."
+
+
+class RateLimited(RetryableError):
+    code = "rate_limited"
+    status = 429
+    default_message = "Too many requests from this client. Wait and try again."
+
+
+class Overloaded(RetryableError):
+    code = "overloaded"
+    status = 503
+    default_message = "The service is busy with other requests. Wait a moment and try again."
+
+
+class Timeout(RetryableError):
+    code = "timeout"
+    status = 503
+    default_message = "The request took too long and was dropped. Try again."
+
+
+class NotReady(RetryableError):
+    code = "not_ready"
+    status = 503
+    default_message = "The service is starting, stopping, or has no working model. Wait a moment and try again."
+
+
+class ModelNotFound(VisageError):
+    code = "model_not_found"
+    status = 404
+    default_message = "There is no model of this name here. GET /models lists those that are loaded."
+
+
+class NotFound(VisageError):
+    code = "not_found"
+    status = 404
+    default_message = "There is nothing at this address. GET /docs lists the routes."
+
+
+class MethodNotAllowed(VisageError):
+    code = "method_not_allowed"
+    status = 405
+    default_message = "This address does not take this method. GET /docs lists the routes."
+
+
+class InternalError(VisageError):
+    code = "internal_error"
+    status = 500
+    default_message = "Something went wrong here. The request id finds it in the service's log."
+
+
+CATALOGUE: tuple[type[VisageError], ...] = (
+    InvalidRequest,
+    EmptyFile,
+    UnsupportedMediaType,
+    FileTooLarge,
+    ImageTooLarge,
+    TooManyFiles,
+    InvalidImage,
+    ImageTooSmall,
+    NoFaceDetected,
+    MultipleFaces,
+    Unauthorized,
+    RateLimited,
+    Overloaded,
+    Timeout,
+    NotReady,
+    ModelNotFound,
+    NotFound,
+    MethodNotAllowed,
+    InternalError,
+)
+"""Every error of the catalogue, in the order of ``docs/errors.md``."""

@@ -1,0 +1,171 @@
+"""The one road: bytes in, a reading out, every stage timed. Read it from top to bottom.
+
+    look:  validate → decode → find the faces
+    read:  crop and align → prepare → infer → calibrate
+
+``look`` is done once a picture, ``read`` once a model. Both run on one worker thread, which owns its
+:class:`Pipeline` and with it the face detector.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import MultipleFaces, NoFaceDetected
+from app.inference.classifier import Classifier
+from app.inference.explain import Heatmap, explain
+from app.vision import crop, decode, faces, quality
+from app.vision.crop import Square
+from app.vision.decode import ImageLimits, Picture
+from app.vision.faces import FaceDetector
+from app.vision.geometry import Face
+from app.vision.quality import Warning
+
+FacesMode = Literal["one", "largest", "all"]
+NoFaceMode = Literal["error", "center"]
+Checkpoint = Callable[[], None]
+"""Called before each stage; raises when nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """Which faces of a picture are wanted, and what to do when it shows none."""
+
+    faces: FacesMode = "one"
+    on_no_face: NoFaceMode = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Whether each face's reading comes with its reason, and for which label (the predicted one if none)."""
+
+    explain: bool = False
+    explain_label: str | None = None
+
+
+class Timings:
+    """Milliseconds by stage, in the order in which the stages first ran."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self._started = time.perf_counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - started) * 1000
+
+    @property
+    def total(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+
+@dataclass(slots=True)
+class Sight:
+    """What a look at a picture found: the faces to read, largest first, in full-size pixels."""
+
+    data: bytes
+    picture: Picture
+    faces: tuple[Face, ...]
+    faces_detected: int
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReading:
+    """One face as one model reads it. ``probabilities`` are in the order of the model's labels."""
+
+    face: Face
+    square: Square
+    probabilities: tuple[float, ...]
+    warnings: tuple[Warning, ...]
+    heatmap: Heatmap | None
+    crop: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All wanted faces of one picture as one model reads them, with the time of its own stages."""
+
+    model: Classifier
+    faces: tuple[FaceReading, ...]
+    inference_ms: float
+
+
+class Pipeline:
+    """The road of one worker thread."""
+
+    def __init__(self, detector: FaceDetector, limits: ImageLimits, max_faces: int = 50) -> None:
+        self._detector = detector
+        self._limits = limits
+        self._max_faces = max_faces
+
+    def look(self, data: bytes, options: LookOptions, checkpoint: Checkpoint) -> Sight:
+        """Decodes a picture and finds the faces that are wanted."""
+        timings = Timings()
+        checkpoint()
+        with timings.stage("decode"):
+            picture = decode.decode(data, self._limits)
+        checkpoint()
+        with timings.stage("detect"):
+            found = faces.find(self._detector, picture, thorough=options.faces == "all")
+        return Sight(data, picture, self._wanted(found, picture, options), len(found), timings)
+
+    def read(self, sight: Sight, model: Classifier, options: ReadOptions, checkpoint: Checkpoint) -> Reading:
+        """Reads the faces of a look with one model, all of them in one forward pass."""
+        timings = sight.timings
+        checkpoint()
+        with timings.stage("prepare"):
+            spec = model.manifest.input
+            squares = [crop.frame(face, model.manifest.framing) for face in sight.faces]
+            self._sharpen(sight, min(square.side for square in squares), max(spec.width, spec.height))
+            scale = sight.picture.scale
+            crops = [
+                crop.cut(sight.picture.pixels, square.scaled(1 / scale), spec.width, spec.height) for square in squares
+            ]
+            tensor = model.prepare(crops)
+        checkpoint()
+        started = time.perf_counter()
+        with timings.stage("inference"):
+            scores = model.infer(tensor, with_features=options.explain)
+        inference_ms = (time.perf_counter() - started) * 1000
+        heatmaps: list[Heatmap | None] = [None] * len(crops)
+        if options.explain:
+            checkpoint()
+            with timings.stage("explain"):
+                heatmaps = list(explain(model, crops, scores, options.explain_label))
+        with timings.stage("quality"):
+            warnings = [quality.assess(sight.picture, face, sight.faces_detected) for face in sight.faces]
+        readings = tuple(
+            FaceReading(face, square, tuple(float(p) for p in row), noted, heatmap, pixels)
+            for face, square, row, noted, heatmap, pixels in zip(
+                sight.faces, squares, scores.probabilities, warnings, heatmaps, crops, strict=True
+            )
+        )
+        return Reading(model, readings, inference_ms)
+
+    def _wanted(self, found: list[Face], picture: Picture, options: LookOptions) -> tuple[Face, ...]:
+        if not found:
+            if options.on_no_face == "error":
+                raise NoFaceDetected
+            return (faces.assumed(picture),)
+        if options.faces == "one" and len(found) > 1:
+            raise MultipleFaces
+        count = self._max_faces if options.faces == "all" else 1
+        return tuple(found[:count])
+
+    def _sharpen(self, sight: Sight, side: float, needed: int) -> None:
+        """Decodes again at a finer scale when the crop would have fewer pixels than the model takes."""
+        scale = sight.picture.scale
+        if scale > 1 and side / scale < needed:
+            sight.picture = decode.decode(sight.data, self._limits, at_most=side / needed)

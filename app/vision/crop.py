@@ -1,0 +1,132 @@
+"""From a face in a picture to the square that a model looks at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.vision.geometry import Face, Point
+
+_SHARPEST_SCALE = 1.5
+"""Pixels are averaged down to this many source pixels a target pixel before the last, bilinear step."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeFraming:
+    """The square is placed and turned by the eyes; all values are shares of its side."""
+
+    eye_distance: float
+    eye_center: Point
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFraming:
+    """The square is placed by the detected box; all values are in box widths."""
+
+    side: float
+    offset_x: float
+    offset_y: float
+
+
+Framing = EyeFraming | BoxFraming
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A square in a picture: its top left corner, its side in pixels, and its roll in radians about that corner."""
+
+    x: float
+    y: float
+    side: float
+    roll: float = 0.0
+
+    def scaled(self, factor: float) -> Square:
+        return Square(self.x * factor, self.y * factor, self.side * factor, self.roll)
+
+    @property
+    def corners(self) -> tuple[Point, ...]:
+        """Top left, top right, bottom right, bottom left."""
+        across = (self.side * math.cos(self.roll), self.side * math.sin(self.roll))
+        down = (-across[1], across[0])
+        return (
+            (self.x, self.y),
+            (self.x + across[0], self.y + across[1]),
+            (self.x + across[0] + down[0], self.y + across[1] + down[1]),
+            (self.x + down[0], self.y + down[1]),
+        )
+
+
+def frame(face: Face, framing: Framing) -> Square:
+    """The square of a face, as a model's manifest frames it."""
+    if isinstance(framing, EyeFraming) and not face.assumed:
+        return _by_eyes(face, framing)
+    if isinstance(framing, EyeFraming):
+        return Square(face.box.x, face.box.y, face.box.width)
+    width = face.box.width
+    return Square(face.box.x + framing.offset_x * width, face.box.y + framing.offset_y * width, framing.side * width)
+
+
+def _by_eyes(face: Face, framing: EyeFraming) -> Square:
+    (rx, ry), (lx, ly) = face.right_eye, face.left_eye
+    # A head in profile shows its eyes side by side; a floor keeps the square from shrinking to the eye itself.
+    distance = max(math.hypot(lx - rx, ly - ry), 0.2 * face.box.width)
+    side = distance / framing.eye_distance
+    roll = math.atan2(ly - ry, lx - rx)
+    across, down = framing.eye_center[0] * side, framing.eye_center[1] * side
+    middle_x, middle_y = (rx + lx) / 2, (ry + ly) / 2
+    x = middle_x - across * math.cos(roll) + down * math.sin(roll)
+    y = middle_y - across * math.sin(roll) - down * math.cos(roll)
+    return Square(x, y, side, roll)
+
+
+def cut(picture: NDArray[np.uint8], square: Square, width: int, height: int) -> NDArray[np.uint8]:
+    """The square's pixels as (height, width, channels); beyond the edge the picture is reflected."""
+    x, y, side, roll = square.x, square.y, square.side, square.roll
+    shrink = side / (max(width, height) * _SHARPEST_SCALE)
+    if shrink > 1:
+        picture, x, y, shrink = _shrunk_region(picture, square, shrink)
+        side /= shrink
+    step_x, step_y = side / width, side / height
+    cos, sin = math.cos(roll), math.sin(roll)
+    # Pixel centres: target (i, j) stands for the point (i + 0.5, j + 0.5) of its grid.
+    to_source = np.array(
+        [
+            [cos * step_x, -sin * step_y, x + 0.5 * (cos * step_x - sin * step_y) - 0.5],
+            [sin * step_x, cos * step_y, y + 0.5 * (sin * step_x + cos * step_y) - 0.5],
+        ]
+    )
+    warped = cv2.warpAffine(
+        picture,
+        to_source,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def _shrunk_region(
+    picture: NDArray[np.uint8], square: Square, shrink: float
+) -> tuple[NDArray[np.uint8], float, float, float]:
+    """The part of the picture around the square, averaged down, with the square's corner and the scale in it."""
+    height, width = picture.shape[:2]
+    xs, ys = zip(*square.corners, strict=True)
+    margin = 2 * shrink
+    left = max(math.floor(min(xs) - margin), 0)
+    top = max(math.floor(min(ys) - margin), 0)
+    right = min(math.ceil(max(xs) + margin), width)
+    bottom = min(math.ceil(max(ys) + margin), height)
+    if right - left < 2 or bottom - top < 2:
+        return picture, square.x, square.y, 1.0
+    region = picture[top:bottom, left:right]
+    new_width = max(round((right - left) / shrink), 1)
+    new_height = max(round((bottom - top) / shrink), 1)
+    small = cv2.resize(region, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    scale_x, scale_y = (right - left) / new_width, (bottom - top) / new_height
+    x = (square.x - left) / scale_x
+    y = (square.y - top) / scale_y
+    return np.asarray(small, dtype=np.uint8), x, y, (scale_x + scale_y) / 2

@@ -1,0 +1,105 @@
+"""One typed file a run; every value can be overridden on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from training.augment import Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone."""
+
+    name: str = "facenet"
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    depths: tuple[int, ...] = (0, 2, 2, 2)
+    dropout: float = 0.2
+    stochastic_depth: float = 0.1
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long, how fast, and at which size of picture.
+
+    The rate rises over ``warmup`` epochs, stays at its peak, and falls in a line to zero from the epoch
+    ``decay_from`` on. ``sides`` gives the side of the pictures from an epoch on: small ones first cost a third.
+    """
+
+    epochs: int = 56
+    warmup: float = 1.0
+    decay_from: int = 24
+    sides: tuple[tuple[int, int], ...] = ((0, 32), (24, 40), (40, 48))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that decides what a training run gives."""
+
+    name: str = "default"
+    seed: int = 1
+    batch: int = 128
+    rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    average: float = 0.999
+    fer2013_weight: float = 0.5
+    fer2013_smoothing: float = 0.1
+    photos_share: float = 0.5
+    photos_smoothing: float = 0.2
+    threads: int = 2
+    device: str = "cpu"
+    network: Network = field(default_factory=Network)
+    schedule: Schedule = field(default_factory=Schedule)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def side_at(self, epoch: int) -> int:
+        return next(side for start, side in reversed(self.schedule.sides) if epoch >= start)
+
+    def rate_at(self, epoch: float) -> float:
+        """The rate at a point in time, counted in epochs."""
+        plan = self.schedule
+        rising = min(1.0, epoch / plan.warmup) if plan.warmup else 1.0
+        falling = min(1.0, (plan.epochs - epoch) / max(plan.epochs - plan.decay_from, 1e-9))
+        return self.rate * rising * max(falling, 0.0)
+
+
+def load(path: Path | None, overrides: list[str] | None = None) -> Run:
+    """A run from a TOML file and ``section.key=value`` overrides, the values as TOML writes them."""
+    values: dict[str, Any] = tomllib.loads(path.read_text()) if path else {}
+    for override in overrides or []:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ValueError(f"an override is written key=value, not {override!r}")
+        *sections, last = key.split(".")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        try:
+            target[last] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            target[last] = text
+    return _build(Run, values, "")
+
+
+def _build(kind: type[Any], values: dict[str, Any], place: str) -> Any:
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise ValueError(f"no such setting: {', '.join(place + name for name in unknown)}")
+    built: dict[str, Any] = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            built[name] = _build(hints[name], value, f"{place}{name}.")  # type: ignore[arg-type]
+        else:
+            built[name] = _frozen(value)
+    return kind(**built)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

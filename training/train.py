@@ -1,0 +1,272 @@
+"""Trains one network. Killed at any moment, it goes on from its last finished epoch and ends the same."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training import config, networks
+from training.augment import Augmenter
+from training.config import Run
+from training.data import EMOTIONS, NO_LABEL, Faces
+from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Material:
+    """What a run reads: the training faces, the extra photos, and the validation faces."""
+
+    train: Faces
+    photos: Faces
+    valid: Faces
+
+    @staticmethod
+    def load(folder: Path) -> Material:
+        return Material(*(Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid")))
+
+
+class Average:
+    """A slowly following copy of a network, which is the one that is kept."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._decay = decay
+        self._updates = 0
+
+    def update(self, network: nn.Module) -> None:
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        with torch.no_grad():
+            for kept, live in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(live, 1 - decay)
+                else:
+                    kept.copy_(live)
+
+    def state(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "updates": self._updates}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self._updates = state["updates"]
+
+
+class Trainer:
+    """A run in progress: the live network, its average, the optimiser, and the epoch that comes next."""
+
+    def __init__(self, run: Run, material: Material, folder: Path) -> None:
+        self._run = run
+        self._material = material
+        self._folder = folder
+        self._device = torch.device(run.device)
+        torch.manual_seed(run.seed)
+        network = networks.build(run.network).to(self._device)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = Average(self._network, run.average)
+        self._optimizer = torch.optim.SGD(
+            _parameter_groups(self._network, run.weight_decay),
+            lr=run.rate,
+            momentum=run.momentum,
+            nesterov=True,
+        )
+        self._epoch = 0
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self._folder / "checkpoint.pt"
+
+    def resume(self) -> bool:
+        """Goes on from the last finished epoch, where there is one."""
+        if not self._checkpoint.exists():
+            return False
+        state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        self._network.load_state_dict(state["network"])
+        self._average.restore(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._epoch = state["epoch"]
+        return True
+
+    def finish(self) -> nn.Module:
+        """Trains all the epochs that are left and returns the averaged network."""
+        while self._epoch < self._run.schedule.epochs:
+            started = time.monotonic()
+            loss = self._train_epoch()
+            self._epoch += 1
+            figures = validate(self._average.network, self._material.valid, self._device)
+            seconds = time.monotonic() - started
+            self._log({"epoch": self._epoch, "loss": round(loss, 4), **figures, "seconds": round(seconds, 1)})
+            self._save()
+        return self._average.network
+
+    def _train_epoch(self) -> float:
+        run, epoch = self._run, self._epoch
+        # Everything random in an epoch follows from the seed and its number, so an interrupted one repeats.
+        generator = torch.Generator().manual_seed(run.seed * 10_007 + epoch)
+        torch.manual_seed(run.seed * 20_011 + epoch)
+        images, votes, original = self._epoch_tensors(generator)
+        augmenter = Augmenter(run.augmentation, generator)
+        side = run.side_at(epoch)
+        steps = len(images) // run.batch
+        self._network.train()
+        total, started = 0.0, time.monotonic()
+        for step in range(steps):
+            rows = slice(step * run.batch, (step + 1) * run.batch)
+            rate = run.rate_at(epoch + step / steps)
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            loss = self._loss(augmenter, images[rows], votes[rows], original[rows], side)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            self._average.update(self._network)
+            total += float(loss.detach())
+            _show_progress(epoch, run.schedule.epochs, step + 1, steps, total / (step + 1), started)
+        return total / steps
+
+    def _epoch_tensors(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (n, 1, 48, 48), vote targets (n, 8) and original one-hot targets (n, 7), shuffled."""
+        run, material = self._run, self._material
+        photos = torch.randperm(len(material.photos), generator=generator)
+        photos = photos[: int(len(photos) * run.photos_share)]
+        faces = Faces.joined([material.train, material.photos.subset(photos.numpy())])
+        order = torch.randperm(len(faces), generator=generator).numpy()
+        images = torch.from_numpy(faces.images[order])[:, None].float()
+        votes = torch.from_numpy(faces.votes[order])
+        is_photo = torch.from_numpy(order >= len(material.train))[:, None]
+        smooth = torch.where(is_photo & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
+        votes = votes * (1 - smooth) + smooth / EMOTIONS
+        return images, votes, _smoothed_one_hot(faces.fer2013[order], run.fer2013_smoothing)
+
+    def _loss(self, augmenter: Augmenter, images: Tensor, votes: Tensor, original: Tensor, side: int) -> Tensor:
+        run = self._run
+        faces = augmenter(images, side)
+        weight, partners = augmenter.mixing(len(faces))
+        faces = torch.lerp(faces[partners], faces, weight[:, None, None, None])
+        votes = torch.lerp(votes[partners], votes, weight[:, None])
+        original = torch.lerp(original[partners], original, weight[:, None])
+        faces = faces.to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            logits = self._network(faces)
+        ferplus = _soft_cross_entropy(logits.ferplus.float(), votes.to(self._device))
+        fer2013 = _soft_cross_entropy(logits.fer2013.float(), original.to(self._device))
+        return ferplus + run.fer2013_weight * fer2013
+
+    def _save(self) -> None:
+        state = {
+            "network": self._network.state_dict(),
+            "average": self._average.state(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self._epoch,
+        }
+        unfinished = self._checkpoint.with_suffix(".tmp")
+        torch.save(state, unfinished)
+        os.replace(unfinished, self._checkpoint)
+
+    def _log(self, row: dict[str, float]) -> None:
+        path = self._folder / "curves.csv"
+        is_new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        print(json.dumps(row), flush=True)
+
+
+def validate(network: nn.Module, faces: Faces, device: torch.device) -> dict[str, float]:
+    """Quick figures on validation faces; the reported ones come from ``training.evaluate``."""
+    images = torch.from_numpy(faces.images)[:, None].float()
+    ferplus, fer2013 = [], []
+    network.eval()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        for batch in images.split(256):
+            logits = network(batch.to(device, memory_format=torch.channels_last))
+            ferplus.append(logits.ferplus.float().cpu())
+            fer2013.append(logits.fer2013.float().cpu())
+    votes = torch.cat(ferplus).numpy()
+    original = torch.cat(fer2013).numpy()
+    return {
+        "ferplus7": _accuracy(votes[:, SERVED_FROM_FERPLUS], _top(faces.votes[:, SERVED_FROM_FERPLUS], faces.votes)),
+        "ferplus8": _accuracy(votes, _top(faces.votes, faces.votes)),
+        "fer2013": _accuracy(original, faces.fer2013),
+    }
+
+
+def _top(columns: NDArray[np.float32], votes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The likeliest column of each row that is also the likeliest of all labels, else no label."""
+    is_top = (votes.max(axis=1) > 0) & (columns.max(axis=1) == votes.max(axis=1))
+    return np.where(is_top, columns.argmax(axis=1), NO_LABEL)
+
+
+def _accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    known = labels != NO_LABEL
+    return round(float((logits[known].argmax(axis=1) == labels[known]).mean()), 4)
+
+
+def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
+    """(n,) labels to (n, 7) targets; a face without a label has a row of zeros, which teaches nothing."""
+    known = torch.from_numpy(labels != NO_LABEL)[:, None]
+    hot = F.one_hot(torch.from_numpy(np.maximum(labels, 0)), len(FER2013)).float()
+    return (hot * (1 - smoothing) + smoothing / len(FER2013)) * known
+
+
+def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """The mean over the faces that have a target; rows of zeros count for nothing."""
+    return -(targets * logits.log_softmax(dim=1)).sum() / targets.sum().clamp_min(1.0)
+
+
+def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for the matrices alone: on norms and biases it only hurts."""
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _show_progress(epoch: int, epochs: int, step: int, steps: int, loss: float, started: float) -> None:
+    if step % 20 and step != steps:
+        return
+    left = (time.monotonic() - started) / step * (steps - step)
+    print(
+        f"\repoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left:4.0f} s left ", end="", flush=True
+    )
+
+
+def train(run: Run, prepared: Path, runs: Path) -> Path:
+    """Trains a run to its end and returns the file with the kept weights."""
+    torch.set_num_threads(run.threads)
+    folder = runs / run.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
+    trainer = Trainer(run, Material.load(prepared), folder)
+    trainer.resume()
+    network = trainer.finish()
+    path = folder / "weights.pt"
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_args(arguments)
+    print(train(config.load(options.config, options.overrides), options.prepared, options.runs))
+
+
+if __name__ == "__main__":
+    main()
