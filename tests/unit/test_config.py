@@ -1,0 +1,94 @@
+"""Settings come from the environment, and one that makes no sense stops the start with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.config import BadSettings, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    settings = load_settings()
+    assert settings.port == 8000
+    assert settings.confidence_threshold == 0.6
+    assert settings.max_file_bytes == 5 * 1024 * 1024
+    assert settings.enable_multiple_faces is False
+    assert settings.execution_providers == ("auto",)
+    assert settings.rate_limit == "600/minute"
+    assert settings.face_detector == "mediapipe"
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXECUTION_PROVIDERS", "CUDA, cpu")
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example,https://b.example")
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8")
+    settings = load_settings()
+    assert settings.execution_providers == ("cuda", "cpu")
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert str(settings.proxy_networks[0]) == "10.0.0.0/8"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert load_settings().port == 8000
+
+
+def test_off_is_written_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMIT", "OFF")
+    assert load_settings().rate_limit == "off"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("CONFIDENCE_THRESHOLD", "1.5"),
+        ("MAX_FILE_SIZE_MB", "0"),
+        ("EXECUTION_PROVIDERS", "gpu"),
+        ("EXECUTION_PROVIDERS", ","),
+        ("FACE_DETECTOR", "dlib"),
+        ("RATE_LIMIT", "often"),
+        ("ROOT_PATH", "visage"),
+        ("CORS_ORIGINS", "example.org"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("API_KEYS", "short:abc"),
+        ("API_KEYS", "noname"),
+        ("API_KEYS", "a:0123456789abcdef,a:0123456789abcdeg"),
+        ("LOG_LEVEL", "chatty"),
+        ("WORKERS", "-1"),
+    ],
+)
+def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{name}: ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_bad_api_key_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", "web:tooshort")
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert "tooshort" not in str(refused.value)
+
+
+def test_settings_that_contradict_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEUE_TIMEOUT_SECONDS", "60")
+    with pytest.raises(BadSettings, match="QUEUE_TIMEOUT_SECONDS"):
+        load_settings()
+
+
+def test_every_setting_says_what_it_does() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
