@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from limits import parse_many
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -135,8 +136,6 @@ class Settings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _readable_rate(cls, value: str) -> str:
-        from limits import parse_many
-
         if value.lower() in {"off", "0", "false", "none"}:
             return "off"
         parse_many(value)
