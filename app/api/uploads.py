@@ -1,0 +1,178 @@
+"""Uploads: multipart bodies into bytes in memory, part by part, never on a disk.
+
+Starlette's own form parser spools a large part into a temporary file, and holds every part before it gives the first.
+This one yields each file as soon as it is complete, so a batch never holds more than what is being read.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from app.errors import FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
+
+_OTHER_FIELDS: Final = 8
+"""Most parts of a form that are not the files; they are read over."""
+
+_HEADERS: Final = 8
+_HEADER_BYTES: Final = 4096
+_NAME_LENGTH: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file of a form. ``name`` is safe to echo; ``data`` is None when the file is larger than it may be."""
+
+    name: str | None
+    data: bytes | None
+    size: int
+
+
+async def one_file(request: Request, field: str, *, max_bytes: int) -> Upload:
+    """The one file of a form, or the error that says what is wrong with it."""
+    found: Upload | None = None
+    async for upload in files(request, field, max_files=2, max_bytes=max_bytes):
+        if upload.data is None:
+            raise FileTooLarge(f"The picture is larger than {_megabytes(max_bytes)}. Scale it down or compress it more.")
+        if found is not None:
+            raise InvalidRequest(f"Send one picture as the field '{field}'; POST /predict/batch takes several.")
+        found = upload
+    if found is None:
+        raise AssertionError("files() raises when there is none")
+    return found
+
+
+async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncIterator[Upload]:
+    """The files of a form in their order, each as soon as it has arrived."""
+    form = _Form(field, max_bytes)
+    parser = MultipartParser(
+        _boundary(request.headers.get("content-type", "")),
+        {
+            "on_part_begin": form.part_begin,
+            "on_header_field": form.header_field,
+            "on_header_value": form.header_value,
+            "on_header_end": form.header_end,
+            "on_headers_finished": form.headers_finished,
+            "on_part_data": form.part_data,
+            "on_part_end": form.part_end,
+            "on_end": form.end,
+        },
+        max_header_count=_HEADERS,
+        max_header_size=_HEADER_BYTES,
+    )
+    count = 0
+    async for chunk in request.stream():
+        try:
+            parser.write(chunk)
+        except FormParserError:
+            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+        while form.ready:
+            count += 1
+            if count > max_files:
+                raise TooManyFiles(f"There are more than {max_files} files in this request. Send them in smaller batches.")
+            yield form.ready.popleft()
+    if not form.complete:
+        raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
+    if not count:
+        seen = ", ".join(f"'{name}'" for name in form.other_fields) or "none"
+        raise InvalidRequest(f"The form has no file field '{field}'; its fields are: {seen}.")
+
+
+def safe_name(raw: bytes) -> str | None:
+    """A file name that is safe to echo: no folders, no control or invisible characters, of bounded length."""
+    name = raw[-4 * _HEADER_BYTES :].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
+    if len(name) > _NAME_LENGTH:
+        name = name[: _NAME_LENGTH - 1] + "…"
+    return name or None
+
+
+def _boundary(content_type: str) -> bytes:
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise UnsupportedMediaType("Send the picture as multipart/form-data, for example with curl -F file=@photo.jpg.")
+    boundary = options.get(b"boundary", b"")
+    # RFC 2046 bounds it at 70 characters.
+    if not 0 < len(boundary) <= 70:
+        raise InvalidRequest("The Content-Type names no usable multipart boundary.")
+    return boundary
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024 / 1024:g} MB"
+
+
+class _Form:
+    """What the parser tells, gathered into uploads."""
+
+    def __init__(self, field: str, max_bytes: int) -> None:
+        self.ready: deque[Upload] = deque()
+        self.other_fields: list[str] = []
+        self.complete = False
+        self._field = field.encode()
+        self._max_bytes = max_bytes
+        self._other = 0
+        self._header_name = b""
+        self._header_value = b""
+        self._disposition = b""
+        self._wanted = False
+        self._name: str | None = None
+        self._size = 0
+        self._pieces: list[memoryview] = []
+
+    def part_begin(self) -> None:
+        self._disposition = b""
+        self._wanted = False
+        self._name = None
+        self._size = 0
+        self._pieces = []
+
+    def header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def header_end(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = self._header_value
+        self._header_name = self._header_value = b""
+
+    def headers_finished(self) -> None:
+        kind, options = parse_options_header(self._disposition)
+        name = options.get(b"name")
+        if kind != b"form-data" or name is None:
+            raise InvalidRequest("A part of the form has no Content-Disposition with a name.")
+        self._wanted = name == self._field
+        if self._wanted:
+            self._name = safe_name(options.get(b"filename", b""))
+            return
+        self._other += 1
+        if self._other > _OTHER_FIELDS:
+            raise InvalidRequest(f"The form has more than {_OTHER_FIELDS} fields besides its files.")
+        self.other_fields.append(safe_name(name[:64]) or "")
+
+    def part_data(self, data: bytes, start: int, end: int) -> None:
+        if not self._wanted:
+            return
+        self._size += end - start
+        if self._size > self._max_bytes:
+            self._pieces = []
+        else:
+            self._pieces.append(memoryview(data)[start:end])
+
+    def part_end(self) -> None:
+        if self._wanted:
+            data = b"".join(self._pieces) if self._size <= self._max_bytes else None
+            self._pieces = []
+            self.ready.append(Upload(self._name, data, self._size))
+
+    def end(self) -> None:
+        self.complete = True

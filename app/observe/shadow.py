@@ -1,0 +1,63 @@
+"""The shadow: a second model that reads a share of the pictures after their answers are out, and is only counted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from app.errors import VisageError
+from app.inference.classifier import Classifier
+from app.observe.metrics import Metrics
+from app.pipeline import Checkpoint, Pipeline, ReadOptions, Reading, Sight
+from app.workers import ClientLeft, WorkerPool
+
+_DEADLINE_SECONDS = 5.0
+
+
+class Shadow:
+    """Reads one picture at a time, and only when a worker has nothing else to do."""
+
+    def __init__(
+        self, share: float, metrics: Metrics, pool: WorkerPool, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._share = share
+        self._metrics = metrics
+        self._pool = pool
+        self._chance = chance
+        self._task: asyncio.Task[None] | None = None
+
+    def offer(self, model: Classifier, sight: Sight, answered: Reading) -> None:
+        """Takes the picture or leaves it; never waits. The sight keeps its pixels until it is read."""
+        if self._chance() >= self._share or model is answered.model:
+            return
+        busy = self._task is not None and not self._task.done()
+        if busy or self._pool.waiting or self._pool.busy >= self._pool.live:
+            self._metrics.shadow_dropped()
+            return
+        self._task = asyncio.create_task(self._read(model, sight, answered))
+
+    async def settle(self) -> None:
+        """Waits for the picture that is being read, if there is one."""
+        if self._task is not None:
+            await self._task
+
+    async def _read(self, model: Classifier, sight: Sight, answered: Reading) -> None:
+        def work(pipeline: Pipeline, checkpoint: Checkpoint) -> Reading:
+            return pipeline.read(sight, model, ReadOptions(), checkpoint)
+
+        ticket = self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS)
+        try:
+            second = await self._pool.run(ticket, work)
+        except (VisageError, ClientLeft):
+            self._metrics.shadow_dropped()
+            return
+        pairs = list(zip(_labels(answered), _labels(second), strict=True))
+        same = sum(first == other for first, other in pairs)
+        self._metrics.shadow(model.manifest.name, same=same, different=len(pairs) - same)
+
+
+def _labels(reading: Reading) -> list[str]:
+    labels = reading.model.manifest.labels
+    return [labels[max(range(len(labels)), key=face.probabilities.__getitem__)] for face in reading.faces]
