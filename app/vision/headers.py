@@ -1,0 +1,263 @@
+"""What a picture's file says of itself, read without any decoder: its format, its size, and how it is turned.
+
+The readers are strict and small on purpose. They take what the pixels need and leave everything else of a file
+(thumbnails, comments, colour profiles, animation frames of a PNG) out of the bytes that a decoder gets to see.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from app.errors import InvalidImage, UnsupportedMediaType
+
+READABLE: Final = ("jpeg", "png", "webp", "bmp")
+"""The formats that are decoded; :func:`sniff` names others too, so that an answer can."""
+
+_PREFIXES: Final = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+    (b"%PDF-", "pdf"),
+    (b"\xff\x0a", "jpeg xl"),
+    (b"\x00\x00\x00\x0cJXL ", "jpeg xl"),
+)
+
+_MAX_SEGMENTS = 20_000
+"""Segments of a JPEG or chunks of a PNG that are walked; a hostile file may be made of millions."""
+
+_SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
+_BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
+"""Markers that no length follows, and the fill bytes between segments."""
+
+_JPEG_METADATA = frozenset({0xFE, *range(0xE1, 0xF0)} - {0xEE})
+"""Comments and application data, but for Adobe's mark, which says how the colours are stored."""
+
+_PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column, first row and steps of the passes of an interlaced PNG."""
+
+_UNPACKED_AT_ONCE = 1 << 20
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_HEIF_BRANDS = frozenset({b"mif1", b"msf1", b"mif2"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A picture's size as stored, its EXIF orientation (1 to 8), and the bytes to decode.
+
+    ``scans`` is how often a decoder passes over a JPEG's pixels: once, or many times when it is progressive.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    body: bytes
+    scans: int = 1
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
+def sniff(data: bytes) -> str | None:
+    """The format that the first bytes claim, readable here or not: ``jpeg``, ``heic``, ``pdf``…; None if unknown."""
+    for prefix, name in _PREFIXES:
+        if data.startswith(prefix):
+            return name
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
+    if data[4:8] == b"ftyp":
+        return _sniff_container(data)
+    text = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return "svg" if text.startswith(b"<") and b"<svg" in text else None
+
+
+def _sniff_container(data: bytes) -> str | None:
+    size = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    if brands & _HEIC_BRANDS:
+        return "heic"
+    if brands & _HEIF_BRANDS:
+        return "heif"
+    return None
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """The header of a file of a readable format; :class:`InvalidImage` when it is none."""
+    readers = {"jpeg": _jpeg, "png": _png, "webp": _webp, "bmp": _bmp}
+    try:
+        header = readers[name](data)
+    except (struct.error, IndexError):
+        raise InvalidImage from None
+    if header.width <= 0 or header.height <= 0:
+        raise InvalidImage
+    return header
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation (1 to 8) that an EXIF block asks for; 1 when it says nothing that makes sense."""
+    block = exif.removeprefix(b"Exif\x00\x00")
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(block[:4])
+    if order is None:
+        return 1
+    try:
+        (at,) = struct.unpack_from(order + "I", block, 4)
+        (count,) = struct.unpack_from(order + "H", block, at)
+        for entry in range(min(count, 512)):
+            tag, kind, values, value = struct.unpack_from(order + "HHIH", block, at + 2 + 12 * entry)
+            if tag == 0x0112:
+                return value if kind == 3 and values == 1 and 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+def _jpeg(data: bytes) -> Header:
+    """Walks the markers up to the first scan; keeps tables, frame, Adobe's colour mark and all that follows."""
+    kept = [data[:2]]
+    exif = b""
+    width = height = 0
+    for marker, at, end in _jpeg_segments(data):
+        if marker == _SCAN:
+            break
+        if _is_frame(marker):
+            precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
+            if precision != 8 or components not in (1, 3, 4):
+                raise UnsupportedMediaType("This JPEG is of a rare kind. Save it as an ordinary 8-bit JPEG or as PNG.")
+        if marker == _EXIF and not exif and data[at + 4 : at + 10] == b"Exif\x00\x00":
+            exif = data[at + 4 : end]
+        if marker not in _JPEG_METADATA:
+            kept.append(data[at:end])
+    if data.rfind(b"\xff\xd9") < at:
+        raise InvalidImage
+    kept.append(data[at:])
+    return Header(width, height, orientation(exif), b"".join(kept), data.count(b"\xff\xda", at))
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each segment's marker, with where it starts and ends."""
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        at = data.find(b"\xff", at)
+        marker = data[at + 1]
+        if at < 0 or marker == _END:
+            break
+        if marker in _BARE_MARKERS:
+            at += 1 if marker == 0xFF else 2
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        end = at + 2 + length
+        if length < 2 or end > len(data):
+            break
+        yield marker, at, end
+        at = end
+    raise InvalidImage
+
+
+def _is_frame(marker: int) -> bool:
+    return 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
+
+
+def _png(data: bytes) -> Header:
+    """Keeps the chunks that the still picture needs; an animation's further frames are none of them."""
+    width, height = struct.unpack_from(">II", data, 16)
+    if data[12:16] != b"IHDR":
+        raise InvalidImage
+    kept = [data[:8]]
+    exif = b""
+    for count, (name, start, end) in enumerate(_png_chunks(data)):
+        if count == _MAX_SEGMENTS:
+            raise InvalidImage
+        if name in _PNG_CHUNKS:
+            kept.append(data[start - 8 : end + 4])
+        elif name == b"eXIf" and not exif:
+            exif = data[start:end]
+    return Header(width, height, orientation(exif), b"".join(kept))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at, name = 8, b""
+    while name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, at)
+        at += 8
+        if at + length + 4 > len(data):
+            raise InvalidImage
+        yield name, at, at + length
+        at += length + 4
+
+
+def png_is_whole(data: bytes) -> bool:
+    """Whether a PNG unpacks to as many bytes as its header promises. Costs about as much as decoding it."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * _PNG_CHANNELS.get(colour, 1)
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    missing = 0
+    for left, top, step_x, step_y in passes:
+        columns, rows = -(-(width - left) // step_x), -(-(height - top) // step_y)
+        missing += rows * (1 + -(-columns * bits // 8)) if columns > 0 else 0
+    unpack = zlib.decompressobj()
+    for name, start, end in _png_chunks(data):
+        packed = data[start:end] if name == b"IDAT" else b""
+        while packed and missing > 0:
+            missing -= len(unpack.decompress(packed, _UNPACKED_AT_ONCE))
+            packed = unpack.unconsumed_tail
+    return missing <= 0
+
+
+def _webp(data: bytes) -> Header:
+    (size,) = struct.unpack_from("<I", data, 4)
+    if size + 8 > len(data):
+        raise InvalidImage
+    kind = data[12:16]
+    if kind == b"VP8X":
+        flags = data[20]
+        width = int.from_bytes(data[24:27], "little") + 1
+        height = int.from_bytes(data[27:30], "little") + 1
+        exif = _riff_chunk(data, b"EXIF") if flags & 0x08 else b""
+        return Header(width, height, orientation(exif), data)
+    if kind == b"VP8L" and data[20] == 0x2F:
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, 1, data)
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header(width & 0x3FFF, height & 0x3FFF, 1, data)
+    raise InvalidImage
+
+
+def _riff_chunk(data: bytes, wanted: bytes) -> bytes:
+    at = 12
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        if name == wanted:
+            return data[at + 8 : at + 8 + length]
+        at += 8 + length + (length & 1)
+    return b""
+
+
+def _bmp(data: bytes) -> Header:
+    (kind,) = struct.unpack_from("<I", data, 14)
+    if kind == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+        return Header(width, height, 1, data)
+    width, height = struct.unpack_from("<ii", data, 18)
+    (compression,) = struct.unpack_from("<I", data, 30)
+    # 0: plain rows, 3: plain rows with bit masks. The others are run lengths or another format in disguise.
+    if compression not in (0, 3):
+        raise UnsupportedMediaType("This BMP is compressed. Save it as an ordinary BMP, or as JPEG or PNG.")
+    return Header(width, abs(height), 1, data)
