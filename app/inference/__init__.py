@@ -1,0 +1,1 @@
+"""Arrays to probabilities. Knows ONNX and manifests; knows no HTTP and no faces."""

@@ -1,0 +1,101 @@
+"""A model that can answer: crops in, calibrated probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.inference import checks
+from app.inference.batcher import LARGEST_BATCH, Batcher
+from app.inference.engine import LARGEST_PASS, Engine, SessionEngine, Tensor
+from app.inference.errors import BadModel
+from app.inference.manifest import Manifest, OutputSpec, load_manifest
+from app.inference.preprocess import Preprocessor
+from app.inference.session import GPU_PROVIDERS, SessionSpec, open_session
+
+_SMALLEST_PROBABILITY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probabilities float32 (n, labels) and, if asked for, the last feature map float32 (n, channels, h, w)."""
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
+
+
+class Classifier:
+    """One model, ready to answer from any thread.
+
+    ``providers`` are those really in use, by short name. ``class_weights`` is float32 (labels, channels) of the
+    layer behind the feature map, or none when the manifest names no such layer.
+    """
+
+    def __init__(self, manifest: Manifest, engine: Engine, class_weights: NDArray[np.float32] | None = None) -> None:
+        self.manifest = manifest
+        self.class_weights = class_weights
+        self._engine = engine
+        self._preprocess = Preprocessor(manifest.input)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        return self._engine.providers
+
+    def prepare(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """The input tensor of RGB crops (h, w, 3), each of the size that the manifest names."""
+        return self._preprocess(crops)
+
+    def infer(self, tensor: Tensor, *, with_features: bool = False) -> Scores:
+        """The probabilities of all faces of a tensor, after the manifest's temperature."""
+        raw = self._engine.run(tensor, with_features=with_features and self.class_weights is not None)
+        return Scores(calibrate(raw.scores, self.manifest.output), raw.features)
+
+    def close(self) -> None:
+        """Lets go of what the model holds; whoever still uses it is answered nevertheless."""
+        self._engine.close()
+
+
+def calibrate(scores: NDArray[Any], output: OutputSpec) -> NDArray[np.float32]:
+    """Probabilities float32 (n, labels) of a network's raw scores. Probabilities are tempered through their log."""
+    logits = scores.astype(np.float64)
+    if output.kind == "probabilities":
+        logits = np.log(np.maximum(logits, _SMALLEST_PROBABILITY))
+    logits /= output.temperature
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
+    """A model's folder, checked from its hash to a real inference, or :class:`BadModel` with one sentence."""
+    manifest = load_manifest(folder)
+    try:
+        return _load(folder, manifest, spec)
+    except checks.Flaw as flaw:
+        raise BadModel(f"Model {manifest.name}: {flaw}.") from None
+
+
+def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
+    file = checks.read_file(folder, manifest)
+    model, weights = file.data, None
+    if manifest.explain is not None:
+        weights = checks.class_weights(file, manifest.explain, len(manifest.labels))
+        if manifest.explain.features not in file.outputs:
+            model = file.with_output(manifest.explain.features)
+    session, providers = open_session(model, manifest.name, spec)
+    on_gpu = providers[0] in GPU_PROVIDERS
+    engine: Engine = SessionEngine(
+        session,
+        providers,
+        scores=manifest.output.tensor,
+        features=manifest.explain.features if manifest.explain else None,
+        largest_pass=checks.fixed_batch(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
+    )
+    checks.try_out(engine, manifest, weights)
+    if on_gpu:
+        engine = Batcher(engine)
+    return Classifier(manifest, engine, weights)

@@ -1,0 +1,197 @@
+"""What a model says of itself: all that the service must know to serve it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from app.inference.errors import BadModel
+
+MANIFEST_FILE = "manifest.json"
+_LARGEST_MANIFEST = 1_000_000
+_TAGS = {"eyes", "box", "float", "tuple[float, ...]"}
+"""Parts of an error's place that pydantic adds for a union; no key of the file is called so."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Label = Annotated[str, StringConstraints(max_length=40, pattern=r"^\w[\w -]*$")]
+PerChannel = float | tuple[float, ...]
+"""One number for all channels, or one for each."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class InputSpec(_Part):
+    """How a crop becomes the input tensor: each value ``x`` becomes ``(x × scale - mean) / std``."""
+
+    width: int = Field(ge=8, le=1024, description="Width of the crop in pixels.")
+    height: int = Field(ge=8, le=1024, description="Height of the crop in pixels.")
+    channels: Literal["gray", "rgb", "bgr"] = Field(description="Which channels, in which order.")
+    layout: Literal["NCHW", "NHWC"] = Field("NCHW", description="Whether the channels come before the pixels or after.")
+    dtype: Literal["float32", "uint8"] = Field(
+        "float32", description="Type of the tensor; `uint8` takes the pixels as they are."
+    )
+    scale: float = Field(1.0, gt=0, description="What a pixel's 0–255 is multiplied with first.")
+    mean: PerChannel = Field(0.0, description="What is subtracted then: one number, or one a channel.")
+    std: PerChannel = Field(1.0, description="What the rest is divided by: one number, or one a channel.")
+
+    @property
+    def depth(self) -> int:
+        return 1 if self.channels == "gray" else 3
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, value: PerChannel) -> PerChannel:
+        if min(value if isinstance(value, tuple) else (value,), default=1.0) <= 0:
+            raise ValueError("must be greater than 0")
+        return value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> InputSpec:
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if isinstance(value, tuple) and len(value) != self.depth:
+                raise ValueError(f"{name} has {len(value)} numbers for {self.depth} channels ({self.channels})")
+        if self.dtype == "uint8" and (self.scale, self.mean, self.std) != (1.0, 0.0, 1.0):
+            raise ValueError("dtype uint8 leaves no room for scale, mean or std")
+        return self
+
+
+class ByEyes(_Part):
+    """The crop is placed by the eyes and turned until they are level; all values are shares of its side."""
+
+    eye_distance: float = Field(gt=0, lt=1, description="Distance between the eyes.")
+    eye_center: tuple[float, float] = Field(description="Where the middle between the eyes lies: `[x, y]`.")
+
+
+class ByBox(_Part):
+    """The crop is placed by the detected box; all values are in box widths."""
+
+    side: float = Field(gt=0, le=10, description="Side of the square.")
+    offset_x: float = Field(ge=-5, le=5, description="How far right of the box's left edge the square starts.")
+    offset_y: float = Field(ge=-5, le=5, description="How far below the box's top edge the square starts.")
+
+
+def _framing(value: Any) -> str:
+    if isinstance(value, ByEyes):
+        return "eyes"
+    return "eyes" if isinstance(value, dict) and any(str(key).startswith("eye_") for key in value) else "box"
+
+
+FaceFraming = Annotated[Annotated[ByEyes, Tag("eyes")] | Annotated[ByBox, Tag("box")], Discriminator(_framing)]
+
+
+class OutputSpec(_Part):
+    """What the network answers with, and how sure it may sound."""
+
+    tensor: Text = Field(description="Name of the output with one number a label.")
+    kind: Literal["logits", "probabilities"] = Field(description="Whether a softmax is still to come.")
+    temperature: float = Field(
+        1.0, ge=0.05, le=20, description="What logits are divided by before the softmax; under 1 it sharpens."
+    )
+
+
+class ExplainSpec(_Part):
+    """What a class-activation map is made from: pooled features that one linear layer turns into logits."""
+
+    features: Text = Field(
+        description="Name of the last feature map before the global average pooling, `(n, channels, height, width)`; "
+        "it need not be an output of the graph."
+    )
+    weights: Text = Field(description="Name of the initializer with the last layer's weights, `(labels, channels)`.")
+
+
+class Manifest(_Part):
+    """``manifest.json`` of a model's folder."""
+
+    name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = Field(
+        description="What requests call the model; the same as its folder's name."
+    )
+    version: Text = Field(description="Version of the model.")
+    file: Annotated[str, StringConstraints(max_length=200)] = Field(description="Name of the ONNX file in this folder.")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 of that file in hexadecimal, lower case."
+    )
+    architecture: Text = Field(description="What kind of network it is.")
+    trained_on: Text = Field(description="The data that it learned from.")
+    license: Text = Field(description="Licence of the weights.")
+    labels: tuple[Label, ...] = Field(
+        min_length=2, max_length=100, description="The label of each output, in the network's order."
+    )
+    metrics: dict[str, JsonValue] = Field({}, description="Figures to show in `/info`; nothing else reads them.")
+    input: InputSpec = Field(description="How a crop becomes the input tensor.")
+    face: FaceFraming = Field(description="How a detected face becomes the square that is cropped.")
+    output: OutputSpec = Field(description="What the network answers with.")
+    explain: ExplainSpec | None = Field(
+        None, description="What a class-activation map is made from; without it, maps are made by occlusion."
+    )
+
+    @field_validator("file")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not value.strip(". ") or set(value) & set("/\\:\0"):
+            raise ValueError("must be the plain name of a file in the model's folder")
+        return value
+
+    @field_validator("labels")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("names two labels alike")
+        return value
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of a model's folder, or :class:`BadModel`."""
+    try:
+        text = file_within(folder, MANIFEST_FILE, at_most=_LARGEST_MANIFEST)
+    except FileNotFoundError:
+        raise BadModel(f"Model {folder.name}: there is no {MANIFEST_FILE}.") from None
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise BadModel(f"Model {folder.name}: {_sentence(error)}") from None
+    if manifest.name != folder.name:
+        raise BadModel(f"Model {folder.name}: name in {MANIFEST_FILE} is {manifest.name}, not the folder's name.")
+    return manifest
+
+
+def file_within(folder: Path, name: str, *, at_most: int | None = None) -> bytes:
+    """The bytes of a file that must really lie in the folder, wherever links lead; `FileNotFoundError` if none is."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise BadModel(f"Model {folder.name}: {name} leads out of the model's folder.")
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read() if at_most is None else file.read(at_most + 1)
+    except OSError as error:
+        raise BadModel(f"Model {folder.name}: {name} cannot be read ({error.strerror}).") from None
+    if at_most is not None and len(data) > at_most:
+        raise BadModel(f"Model {folder.name}: {name} has more than {at_most} bytes.")
+    return data
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in _TAGS)
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Invalid JSON: ")
+    reason = " ".join(reason.split()).rstrip(".")
+    if first["type"] == "json_invalid":
+        return f"{MANIFEST_FILE} is no JSON ({reason})."
+    where = f"{place} in {MANIFEST_FILE}" if place else MANIFEST_FILE
+    return f"{where}: {reason[:1].lower()}{reason[1:]}."
