@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture that is taken, in megabytes.")
     max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels that a picture may have.")
     max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
+    max_batch_size_mb: float = Field(64, gt=0, le=1000, description="Largest body of a batch, in megabytes.")
+    body_memory_mb: float = Field(
+        128, gt=0, description="Most memory that all bodies in flight may take, in megabytes; more are answered 503."
+    )
 
     queue_size: int = Field(64, ge=0, description="Most requests that wait for a worker; more are answered 503.")
     queue_timeout_seconds: float = Field(5, gt=0, description="Longest wait for a worker.")
@@ -144,6 +148,13 @@ class Settings(BaseSettings):
         parse_many(value)
         return value
 
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _known_storage(cls, value: str) -> str:
+        if not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+            raise ValueError("takes memory://, redis://, rediss:// or redis+unix://")
+        return value
+
     @model_validator(mode="after")
     def _coherent(self) -> Settings:
         if self.queue_timeout_seconds > self.request_timeout_seconds:
@@ -153,6 +164,14 @@ class Settings(BaseSettings):
     @property
     def max_file_bytes(self) -> int:
         return int(self.max_file_size_mb * 1024 * 1024)
+
+    @property
+    def max_batch_bytes(self) -> int:
+        return int(self.max_batch_size_mb * 1024 * 1024)
+
+    @property
+    def body_memory_bytes(self) -> int:
+        return int(self.body_memory_mb * 1024 * 1024)
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

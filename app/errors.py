@@ -35,6 +35,18 @@ class InvalidRequest(VisageError):
     default_message = "The request is not of the form that this route takes."
 
 
+class MalformedRequest(VisageError):
+    code = "malformed_request"
+    status = 400
+    default_message = "This is not a valid HTTP request."
+
+
+class HeadersTooLarge(VisageError):
+    code = "headers_too_large"
+    status = 431
+    default_message = "The headers of this request are larger than this service takes."
+
+
 class EmptyFile(VisageError):
     code = "empty_file"
     status = 400
@@ -145,6 +157,8 @@ class InternalError(VisageError):
 
 CATALOGUE: tuple[type[VisageError], ...] = (
     InvalidRequest,
+    MalformedRequest,
+    HeadersTooLarge,
     EmptyFile,
     UnsupportedMediaType,
     FileTooLarge,

@@ -1,0 +1,1 @@
+"""The HTTP edge. Knows FastAPI; knows no pixels and no tensors."""

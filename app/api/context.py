@@ -1,0 +1,47 @@
+"""What the edge keeps of one request in its ASGI scope, and how endpoints reach it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from starlette.types import Scope
+
+from app.errors import NotReady
+from app.state import Service
+from app.workers import Ticket
+
+SERVICE: Final = "service"
+TICKET: Final = "visage.ticket"
+CLIENT: Final = "visage.client"
+LIMIT_HEADERS: Final = "visage.limit_headers"
+
+
+def service_of(scope: Scope) -> Service:
+    """The service that answers a request."""
+    service = scope.get("state", {}).get(SERVICE)
+    if not isinstance(service, Service):
+        raise NotReady
+    return service
+
+
+def route_path(scope: Scope) -> str:
+    """The path below the prefix under which a proxy serves the service."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+async def _service(request: Request) -> Service:
+    return service_of(request.scope)
+
+
+async def _ticket(request: Request) -> Ticket:
+    ticket: Ticket = request.scope["state"][TICKET]
+    return ticket
+
+
+TheService = Annotated[Service, Depends(_service)]
+"""An endpoint's parameter: the service."""
+
+TheTicket = Annotated[Ticket, Depends(_ticket)]
+"""An endpoint's parameter: the request's ticket, which only routes that read pictures have."""

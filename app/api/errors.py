@@ -1,0 +1,110 @@
+"""The one place where an error becomes HTTP: one shape, whatever layer it comes from, and never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import math
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.errors import (
+    FileTooLarge,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    RetryableError,
+    UnsupportedMediaType,
+    VisageError,
+)
+from app.observe.record import record_of
+from app.workers import ClientLeft
+
+logger = logging.getLogger("visage.errors")
+
+CLIENT_LEFT = 499
+"""The status in the log and the metrics of a request whose client has gone; nobody receives it."""
+
+_BY_STATUS: dict[int, type[VisageError]] = {
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: FileTooLarge,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedMediaType,
+}
+
+
+def body_of(error: VisageError, request_id: str) -> bytes:
+    """The JSON that every error has."""
+    return orjson.dumps({"success": False, "error": error.code, "message": error.message, "request_id": request_id})
+
+
+def response_to(scope: Scope, exception: Exception) -> Response:
+    """The answer to a request that ended in an exception."""
+    if isinstance(exception, ClientLeft | ClientDisconnect):
+        return Response(status_code=CLIENT_LEFT)
+    error = _known(exception)
+    record = record_of(scope)
+    record.error = error.code
+    if isinstance(error, InternalError):
+        # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
+        logger.error("%s in request %s%s", type(exception).__name__, record.request_id, _place(exception))
+    headers = dict(getattr(exception, "headers", None) or {})
+    if isinstance(error, RetryableError):
+        headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(body_of(error, record.request_id), error.status, headers, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Makes every exception that leaves an endpoint take this way."""
+    for kind in (VisageError, RequestValidationError, HTTPException, ClientLeft, ClientDisconnect):
+        app.add_exception_handler(kind, _handle)
+
+
+async def _handle(request: Request, exception: Exception) -> Response:
+    return response_to(request.scope, exception)
+
+
+def _known(exception: Exception) -> VisageError:
+    """The error of the catalogue that an exception stands for."""
+    if isinstance(exception, VisageError):
+        return exception
+    if isinstance(exception.__cause__, VisageError):
+        # FastAPI hides what is raised while it reads a body behind a 400 of its own.
+        return exception.__cause__
+    if isinstance(exception, RequestValidationError):
+        return InvalidRequest(_first_complaint(exception))
+    if isinstance(exception, HTTPException):
+        kind = _BY_STATUS.get(exception.status_code)
+        if kind is not None:
+            return kind()
+        if exception.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return InvalidRequest()
+    return InternalError()
+
+
+def _first_complaint(exception: RequestValidationError) -> str:
+    """What is wrong and where, without the value, which may be a picture."""
+    complaint = exception.errors()[0]
+    where = ".".join(str(part) for part in complaint["loc"] if part not in ("body", "query", "path", "header"))
+    what = str(complaint["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{where}: {what}." if where else f"{what}."
+
+
+def _place(exception: BaseException) -> str:
+    """File names and lines of where an exception was raised, the innermost last."""
+    places = []
+    trace = exception.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f" at {' > '.join(places[-6:])}" if places else ""

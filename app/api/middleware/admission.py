@@ -1,0 +1,72 @@
+"""Who gets in, decided before one byte of the body is read: phase, API key, the client's rate, room in the queue."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.client import client_of
+from app.api.context import CLIENT, TICKET, route_path, service_of
+from app.api.keys import ApiKeys
+from app.config import Settings
+from app.errors import NotReady, Overloaded, Unauthorized
+from app.state import Phase, Service
+
+logger = logging.getLogger("visage.admission")
+
+_PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
+_OPEN_BELOW = ("/web/", "/docs/", "/samples/")
+_READING = ("/predict", "/predict/batch", "/predict/compare", "/analyze/facial")
+
+
+class Admission:
+    """Lets a request in or raises the error that turns it away.
+
+    Probes are always let in. The page and the docs need no key, and are not counted.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self.app = app
+        self._keys = ApiKeys(settings.api_keys)
+        self._trusted = settings.proxy_networks
+        if not self._keys:
+            logger.warning("API_KEYS is empty: the service is open to everybody.")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._admit(scope)
+        await self.app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> None:
+        path = route_path(scope)
+        if path in _PROBES:
+            return
+        service = service_of(scope)
+        if service.phase is Phase.DRAINING:
+            service.metrics.shed("draining")
+            raise NotReady("The service is stopping. Send the request again.")
+        if path in _OPEN or path.startswith(_OPEN_BELOW):
+            return
+        scope["state"][CLIENT] = self._client(scope)
+        await service.limiter.charge(scope)
+        if service.phase is Phase.STARTING:
+            service.metrics.shed("starting")
+            raise NotReady
+        if path in _READING and scope["method"] == "POST":
+            self._reserve(scope, service)
+
+    def _client(self, scope: Scope) -> str:
+        if not self._keys:
+            return client_of(scope, self._trusted)
+        name = self._keys.name_of(scope)
+        if name is None:
+            raise Unauthorized
+        return f"key {name}"
+
+    def _reserve(self, scope: Scope, service: Service) -> None:
+        if not service.pool.has_room():
+            service.metrics.shed("queue_full")
+            raise Overloaded(retry_after=service.pool.retry_after)
+        scope["state"][TICKET] = service.pool.ticket()

@@ -1,0 +1,92 @@
+"""Around every request: its id, its line in the log and in the metrics, its security headers, and no way past them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.context import LIMIT_HEADERS, route_path, service_of
+from app.api.errors import CLIENT_LEFT, response_to
+from app.api.middleware.security import headers_for
+from app.observe.logs import log_request
+from app.observe.record import RequestRecord
+from app.observe.tracing import Tracer
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_CLOSE = (b"connection", b"close")
+
+
+class Requests:
+    """Begins and ends the record of each request, and answers whatever escapes the layers within."""
+
+    def __init__(self, app: ASGIApp, *, tracer: Tracer) -> None:
+        self.app = app
+        self._tracer = tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        service = service_of(scope)
+        record = RequestRecord.begin(scope, _request_id(scope))
+        status = CLIENT_LEFT
+        started = False
+        unread = _has_body(scope)
+
+        async def receive_noted() -> Message:
+            nonlocal unread
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                unread = False
+            return message
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                started = True
+                state = scope["state"]
+                headers = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", record.request_id.encode()),
+                    *headers_for(route_path(scope)),
+                    *state.get(LIMIT_HEADERS, ()),
+                ]
+                if unread:
+                    # What is left of the body would be taken for the next request, or be read for nothing.
+                    headers.append(_CLOSE)
+                message["headers"] = headers
+            await send(message)
+
+        service.metrics.request_started()
+        try:
+            await self.app(scope, receive_noted, send_noted)
+        except Exception as exception:
+            response = response_to(scope, exception)
+            # Half an answer may be out: then the server breaks the connection, which says that no more will come.
+            if not started:
+                await response(scope, receive_noted, send_noted)
+        finally:
+            record.finish(scope, status)
+            service.metrics.request_finished(record)
+            service.totals.request_finished(record)
+            self._tracer.request_finished(record)
+            log_request(record)
+
+
+def _request_id(scope: Scope) -> str:
+    """The id that the client sent, if it is harmless in a log and a header; else one of our own."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            sent: str = value.decode("ascii")
+            return sent
+    return uuid.uuid4().hex
+
+
+def _has_body(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return True
+    return False

@@ -1,0 +1,79 @@
+"""How many cores this process may really use: the container's CPU quota, then the affinity mask, then the count."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ROOT = Path("/")
+
+
+def usable_cores(root: Path = _ROOT) -> int:
+    """At least 1. ``root`` is where the file system starts, so that a test can bring its own."""
+    allowed = _allowed()
+    quota = _quota(root)
+    return allowed if quota is None else max(1, min(allowed, round(quota)))
+
+
+def _allowed() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _quota(root: Path) -> float | None:
+    """Cores that the tightest cgroup above this process grants; None without a quota."""
+    groups = _groups(root)
+    quotas = [
+        quota
+        for folder in _upwards(root / "sys/fs/cgroup", groups.get("", "/"))
+        if (quota := _v2(folder / "cpu.max")) is not None
+    ]
+    if not quotas:
+        quotas = [
+            quota
+            for folder in _upwards(root / "sys/fs/cgroup/cpu", groups.get("cpu", "/"))
+            if (quota := _v1(folder)) is not None
+        ]
+    return min(quotas, default=None)
+
+
+def _groups(root: Path) -> dict[str, str]:
+    """This process's cgroup path by controller; version 2 has no name."""
+    groups: dict[str, str] = {}
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        for controller in controllers.split(","):
+            groups[controller] = path
+    return groups
+
+
+def _upwards(mount: Path, path: str) -> list[Path]:
+    """The folder of a cgroup and of each of its parents, up to the mount."""
+    folder = mount / path.lstrip("/")
+    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
+
+
+def _v2(file: Path) -> float | None:
+    quota, _, period = _read(file).partition(" ")
+    return _ratio(quota, period)
+
+
+def _v1(folder: Path) -> float | None:
+    return _ratio(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us"))
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    try:
+        cores = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return cores if cores > 0 else None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,70 @@
+"""The life of the service: it answers probes at once, serves when it is warm, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator
+
+from app.api.ratelimit import RateLimiter
+from app.config import BadSettings, Settings
+from app.cores import usable_cores
+from app.engine import Engine
+from app.observe.metrics import Metrics
+from app.observe.totals import Totals
+from app.state import Phase, Service
+from app.workers import PoolLimits, WorkerPool
+
+logger = logging.getLogger("visage")
+
+
+def build_service(settings: Settings, engine: Engine) -> Service:
+    """A service that has not started yet."""
+    metrics = Metrics()
+    limits = PoolLimits(
+        workers=settings.workers or usable_cores(),
+        queue_size=settings.queue_size,
+        queue_timeout=settings.queue_timeout_seconds,
+        request_timeout=settings.request_timeout_seconds,
+    )
+    pool = WorkerPool(lambda: engine.build_pipeline(settings), limits, on_shed=metrics.shed)
+    limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, on_limited=metrics.rate_limited)
+    return Service(settings, pool, limiter, metrics, Totals())
+
+
+@contextlib.asynccontextmanager
+async def living(service: Service, engine: Engine) -> AsyncIterator[None]:
+    """Starts the service, which becomes ready on its own while the socket answers already, and ends it."""
+    await service.pool.start()
+    warming = asyncio.create_task(_warm_up(service, engine))
+    try:
+        yield
+    finally:
+        warming.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await warming
+        await service.pool.stop()
+        await service.limiter.close()
+        if service.loaded is not None:
+            service.loaded.close()
+
+
+async def _warm_up(service: Service, engine: Engine) -> None:
+    """Loads the models while the workers build their pipelines."""
+    try:
+        service.loaded = await asyncio.to_thread(engine.load_registry, service.settings)
+    except BadSettings as error:
+        service.fatal = str(error)
+        return
+    except Exception as error:
+        service.failure = f"The models could not be loaded ({type(error).__name__})."
+        logger.exception("The models could not be loaded.")
+    await service.pool.warm()
+    # What is alive here lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    if service.phase is Phase.STARTING:
+        service.phase = Phase.SERVING
+    logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)

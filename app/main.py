@@ -1,0 +1,61 @@
+"""The application: its layers, its routes and its lifespan, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+from fastapi import FastAPI
+
+from app import __version__
+from app.api import errors
+from app.api.middleware import layers
+from app.api.routes import ROUTERS
+from app.config import Settings, load_settings
+from app.engine import Engine, real_engine
+from app.life import build_service, living
+from app.observe.tracing import make_tracer
+from app.state import Service
+
+
+class State(TypedDict):
+    """What the lifespan hands to every request."""
+
+    service: Service
+
+
+def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:
+    """The service as an ASGI application. It starts, and stops, with its lifespan."""
+    settings = load_settings() if settings is None else settings
+    engine = real_engine() if engine is None else engine
+    tracer = make_tracer(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        service = build_service(settings, engine)
+        app.state.service = service
+        async with living(service, engine):
+            yield State(service=service)
+        tracer.close()
+
+    app = FastAPI(
+        title="Visage",
+        summary="Reads the apparent expression of a face in a photo.",
+        version=__version__,
+        lifespan=lifespan,
+        middleware=layers(settings, tracer),
+        redoc_url=None,
+        # Traces are the service's own; nothing else may note what a request holds, or send it anywhere.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

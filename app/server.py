@@ -1,0 +1,121 @@
+"""The server process: sockets with deadlines, signals, and a drain in which nothing that was admitted is lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import socket
+import time
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.config import BadSettings, Settings
+from app.observe.logs import LogWriter
+from app.protocol import ProtocolLimits, protocol_class
+from app.state import Phase, Service
+
+logger = logging.getLogger("visage.server")
+
+_BACKLOG = 1024
+_FILES_KEPT_BACK = 64
+_MOST_CONNECTIONS = 4096
+_ENDING = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, whose listener stays open while it drains."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._exit_at: float | None = None
+        self.fatal: str | None = None
+
+    @property
+    def service(self) -> Service | None:
+        return getattr(self._app.state, "service", None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """The first SIGTERM turns new requests away; when the drain is over, or at a second signal, the server ends.
+
+        uvicorn would raise the signal again at the end, so that the exit status were not 0.
+        """
+        if sig == signal.SIGTERM and self._exit_at is None:
+            self._exit_at = time.monotonic() + self._drain_seconds
+            if self.service is not None:
+                self.service.phase = Phase.DRAINING
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._exit_at is not None and time.monotonic() >= self._exit_at:
+            self.should_exit = True
+        if self.service is not None and self.service.fatal is not None:
+            self.fatal = self.service.fatal
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def run(settings: Settings) -> None:
+    """Serves until a signal ends it. Raises BadSettings when a setting, or the port, cannot be had."""
+    listener = _listen(settings.host, settings.port)
+    with LogWriter(settings.log_level, settings.log_format):
+        # The application imports what takes long; a port that is taken is found before.
+        from app.main import create_app  # noqa: PLC0415
+
+        app = create_app(settings)
+        server = Server(_config(app, settings), app, settings.drain_seconds)
+        logger.info("Listening on %s:%d.", *listener.getsockname()[:2])
+        server.run(sockets=[listener])
+    if server.fatal is not None:
+        raise BadSettings(server.fatal)
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    limits = ProtocolLimits(
+        header_timeout=settings.header_timeout_seconds,
+        write_timeout=settings.request_timeout_seconds,
+        connections=_connections(),
+    )
+    return uvicorn.Config(
+        app,
+        http=protocol_class(limits),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Forwarded headers are read where clients are counted, from trusted proxies only.
+        proxy_headers=False,
+        root_path=settings.root_path,
+        backlog=_BACKLOG,
+        # Longer than common load balancers keep a connection, so that they are the ones to close it.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(int(settings.request_timeout_seconds - settings.drain_seconds), 0) + _ENDING,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise BadSettings(f"PORT: cannot listen on {host}:{port}: {reason}.") from None
+    return listener
+
+
+def _connections() -> int:
+    """As many connections as there are files to be had, with some kept back for models and Redis."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(min(_MOST_CONNECTIONS, soft - _FILES_KEPT_BACK), 16)
