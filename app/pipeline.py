@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from app.errors import MultipleFaces, NoFaceDetected
 from app.inference.classifier import Classifier
 from app.inference.explain import Heatmap, explain
+from app.inference.manifest import ByBox, ByEyes
 from app.vision import crop, decode, faces, quality
-from app.vision.crop import Square
+from app.vision.crop import BoxFraming, EyeFraming, Framing, Square
 from app.vision.decode import ImageLimits, Picture
 from app.vision.faces import FaceDetector
 from app.vision.geometry import Face
@@ -127,13 +128,16 @@ class Pipeline:
         checkpoint()
         with timings.stage("prepare"):
             spec = model.manifest.input
-            squares = [crop.frame(face, model.manifest.framing) for face in sight.faces]
+            framing = _framing(model.manifest.face)
+            squares = [crop.frame(face, framing) for face in sight.faces]
             self._sharpen(sight, min(square.side for square in squares), max(spec.width, spec.height))
-            scale = sight.picture.scale
+            picture = sight.picture
             crops = [
-                crop.cut(sight.picture.pixels, square.scaled(1 / scale), spec.width, spec.height) for square in squares
+                crop.cut(picture.pixels, square.scaled(1 / picture.scale), spec.width, spec.height)
+                for square in squares
             ]
             tensor = model.prepare(crops)
+            warnings = [quality.assess(picture, face, sight.faces_detected) for face in sight.faces]
         checkpoint()
         started = time.perf_counter()
         with timings.stage("inference"):
@@ -144,8 +148,6 @@ class Pipeline:
             checkpoint()
             with timings.stage("explain"):
                 heatmaps = list(explain(model, crops, scores, options.explain_label))
-        with timings.stage("quality"):
-            warnings = [quality.assess(sight.picture, face, sight.faces_detected) for face in sight.faces]
         readings = tuple(
             FaceReading(face, square, tuple(float(p) for p in row), noted, heatmap, pixels)
             for face, square, row, noted, heatmap, pixels in zip(
@@ -168,4 +170,11 @@ class Pipeline:
         """Decodes again at a finer scale when the crop would have fewer pixels than the model takes."""
         scale = sight.picture.scale
         if scale > 1 and side / scale < needed:
-            sight.picture = decode.decode(sight.data, self._limits, at_most=side / needed)
+            sight.picture = decode.decode(sight.data, self._limits, at_most=max(side / needed, 1.0))
+
+
+def _framing(face: ByEyes | ByBox) -> Framing:
+    """How a manifest frames a face, in the words of vision, which knows no manifests."""
+    if isinstance(face, ByEyes):
+        return EyeFraming(face.eye_distance, face.eye_center)
+    return BoxFraming(face.side, face.offset_x, face.offset_y)

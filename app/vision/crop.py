@@ -61,11 +61,11 @@ class Square:
 
 
 def frame(face: Face, framing: Framing) -> Square:
-    """The square of a face, as a model's manifest frames it."""
-    if isinstance(framing, EyeFraming) and not face.assumed:
-        return _by_eyes(face, framing)
-    if isinstance(framing, EyeFraming):
+    """The square of a face, as a model's manifest frames it; that of an assumed face is its box."""
+    if face.assumed:
         return Square(face.box.x, face.box.y, face.box.width)
+    if isinstance(framing, EyeFraming):
+        return _by_eyes(face, framing)
     width = face.box.width
     return Square(face.box.x + framing.offset_x * width, face.box.y + framing.offset_y * width, framing.side * width)
 
