@@ -39,7 +39,7 @@ format: $(DEV) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
--include ops.mk train.mk drills.mk
+-include ops.mk train.mk drills.mk bench.mk
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage
