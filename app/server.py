@@ -65,6 +65,8 @@ class Server(uvicorn.Server):
 
 def run(settings: Settings) -> None:
     """Serves until a signal ends it. Raises BadSettings when a setting, or the port, cannot be had."""
+    # A dump of this process would hold pictures.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     listener = _listen(settings.host, settings.port)
     with LogWriter(settings.log_level, settings.log_format):
         # The application imports what takes long; a port that is taken is found before.
