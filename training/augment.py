@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class Augmenter:
         matrix[:, 1, 1] = cos * scale / stretch
         matrix[:, 0, 2] = self._uniform(count, -1, 1) * 2 * settings.shift
         matrix[:, 1, 2] = self._uniform(count, -1, 1) * 2 * settings.shift
-        grid = F.affine_grid(matrix, [count, 1, side, side], align_corners=False)
-        return F.grid_sample(faces, grid, padding_mode="reflection", align_corners=False)
+        grid = functional.affine_grid(matrix, [count, 1, side, side], align_corners=False)
+        return functional.grid_sample(faces, grid, padding_mode="reflection", align_corners=False)
 
     def _coarsened(self, faces: Tensor) -> Tensor:
         """Some faces lose detail, as small faces in a photo have."""
@@ -81,8 +81,8 @@ class Augmenter:
         chosen = self._chance(settings.coarse_probability, len(faces))
         factor = float(self._uniform(1, 0.4, 0.8))
         side = faces.shape[-1]
-        small = F.interpolate(faces, size=max(int(side * factor), 8), mode="area")
-        coarse = F.interpolate(small, size=side, mode="bilinear", align_corners=False)
+        small = functional.interpolate(faces, size=max(int(side * factor), 8), mode="area")
+        coarse = functional.interpolate(small, size=side, mode="bilinear", align_corners=False)
         return torch.where(chosen[:, None, None, None], coarse, faces)
 
     def _relit(self, faces: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,17 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Finetuning:
+    """The two stages of a network that starts from other weights: its heads alone, then all of it.
+
+    ``body_rate`` is the body's share of the rate in the second stage.
+    """
+
+    head_epochs: int = 0
+    body_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """All that decides what a training run gives."""
 
@@ -56,6 +68,7 @@ class Run:
     device: str = "cpu"
     network: Network = field(default_factory=Network)
     schedule: Schedule = field(default_factory=Schedule)
+    finetuning: Finetuning = field(default_factory=Finetuning)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def side_at(self, epoch: int) -> int:
@@ -84,7 +97,22 @@ def load(path: Path | None, overrides: list[str] | None = None) -> Run:
             target[last] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             target[last] = text
-    return _build(Run, values, "")
+    return _run(values)
+
+
+def read(path: Path) -> Run:
+    """The run that a finished or unfinished training wrote down."""
+    return _run(json.loads(path.read_text()))
+
+
+def without_weights(network: Network) -> Network:
+    """The same network, built without the file of weights that its training started from."""
+    return dataclasses.replace(network, weights="")
+
+
+def _run(values: dict[str, Any]) -> Run:
+    run: Run = _build(Run, values, "")
+    return run
 
 
 def _build(kind: type[Any], values: dict[str, Any], place: str) -> Any:
@@ -95,7 +123,7 @@ def _build(kind: type[Any], values: dict[str, Any], place: str) -> Any:
     built: dict[str, Any] = {}
     for name, value in values.items():
         if dataclasses.is_dataclass(hints[name]):
-            built[name] = _build(hints[name], value, f"{place}{name}.")  # type: ignore[arg-type]
+            built[name] = _build(hints[name], value, f"{place}{name}.")
         else:
             built[name] = _frozen(value)
     return kind(**built)

@@ -59,7 +59,7 @@ def vote_targets(votes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     kept = np.where(votes > 1, votes, 0)[:, :EMOTIONS].astype(np.float32)
     total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)
+    return np.asarray(np.divide(kept, total, out=np.zeros_like(kept), where=total > 0))
 
 
 def is_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:

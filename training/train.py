@@ -7,7 +7,6 @@ import copy
 import csv
 import dataclasses
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training import config, networks
 from training.augment import Augmenter
-from training.config import Run
+from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
-from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
+from training.heads import TwoHeaded
+from training.labels import FER2013, SERVED_FROM_FERPLUS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Material:
 class Average:
     """A slowly following copy of a network, which is the one that is kept."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: TwoHeaded, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
         self._updates = 0
@@ -74,10 +74,10 @@ class Trainer:
         self._device = torch.device(run.device)
         torch.manual_seed(run.seed)
         network = networks.build(run.network).to(self._device)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = Average(self._network, run.average)
         self._optimizer = torch.optim.SGD(
-            _parameter_groups(self._network, run.weight_decay),
+            _parameter_groups(self._network, run),
             lr=run.rate,
             momentum=run.momentum,
             nesterov=True,
@@ -99,7 +99,7 @@ class Trainer:
         self._epoch = state["epoch"]
         return True
 
-    def finish(self) -> nn.Module:
+    def finish(self) -> TwoHeaded:
         """Trains all the epochs that are left and returns the averaged network."""
         while self._epoch < self._run.schedule.epochs:
             started = time.monotonic()
@@ -120,21 +120,39 @@ class Trainer:
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
         steps = len(images) // run.batch
-        self._network.train()
+        rates = self._begin_stage(epoch)
         total, started = 0.0, time.monotonic()
         for step in range(steps):
             rows = slice(step * run.batch, (step + 1) * run.batch)
             rate = run.rate_at(epoch + step / steps)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
+            for group, share in zip(self._optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * share
             loss = self._loss(augmenter, images[rows], votes[rows], original[rows], side)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             self._average.update(self._network)
             total += float(loss.detach())
-            _show_progress(epoch, run.schedule.epochs, step + 1, steps, total / (step + 1), started)
+            if (step + 1) % 20 == 0 or step + 1 == steps:
+                left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
+                place = f"epoch {epoch + 1}/{run.schedule.epochs}  step {step + 1}/{steps}"
+                print(f"\r{place}  loss {total / (step + 1):.3f}  {left:4.0f} s left ", end="", flush=True)
         return total / steps
+
+    def _begin_stage(self, epoch: int) -> list[float]:
+        """Readies the network for an epoch; returns each parameter group's share of the rate."""
+        plan = self._run.finetuning
+        self._network.train()
+        if plan.head_epochs:
+            heads_alone = epoch < plan.head_epochs
+            for parameter in self._network.body():
+                parameter.requires_grad_(not heads_alone)
+            if heads_alone:
+                # Norms that adapt to faces while the body stands still would make it another body.
+                self._network.eval()
+                self._network.dropout.train()
+        groups = len(self._optimizer.param_groups)
+        return [1.0] * groups if groups == 2 else [plan.body_rate] * 2 + [1.0] * 2
 
     def _epoch_tensors(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Images (n, 1, 48, 48), vote targets (n, 8) and original one-hot targets (n, 7), shuffled."""
@@ -173,7 +191,7 @@ class Trainer:
         }
         unfinished = self._checkpoint.with_suffix(".tmp")
         torch.save(state, unfinished)
-        os.replace(unfinished, self._checkpoint)
+        unfinished.replace(self._checkpoint)
 
     def _log(self, row: dict[str, float]) -> None:
         path = self._folder / "curves.csv"
@@ -186,13 +204,16 @@ class Trainer:
         print(json.dumps(row), flush=True)
 
 
-def validate(network: nn.Module, faces: Faces, device: torch.device) -> dict[str, float]:
+def validate(network: TwoHeaded, faces: Faces, device: torch.device) -> dict[str, float]:
     """Quick figures on validation faces; the reported ones come from ``training.evaluate``."""
     images = torch.from_numpy(faces.images)[:, None].float()
+    side = network.side
     ferplus, fer2013 = [], []
     network.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-        for batch in images.split(256):
+        for batch in torch.split(images, 256):
+            if batch.shape[-1] != side:
+                batch = functional.interpolate(batch, size=side, mode="bilinear", align_corners=False)  # noqa: PLW2901
             logits = network(batch.to(device, memory_format=torch.channels_last))
             ferplus.append(logits.ferplus.float().cpu())
             fer2013.append(logits.fer2013.float().cpu())
@@ -219,7 +240,7 @@ def _accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
 def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
     """(n,) labels to (n, 7) targets; a face without a label has a row of zeros, which teaches nothing."""
     known = torch.from_numpy(labels != NO_LABEL)[:, None]
-    hot = F.one_hot(torch.from_numpy(np.maximum(labels, 0)), len(FER2013)).float()
+    hot = functional.one_hot(torch.from_numpy(np.maximum(labels, 0)), len(FER2013)).float()
     return (hot * (1 - smoothing) + smoothing / len(FER2013)) * known
 
 
@@ -228,20 +249,19 @@ def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * logits.log_softmax(dim=1)).sum() / targets.sum().clamp_min(1.0)
 
 
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for the matrices alone: on norms and biases it only hurts."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def _parameter_groups(network: TwoHeaded, run: Run) -> list[dict[str, Any]]:
+    """Weight decay for the matrices alone: on norms and biases it only hurts.
 
-
-def _show_progress(epoch: int, epochs: int, step: int, steps: int, loss: float, started: float) -> None:
-    if step % 20 and step != steps:
-        return
-    left = (time.monotonic() - started) / step * (steps - step)
-    print(
-        f"\repoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.3f}  {left:4.0f} s left ", end="", flush=True
-    )
+    The heads are groups of their own, behind the body's, only where a run gives the two different rates.
+    """
+    parts = [list(network.parameters())]
+    if run.finetuning != Finetuning():
+        parts = [network.body(), network.heads()]
+    groups = []
+    for part in parts:
+        groups.append({"params": [p for p in part if p.ndim > 1], "weight_decay": run.weight_decay})
+        groups.append({"params": [p for p in part if p.ndim <= 1], "weight_decay": 0.0})
+    return groups
 
 
 def train(run: Run, prepared: Path, runs: Path) -> Path:

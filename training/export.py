@@ -1,0 +1,206 @@
+"""A trained network to a model's folder: one ONNX graph and the manifest that matches it."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
+from training import config, networks
+from training.config import Run
+from training.folder import MODEL_FILE, publish
+from training.heads import TwoHeaded
+from training.labels import FER2013, SERVED_FROM_FERPLUS
+from training.shipped import FER2013_OUTPUT, FERPLUS_OUTPUT, session
+from training.source import read_split
+
+OPSET: Final = 17
+FRAMING: Final = ByEyes(eye_distance=0.37, eye_center=(0.5, 0.395))
+"""How FER-2013 shows a face, which is what a crop must look like."""
+
+_INPUT: Final = "image"
+_SERVED: Final = "logits"
+_FEATURES: Final = "features"
+_WEIGHTS: Final = "class_weights"
+
+
+class Served(nn.Module):
+    """A network with the head that is served: the FER+ head's columns for the served labels plus a share of the other.
+
+    Both heads are linear in the same description of a face, so their sum is one matrix and costs nothing.
+    """
+
+    def __init__(self, network: TwoHeaded, fer2013_share: float) -> None:
+        super().__init__()
+        self._network = network
+        columns = list(SERVED_FROM_FERPLUS)
+        self.class_weights = nn.Parameter(network.ferplus.weight[columns] + fer2013_share * network.fer2013.weight)
+        self.class_biases = nn.Parameter(network.ferplus.bias[columns] + fer2013_share * network.fer2013.bias)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        maps = self._network.feature_map(image)
+        described = self._network.describe(maps)
+        served = functional.linear(described, self.class_weights, self.class_biases)
+        return served, self._network.ferplus(described), self._network.fer2013(described), maps
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the ONNX file and PyTorch are apart on the same faces."""
+
+    faces: int
+    same_label: float
+    largest_difference: float
+
+    @property
+    def holds(self) -> bool:
+        return self.same_label >= 0.999 and self.largest_difference < 1e-4
+
+
+def load_network(folder: Path) -> tuple[Run, TwoHeaded]:
+    """The kept network of a run: the finished one, or the average of its last checkpoint."""
+    run = config.read(folder / "run.json")
+    network = networks.build(config.without_weights(run.network))
+    finished = folder / "weights.pt"
+    if finished.exists():
+        state = torch.load(finished, map_location="cpu", weights_only=True)
+    else:
+        state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["average"]["network"]
+    network.load_state_dict(state)
+    return run, network.eval().requires_grad_(False)
+
+
+def to_onnx(network: TwoHeaded, fer2013_share: float = 0.0) -> bytes:
+    """The graph: pictures in 0–255 in, logits out, batch norms folded into the convolutions before them."""
+    served = Served(network, fer2013_share).eval()
+    outputs = [_SERVED, FERPLUS_OUTPUT, FER2013_OUTPUT, _FEATURES]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The exporter that replaces this one needs a package more and leaves the batch norms unfolded.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        path = Path(folder) / MODEL_FILE
+        torch.onnx.export(
+            served,
+            (torch.zeros(2, network.channels, network.side, network.side),),
+            path,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[_INPUT],
+            output_names=outputs,
+            dynamic_axes={name: {0: "faces"} for name in (_INPUT, *outputs)},
+        )
+        model = onnx.load(path)
+    _pool_globally(model.graph)
+    if not network.maps_explain:
+        model.graph.output.remove(next(output for output in model.graph.output if output.name == _FEATURES))
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def _pool_globally(graph: onnx.GraphProto) -> None:
+    """Means over a whole map become GlobalAveragePool, which ONNX Runtime does in its fast layout of channels."""
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if node.op_type != "ReduceMean" or list(attributes["axes"]) not in ([2, 3], [-2, -1]):
+            nodes.append(node)
+        elif attributes["keepdims"]:
+            nodes.append(helper.make_node("GlobalAveragePool", node.input, node.output, name=node.name))
+        else:
+            pooled = f"{node.output[0]}_map"
+            nodes.append(helper.make_node("GlobalAveragePool", node.input, [pooled], name=node.name))
+            nodes.append(helper.make_node("Flatten", [pooled], node.output, name=f"{node.name}_flatten", axis=1))
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def compare(model: bytes, network: TwoHeaded, fer2013_share: float, faces: NDArray[np.uint8]) -> Agreement:
+    """The served logits of both on grey faces (n, h, w)."""
+    runner, served = session(model, 1), Served(network, fer2013_share).eval()
+    same, largest = 0, 0.0
+    for start in range(0, len(faces), 64):
+        batch = torch.from_numpy(faces[start : start + 64])[:, None].float()
+        if batch.shape[-1] != network.side:
+            batch = functional.interpolate(batch, size=network.side, mode="bilinear", align_corners=False)
+        batch = batch.expand(-1, network.channels, -1, -1).contiguous()
+        with torch.inference_mode():
+            expected = served(batch)[0].numpy()
+        (found,) = runner.run([_SERVED], {_INPUT: batch.numpy()})
+        same += int((expected.argmax(axis=1) == found.argmax(axis=1)).sum())
+        largest = max(largest, float(np.abs(expected - found).max()))
+    return Agreement(len(faces), same / len(faces), largest)
+
+
+def describe(run: Run, network: TwoHeaded, name: str, version: str, photos: bool) -> Manifest:
+    """The manifest of a network that was just exported; :func:`training.folder.publish` adds the hash."""
+    millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+    shape = ""
+    if run.network.name == "facenet":
+        shape = f", widths {'-'.join(map(str, run.network.widths))}, blocks {'-'.join(map(str, run.network.depths))}"
+    return Manifest(
+        name=name,
+        version=version,
+        file=MODEL_FILE,
+        sha256="0" * 64,
+        architecture=f"{run.network.name}{shape}, {millions:.1f} M parameters",
+        trained_on="FER-2013 with the votes of FER+" + (", and labelled photos (muxspace/facial_expressions)" * photos),
+        license="MIT",
+        labels=FER2013,
+        metrics={},
+        input=InputSpec(
+            width=network.side,
+            height=network.side,
+            channels="rgb" if network.channels == 3 else "gray",
+            layout="NCHW",
+            dtype="float32",
+            scale=1.0,
+            mean=0.0,
+            std=1.0,
+        ),
+        face=FRAMING,
+        output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0),
+        explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.maps_explain else None,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
+    parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of a training run")
+    parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder to write")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument(
+        "--fer2013-share", type=float, default=0.0, help="share of the second head in the served logits"
+    )
+    parser.add_argument("--limit", type=int, help="compare on this many faces only")
+    options = parser.parse_args(arguments)
+    run, network = load_network(options.run)
+    model = to_onnx(network, options.fer2013_share)
+    agreement = compare(model, network, options.fer2013_share, read_split(options.data, "test").images[: options.limit])
+    print(
+        f"ONNX and PyTorch on {agreement.faces} test faces: same label {agreement.same_label:.2%}, "
+        f"largest difference {agreement.largest_difference:.1e}"
+    )
+    if not agreement.holds:
+        raise SystemExit("The ONNX file does not say what PyTorch says; nothing is written.")
+    publish(
+        options.model,
+        model,
+        describe(run, network, options.model.name, options.version, photos=run.photos_share > 0),
+    )
+    print(f"{options.model}: {len(model) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

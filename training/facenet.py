@@ -1,0 +1,86 @@
+"""The small residual network that the default model is."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.heads import TwoHeaded
+
+
+class SqueezeExcite(nn.Module):
+    """Channel attention: a pooled description of the map scales each of its channels."""
+
+    def __init__(self, channels: int, reduction: int = 8) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, channels // reduction, 1)
+        self.expand = nn.Conv2d(channels // reduction, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = x.mean((2, 3), keepdim=True)
+        scale = self.expand(functional.relu(self.reduce(scale)))
+        gated: Tensor = x * scale.sigmoid()
+        return gated
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with channel attention beside a shortcut that pools before it projects."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int, drop: float) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.attend = SqueezeExcite(channels)
+        self.drop = drop
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride) if stride > 1 else nn.Identity(),
+                nn.Conv2d(channels_in, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+        nn.init.zeros_(self.norm2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = functional.relu(self.norm1(self.conv1(x)))
+        branch = self.attend(self.norm2(self.conv2(branch)))
+        if self.training and self.drop > 0:
+            keep = torch.rand(x.shape[0], 1, 1, 1, device=x.device) >= self.drop
+            branch = branch * keep.to(branch.dtype) / (1 - self.drop)
+        return functional.relu(self.shortcut(x) + branch)
+
+
+class FaceNet(TwoHeaded):
+    """A small residual network for grey faces; every stage but the first halves the side."""
+
+    side: ClassVar[int] = 48
+    channels: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (32, 64, 128, 256),
+        depths: tuple[int, ...] = (1, 2, 2, 2),
+        dropout: float = 0.2,
+        stochastic_depth: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
+        blocks: list[nn.Module] = []
+        total, index, channels = sum(depths), 0, widths[0]
+        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            for position in range(depth):
+                stride = 2 if stage > 0 and position == 0 else 1
+                index += 1
+                blocks.append(ResidualBlock(channels, width, stride, stochastic_depth * index / total))
+                channels = width
+        self.blocks = nn.Sequential(*blocks)
+        self._add_heads(channels, dropout)
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        maps: Tensor = self.blocks(self.stem((x - 128.0) / 64.0))
+        return maps

@@ -1,0 +1,237 @@
+"""Networks that are usually trained on ImageNet first: EfficientNet-B0 and B2, MobileNetV3-Large.
+
+Their parameters are named as torchvision names them, so that a file of its weights loads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.heads import TwoHeaded
+
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
+Activation = Callable[[], nn.Module]
+
+
+def _multiple_of_eight(channels: float) -> int:
+    """The nearest multiple of eight that is not more than a tenth below."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
+
+
+def _convolution(
+    channels_in: int,
+    channels: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+    activation: Activation | None = None,
+) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels_in, channels, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
+        norm(channels),
+    ]
+    if activation is not None:
+        layers.append(activation())
+    return nn.Sequential(*layers)
+
+
+class _SqueezeExcite(nn.Module):
+    def __init__(self, channels: int, squeezed: int, inner: Activation, gate: Activation) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+        self.inner, self.gate = inner(), gate()
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale: Tensor = self.gate(self.fc2(self.inner(self.fc1(functional.adaptive_avg_pool2d(x, 1)))))
+        return x * scale
+
+
+class _InvertedResidual(nn.Module):
+    """Layers beside a shortcut, where the shapes allow one; whole branches drop out in training."""
+
+    def __init__(self, layers: list[nn.Module], shortcut: bool, drop: float = 0.0) -> None:
+        super().__init__()
+        self.block = nn.Sequential(*layers)
+        self.shortcut = shortcut
+        self.drop = drop
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch: Tensor = self.block(x)
+        if not self.shortcut:
+            return branch
+        if self.training and self.drop > 0:
+            keep = torch.rand(x.shape[0], 1, 1, 1, device=x.device) >= self.drop
+            branch = branch * keep.to(branch.dtype) / (1 - self.drop)
+        return x + branch
+
+
+class _ImageNetNetwork(TwoHeaded):
+    """A body named ``features`` that reads RGB with the statistics of ImageNet; grey faces are spread over RGB."""
+
+    channels: ClassVar[int] = 3
+    features: nn.Sequential
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", 255 * torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", 255 * torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        maps: Tensor = self.features((x - self.mean) / self.deviation)
+        return maps
+
+    def load_imagenet(self, weights: dict[str, Tensor]) -> None:
+        """Takes over the body; what the file says of ImageNet's own thousand classes is left out."""
+        own = self.state_dict()
+        kept = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+        missing = [name for name in own if name.startswith("features.") and name not in kept]
+        if missing:
+            raise ValueError(f"these weights are of another network: {missing[0]} is missing or has another shape")
+        self.load_state_dict(kept, strict=False)
+
+    def _start_afresh(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class EfficientNet(_ImageNetNetwork):
+    """The base network, wider and deeper by two factors."""
+
+    # expansion, kernel, stride, channels, repeats
+    _STAGES: ClassVar = (
+        (1, 3, 1, 16, 1),
+        (6, 3, 2, 24, 2),
+        (6, 5, 2, 40, 2),
+        (6, 3, 2, 80, 3),
+        (6, 5, 1, 112, 3),
+        (6, 5, 2, 192, 4),
+        (6, 3, 1, 320, 1),
+    )
+    _width: ClassVar[float]
+    _depth: ClassVar[float]
+
+    def __init__(self, dropout: float = 0.2, stochastic_depth: float = 0.2) -> None:
+        super().__init__()
+        channels = _multiple_of_eight(32 * self._width)
+        stages: list[nn.Module] = [_convolution(3, channels, 3, stride=2, activation=nn.SiLU)]
+        repeats = [math.ceil(stage[4] * self._depth) for stage in self._STAGES]
+        index, total = 0, sum(repeats)
+        for (expansion, kernel, stage_stride, stage_width, _), count in zip(self._STAGES, repeats, strict=True):
+            width = _multiple_of_eight(stage_width * self._width)
+            blocks: list[nn.Module] = []
+            for position in range(count):
+                stride = stage_stride if position == 0 else 1
+                drop = stochastic_depth * index / total
+                blocks.append(
+                    self._block(channels, width, expansion=expansion, kernel=kernel, stride=stride, drop=drop)
+                )
+                channels, index = width, index + 1
+            stages.append(nn.Sequential(*blocks))
+        stages.append(_convolution(channels, 4 * channels, 1, activation=nn.SiLU))
+        self.features = nn.Sequential(*stages)
+        self._start_afresh()
+        self._add_heads(4 * channels, dropout)
+
+    @staticmethod
+    def _block(channels: int, width: int, *, expansion: int, kernel: int, stride: int, drop: float) -> nn.Module:
+        inner = channels * expansion
+        layers: list[nn.Module] = []
+        if inner != channels:
+            layers.append(_convolution(channels, inner, 1, activation=nn.SiLU))
+        layers += [
+            _convolution(inner, inner, kernel, stride=stride, groups=inner, activation=nn.SiLU),
+            _SqueezeExcite(inner, max(1, channels // 4), nn.SiLU, nn.Sigmoid),
+            _convolution(inner, width, 1),
+        ]
+        return _InvertedResidual(layers, stride == 1 and channels == width, drop)
+
+
+class EfficientNetB0(EfficientNet):
+    side: ClassVar[int] = 224
+    _width, _depth = 1.0, 1.0
+
+
+class EfficientNetB2(EfficientNet):
+    side: ClassVar[int] = 260
+    _width, _depth = 1.1, 1.2
+
+
+def _mobile_norm(channels: int) -> nn.Module:
+    return nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
+
+
+class MobileNetV3(_ImageNetNetwork):
+    """MobileNetV3-Large. Its heads read a layer that is not linear in the last map."""
+
+    side: ClassVar[int] = 224
+    maps_explain: ClassVar[bool] = False
+
+    # kernel, inner channels, channels, squeeze and excite, hard swish, stride
+    _BLOCKS: ClassVar = (
+        (3, 16, 16, False, False, 1),
+        (3, 64, 24, False, False, 2),
+        (3, 72, 24, False, False, 1),
+        (5, 72, 40, True, False, 2),
+        (5, 120, 40, True, False, 1),
+        (5, 120, 40, True, False, 1),
+        (3, 240, 80, False, True, 2),
+        (3, 200, 80, False, True, 1),
+        (3, 184, 80, False, True, 1),
+        (3, 184, 80, False, True, 1),
+        (3, 480, 112, True, True, 1),
+        (3, 672, 112, True, True, 1),
+        (5, 672, 160, True, True, 2),
+        (5, 960, 160, True, True, 1),
+        (5, 960, 160, True, True, 1),
+    )
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_convolution(3, 16, 3, stride=2, norm=_mobile_norm, activation=nn.Hardswish)]
+        channels = 16
+        for kernel, inner, width, squeeze, hard, stride in self._BLOCKS:
+            layers.append(self._block(channels, inner, width, kernel=kernel, stride=stride, squeeze=squeeze, hard=hard))
+            channels = width
+        layers.append(_convolution(channels, 6 * channels, 1, norm=_mobile_norm, activation=nn.Hardswish))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Linear(6 * channels, 1280), nn.Hardswish())
+        self._start_afresh()
+        self._add_heads(1280, dropout)
+
+    def describe(self, maps: Tensor) -> Tensor:
+        described: Tensor = self.classifier(maps.mean((2, 3)))
+        return described
+
+    @staticmethod
+    def _block(
+        channels: int, inner: int, width: int, *, kernel: int, stride: int, squeeze: bool, hard: bool
+    ) -> nn.Module:
+        activation: Activation = nn.Hardswish if hard else nn.ReLU
+        layers: list[nn.Module] = []
+        if inner != channels:
+            layers.append(_convolution(channels, inner, 1, norm=_mobile_norm, activation=activation))
+        depthwise = _convolution(
+            inner, inner, kernel, stride=stride, groups=inner, norm=_mobile_norm, activation=activation
+        )
+        layers.append(depthwise)
+        if squeeze:
+            layers.append(_SqueezeExcite(inner, _multiple_of_eight(inner / 4), nn.ReLU, nn.Hardsigmoid))
+        layers.append(_convolution(inner, width, 1, norm=_mobile_norm))
+        return _InvertedResidual(layers, stride == 1 and channels == width)

@@ -1,0 +1,25 @@
+"""Which faces a figure is about and what their labels are, under each of the protocols that papers use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from training.data import NO_LABEL, majority, plurality
+from training.labels import FER2013, FERPLUS
+from training.metrics import Labels
+from training.source import Split
+
+_SERVED_BY_FERPLUS: Final = np.array([FER2013.index(name) if name in FER2013 else NO_LABEL for name in FERPLUS])
+
+
+def ferplus8(split: Split, protocol: str) -> Labels:
+    """Labels (n,) in the order of FER+; :data:`training.data.NO_LABEL` where the protocol leaves a face out."""
+    return majority(split.votes) if protocol == "majority" else plurality(split.votes)
+
+
+def ferplus7(split: Split, protocol: str) -> Labels:
+    """The same in the order of the served labels; faces whose label is contempt are left out."""
+    labels = ferplus8(split, protocol)
+    return np.where(labels == NO_LABEL, NO_LABEL, _SERVED_BY_FERPLUS[labels])

@@ -1,0 +1,84 @@
+"""A model as it is shipped: what its file alone says of faces, with all of its heads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from app.inference.manifest import InputSpec, load_manifest
+
+FERPLUS_OUTPUT: Final = "ferplus"
+FER2013_OUTPUT: Final = "fer2013"
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model says of n faces, as logits.
+
+    ``served`` (n, labels) in the order of the manifest; ``ferplus`` (n, 8) and ``fer2013`` (n, 7) are the heads that it
+    was trained with, None for a model that does not carry them.
+    """
+
+    served: NDArray[np.float32]
+    ferplus: NDArray[np.float32] | None
+    fer2013: NDArray[np.float32] | None
+
+    def head(self, limit: int) -> Outputs:
+        """The first faces only."""
+        return Outputs(
+            self.served[:limit],
+            None if self.ferplus is None else self.ferplus[:limit],
+            None if self.fer2013 is None else self.fer2013[:limit],
+        )
+
+
+class Shipped:
+    """Runs a model's folder on faces that are cropped already."""
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.manifest = load_manifest(folder)
+        self._session = session(folder / self.manifest.file, threads or os.cpu_count() or 1)
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = {output.name for output in self._session.get_outputs()}
+
+    def read(self, faces: NDArray[np.uint8]) -> Outputs:
+        """Logits for grey faces (n, h, w)."""
+        wanted = [name for name in (FERPLUS_OUTPUT, FER2013_OUTPUT) if name in self._outputs]
+        names = [self.manifest.output.tensor, *wanted]
+        parts = [
+            self._session.run(names, {self._input: tensor(faces[start : start + _BATCH], self.manifest.input)})
+            for start in range(0, len(faces), _BATCH)
+        ]
+        values = {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts, strict=True), strict=True)}
+        served = values[self.manifest.output.tensor]
+        if self.manifest.output.kind == "probabilities":
+            served = np.log(np.maximum(served, 1e-9))
+        return Outputs(served, values.get(FERPLUS_OUTPUT), values.get(FER2013_OUTPUT))
+
+
+def session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(model) if isinstance(model, Path) else model, options, ["CPUExecutionProvider"])
+
+
+def tensor(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Grey faces (n, h, w) as the input that a manifest describes."""
+    if faces.shape[1:] != (spec.height, spec.width):
+        faces = np.stack([cv2.resize(face, (spec.width, spec.height)) for face in faces])
+    planes = np.repeat(faces[:, None], spec.depth, axis=1)
+    if spec.dtype == "float32":
+        mean, std = (np.asarray(value, dtype=np.float32).reshape(1, -1, 1, 1) for value in (spec.mean, spec.std))
+        scaled = ((planes.astype(np.float32) * spec.scale - mean) / std).astype(np.float32)
+        return scaled if spec.layout == "NCHW" else scaled.transpose(0, 2, 3, 1)
+    return planes if spec.layout == "NCHW" else planes.transpose(0, 2, 3, 1)
