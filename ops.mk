@@ -3,7 +3,7 @@ UV ?= $(BIN)/uv
 OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: lock audit manifests smoke-image replicas
+.PHONY: lock platforms audit manifests smoke-image replicas dashboard
 
 lock: ## Pin the requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet uv
@@ -20,3 +20,27 @@ platforms: ## Check that every pinned requirement installs from wheels on both a
 	    --python-version $$python --python-platform $$platform --requirement requirements/service.txt \
 	    && echo "$$platform, Python $$python: every package has a wheel" || exit 1; \
 	done; done
+
+audit: $(DEV) ## Look every pinned requirement up among the known vulnerabilities
+	for file in service otel gpu dev fuzz manifests; do \
+	  $(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements/$$file.txt || exit 1; \
+	done
+
+$(OPS): requirements/manifests.txt $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+manifests: $(OPS) ## Check the Kubernetes manifests against the published schemas, the alerts and the workflows
+	$(BIN)/python scripts/kubernetes_settings.py --check
+	@rendered=$$(mktemp --suffix .yaml); trap 'rm -f "$$rendered"' EXIT; set -e; \
+	for overlay in cpu gpu; do \
+	  kubectl kustomize deploy/kubernetes/overlays/$$overlay >"$$rendered"; \
+	  for version in 1.31 1.37; do \
+	    $(BIN)/kubernetes-validate --quiet --strict -k $$version "$$rendered"; \
+	    echo "overlay $$overlay is valid for Kubernetes $$version"; \
+	  done; \
+	done
+	promtool check config --syntax-only deploy/prometheus/prometheus.yml
+	promtool check rules deploy/prometheus/alerts.yml
+	promtool test rules deploy/prometheus/alerts_test.yml
+	$(BIN)/zizmor --offline --no-progress --pedantic .github

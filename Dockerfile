@@ -1,0 +1,63 @@
+# docker build .                                   the service on CPU (amd64, arm64)
+# docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
+# docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
+ARG BASE=python:3.11-slim
+ARG FLAVOUR=cpu
+
+FROM ${BASE} AS build
+ARG FLAVOUR
+RUN apt-get update -qq \
+    && apt-get install --yes -qq --no-install-recommends binutils >/dev/null
+WORKDIR /build
+COPY requirements/ requirements/
+RUN case "$FLAVOUR" in \
+      cpu) file=service ;; \
+      otel) file=otel ;; \
+      cuda) file=gpu ;; \
+      *) echo "FLAVOUR takes cpu, otel or cuda, not $FLAVOUR" >&2; exit 2 ;; \
+    esac \
+    && python -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-cache-dir --no-compile \
+      --no-deps --only-binary :all: --require-hashes --target /opt/site --requirement "requirements/$file.txt"
+COPY scripts/slim_image.py scripts/
+RUN python scripts/slim_image.py /opt/site
+WORKDIR /srv/visage
+COPY LICENSE ATTRIBUTION.md ./
+COPY models/ models/
+COPY app/ app/
+# Nothing is written at run time, so byte-code has to be there; it halves the time from start to ready. Importing
+# proves that what was taken out is not missed.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/site app \
+    && PYTHONPATH=/opt/site python -c "import app.main, cv2, onnxruntime, PIL.Image, redis" \
+    && chmod -R a+rX,go-w /opt/site /srv/visage
+
+FROM ${BASE} AS runtime-cpu
+FROM ${BASE} AS runtime-otel
+FROM ${BASE} AS runtime-cuda
+ENV LD_LIBRARY_PATH=/opt/site/nvidia/cu13/lib:/opt/site/nvidia/cudnn/lib \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+FROM runtime-${FLAVOUR}
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Visage" \
+      org.opencontainers.image.description="Reads the apparent expression of a face in a photo, over HTTP." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+RUN echo "visage:x:10001:10001::/nonexistent:/usr/sbin/nologin" >>/etc/passwd \
+    && echo "visage:x:10001:" >>/etc/group
+COPY --from=build /opt/site /opt/site
+COPY --from=build /srv/visage /srv/visage
+WORKDIR /srv/visage
+USER 10001:10001
+ENV PORT=8000 \
+    PYTHONPATH=/opt/site \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["python", "-I", "-S", "-c", \
+  "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["python", "-m", "app"]
