@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from app.api.ratelimit import RateLimiter
 from app.config import BadSettings, Settings
@@ -16,6 +17,10 @@ from app.observe.metrics import Metrics
 from app.observe.totals import Totals
 from app.state import Phase, Service
 from app.workers import PoolLimits, WorkerPool
+
+if TYPE_CHECKING:
+    from app.inference.registry import Registry
+    from app.observe.shadow import Shadow
 
 logger = logging.getLogger("visage")
 
@@ -59,8 +64,11 @@ async def _warm_up(service: Service, engine: Engine) -> None:
         service.fatal = str(error)
         return
     except Exception as error:
+        # Whatever it is, it must be told by the probes rather than end in a task that nobody looks at.
         service.failure = f"The models could not be loaded ({type(error).__name__})."
         logger.exception("The models could not be loaded.")
+    if service.loaded is not None and service.settings.shadow_model:
+        service.shadow = _shadow(service, service.loaded)
     await service.pool.warm()
     # What is alive here lives as long as the process: the collector need not look at it again.
     gc.collect()
@@ -68,3 +76,9 @@ async def _warm_up(service: Service, engine: Engine) -> None:
     if service.phase is Phase.STARTING:
         service.phase = Phase.SERVING
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)
+
+
+def _shadow(service: Service, registry: Registry) -> Shadow:
+    from app.observe.shadow import Shadow  # noqa: PLC0415 - it knows pixels, which take long to import
+
+    return Shadow(service.settings, registry, service.pool, service.metrics)
