@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from app.inference.registry import Registry
     from app.observe.metrics import Metrics
     from app.observe.shadow import Shadow
-    from app.observe.shadow import Shadow
     from app.observe.totals import Totals
 
 
@@ -39,8 +38,6 @@ class Service:
     totals: Totals
     loaded: Registry | None = None
     """The models, once they are loaded."""
-    shadow: Shadow | None = None
-    """The second model that sees a share of the traffic, where one is set."""
     failure: str | None = None
     """Why the models could not be loaded at all, in one sentence."""
     shadow: Shadow | None = None

@@ -49,12 +49,9 @@ def response_to(scope: Scope, exception: Exception) -> Response:
     """The answer to a request that ended in an exception."""
     if isinstance(exception, ClientLeft | ClientDisconnect):
         return Response(status_code=CLIENT_LEFT)
-    error = _known(exception)
     record = record_of(scope)
+    error = known_error(exception, record.request_id)
     record.error = error.code
-    if isinstance(error, InternalError):
-        # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
-        logger.error("%s in request %s%s", type(exception).__name__, record.request_id, _place(exception))
     headers = dict(getattr(exception, "headers", None) or {})
     if isinstance(error, RetryableError):
         headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
@@ -69,12 +66,20 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _handle)
 
 
+def known_error(exception: Exception, request_id: str) -> VisageError:
+    """The error of the catalogue that an exception stands for. One that stands for none is logged."""
+    error = _known(exception)
+    if isinstance(error, InternalError):
+        # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
+        logger.error("%s in request %s%s", type(exception).__name__, request_id, _place(exception))
+    return error
+
+
 async def _handle(request: Request, exception: Exception) -> Response:
     return response_to(request.scope, exception)
 
 
 def _known(exception: Exception) -> VisageError:
-    """The error of the catalogue that an exception stands for."""
     if isinstance(exception, VisageError):
         return exception
     if isinstance(exception.__cause__, VisageError):
