@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     models_dir: Path = Field(Path("models"), description="Folder that holds one folder a model.")
     default_model: str = Field("default", description="Model that answers when a request names none.")
     max_loaded_models: int = Field(
-        4, ge=1, le=100, description="Most models in memory; more are loaded when they are asked for."
+        4, ge=2, le=100, description="Most models in memory; more are loaded when they are asked for."
     )
     shadow_model: str = Field("", description="Second model that runs on a share of the traffic, for metrics alone.")
     shadow_share: float = Field(0.05, ge=0, le=1, description="Share of the predictions that the shadow model sees.")

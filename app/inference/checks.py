@@ -47,9 +47,17 @@ def read_file(folder: Path, manifest: Manifest) -> OnnxFile:
     return file
 
 
-def class_weights(file: OnnxFile, explain: ExplainSpec, labels: int) -> NDArray[np.float32]:
+def with_features(file: OnnxFile, explain: ExplainSpec | None) -> bytes:
+    """The model, its last feature map among the outputs if the manifest names one."""
+    if explain is None or explain.features in file.outputs:
+        return file.data
     if explain.features not in file.tensors:
         raise Flaw(f"explain.features names {explain.features!r}, which the graph does not compute")
+    return file.with_output(explain.features)
+
+
+def class_weights(file: OnnxFile, explain: ExplainSpec, labels: int) -> NDArray[np.float32]:
+    """The weights (labels, channels) of the layer behind the feature map."""
     try:
         weights = file.initializer(explain.weights)
     except NotOnnx as error:

@@ -39,12 +39,12 @@ class Classifier:
     def __init__(self, manifest: Manifest, engine: Engine, class_weights: NDArray[np.float32] | None = None) -> None:
         self.manifest = manifest
         self.class_weights = class_weights
-        self._engine = engine
+        self.engine = engine
         self._preprocess = Preprocessor(manifest.input)
 
     @property
     def providers(self) -> tuple[str, ...]:
-        return self._engine.providers
+        return self.engine.providers
 
     def prepare(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
         """The input tensor of RGB crops (h, w, 3), each of the size that the manifest names."""
@@ -52,12 +52,8 @@ class Classifier:
 
     def infer(self, tensor: Tensor, *, with_features: bool = False) -> Scores:
         """The probabilities of all faces of a tensor, after the manifest's temperature."""
-        raw = self._engine.run(tensor, with_features=with_features and self.class_weights is not None)
+        raw = self.engine.run(tensor, with_features=with_features and self.class_weights is not None)
         return Scores(calibrate(raw.scores, self.manifest.output), raw.features)
-
-    def close(self) -> None:
-        """Lets go of what the model holds; whoever still uses it is answered nevertheless."""
-        self._engine.close()
 
 
 def calibrate(scores: NDArray[Any], output: OutputSpec) -> NDArray[np.float32]:
@@ -81,20 +77,17 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
     file = checks.read_file(folder, manifest)
-    model, weights = file.data, None
-    if manifest.explain is not None:
-        weights = checks.class_weights(file, manifest.explain, len(manifest.labels))
-        if manifest.explain.features not in file.outputs:
-            model = file.with_output(manifest.explain.features)
-    session, providers = open_session(model, manifest.name, spec)
+    explain = manifest.explain
+    session, providers = open_session(checks.with_features(file, explain), manifest.name, spec)
     on_gpu = providers[0] in GPU_PROVIDERS
     engine: Engine = SessionEngine(
         session,
         providers,
         scores=manifest.output.tensor,
-        features=manifest.explain.features if manifest.explain else None,
+        features=explain.features if explain else None,
         largest_pass=checks.fixed_batch(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
     )
+    weights = checks.class_weights(file, explain, len(manifest.labels)) if explain else None
     checks.try_out(engine, manifest, weights)
     if on_gpu:
         engine = Batcher(engine)

@@ -11,8 +11,9 @@ from pathlib import Path
 from app.config import BadSettings, Settings
 from app.errors import ModelNotFound, NotReady
 from app.inference.classifier import Classifier, load_classifier
+from app.inference.engine import Engine, Raw, Tensor
 from app.inference.errors import BadModel
-from app.inference.manifest import MANIFEST_FILE, Manifest
+from app.inference.manifest import MANIFEST_FILE
 from app.inference.session import ProviderUnavailable, SessionSpec
 
 log = logging.getLogger(__name__)
@@ -22,89 +23,109 @@ Loader = Callable[[str], Classifier]
 
 
 class _Shelf:
-    """One generation of models: all were checked when it was filled, and at most ``room`` of them are in memory.
+    """One generation of models. All were checked when it was filled; at most ``room`` of them stay in memory.
 
-    The default is always in memory. Of the others the one that was asked for longest ago makes room.
+    Of those that are not the default, the one that was used longest ago makes room for another.
     """
 
     def __init__(self, names: list[str], default_name: str, loader: Loader, room: int) -> None:
-        self.manifests: dict[str, Manifest] = {}
+        self.models: dict[str, Classifier] = {}
         self.failures: dict[str, str] = {}
         self._default_name = default_name
         self._loader = loader
         self._room = room
-        self._held: OrderedDict[str, Classifier] = OrderedDict()
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._lock = threading.Lock()
-        self._loading: dict[str, threading.Lock] = {name: threading.Lock() for name in names}
+        self._loading = {name: threading.Lock() for name in names}
         for name in names:
-            if (model := self._load(name)) is not None:
-                self.manifests[name] = model.manifest
-                if name == default_name or len(self._held) < room:
-                    self._held[name] = model
-                else:
-                    model.close()
+            self._fill(name)
 
     @property
-    def ready(self) -> bool:
-        return self._default_name in self.manifests
+    def usable(self) -> tuple[str, ...]:
+        return tuple(name for name in self.models if name not in self.failures)
 
     @property
-    def loaded(self) -> tuple[str, ...]:
+    def held(self) -> tuple[str, ...]:
         with self._lock:
-            return tuple(name for name in self.manifests if name in self._held)
+            return tuple(name for name in self.models if name in self._engines)
 
-    def get(self, name: str) -> Classifier | None:
-        """The model, loaded again if it had to make room; none if there is none or it no longer passes."""
-        if name not in self.manifests:
-            return None
+    def engine(self, name: str) -> Engine:
+        """The engine of a model, loaded again if it had to make room."""
         with self._lock:
-            if (model := self._held.get(name)) is not None:
-                self._held.move_to_end(name)
-                return model
+            if (engine := self._engines.get(name)) is not None:
+                self._engines.move_to_end(name)
+                return engine
         with self._loading[name]:
             with self._lock:
-                model = self._held.get(name)
-            if model is None:
-                try:
-                    model = self._load(name)
-                except ProviderUnavailable as error:
-                    self._fail(name, error)
-                if model is not None:
-                    self._hold(name, model)
-        return model
+                engine = self._engines.get(name)
+            if engine is None:
+                engine = self._reloaded(name)
+                self._hold(name, engine)
+        return engine
 
     def close(self) -> None:
+        """Ends what the engines keep running; whoever still uses one is answered."""
         with self._lock:
-            models = list(self._held.values())
-        for model in models:
-            model.close()
+            engines = list(self._engines.values())
+        for engine in engines:
+            engine.close()
 
-    def _load(self, name: str) -> Classifier | None:
+    def _fill(self, name: str) -> None:
         try:
             model = self._loader(name)
         except BadModel as error:
             self._fail(name, error)
-            return None
-        self.failures.pop(name, None)
-        return model
+            return
+        # What is handed out is light and always there; the engine behind it comes and goes.
+        shelved = _ShelvedEngine(self, name, model.providers)
+        self.models[name] = Classifier(model.manifest, shelved, model.class_weights)
+        if len(self._engines) < self._room:
+            self._engines[name] = model.engine
+        else:
+            model.engine.close()
+
+    def _reloaded(self, name: str) -> Engine:
+        try:
+            model = self._loader(name)
+            if model.manifest != self.models[name].manifest:
+                model.engine.close()
+                raise BadModel(f"Model {name}: its folder has changed since it was checked; reload the models.")
+        except (BadModel, ProviderUnavailable) as error:
+            self._fail(name, error)
+            raise NotReady from None
+        return model.engine
 
     def _fail(self, name: str, error: Exception) -> None:
         log.error("%s", error)
         self.failures[name] = str(error)
 
-    def _hold(self, name: str, model: Classifier) -> None:
+    def _hold(self, name: str, engine: Engine) -> None:
         dropped = None
         with self._lock:
-            if len(self._held) >= self._room:
-                oldest = next((held for held in self._held if held != self._default_name), None)
-                dropped = self._held.pop(oldest) if oldest is not None else None
-            self._held[name] = model
+            if len(self._engines) >= self._room:
+                dropped = self._engines.pop(next(held for held in self._engines if held != self._default_name))
+            self._engines[name] = engine
         if dropped is not None:
             dropped.close()
 
 
+class _ShelvedEngine:
+    """An :class:`Engine` that takes the real one off the shelf for each run, on the thread that runs it."""
+
+    def __init__(self, shelf: _Shelf, name: str, providers: tuple[str, ...]) -> None:
+        self.providers = providers
+        self._shelf = shelf
+        self._name = name
+
+    def run(self, tensor: Tensor, *, with_features: bool = False) -> Raw:
+        return self._shelf.engine(self._name).run(tensor, with_features=with_features)
+
+    def close(self) -> None:
+        """Nothing to do: the shelf closes what it holds."""
+
+
 class Registry:
-    """The models of a running service. Any thread may ask it, also while it reloads."""
+    """The models of a running service. Any thread may ask it, also while it reloads; asking never waits."""
 
     def __init__(self, default_name: str, find: Callable[[], list[str]], loader: Loader, room: int) -> None:
         self.default_name = default_name
@@ -116,23 +137,18 @@ class Registry:
 
     @property
     def ready(self) -> bool:
-        """Whether the default model passed its checks."""
-        return self._shelf.ready
+        """Whether the default model can serve."""
+        return self.default_name in self._shelf.usable
 
     @property
     def names(self) -> tuple[str, ...]:
         """The models that passed their checks, in memory or not: the default, then the others by name."""
-        return tuple(self._shelf.manifests)
+        return self._shelf.usable
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Those of them that are in memory."""
-        return self._shelf.loaded
-
-    @property
-    def manifests(self) -> dict[str, Manifest]:
-        """What each of them says of itself."""
-        return dict(self._shelf.manifests)
+        return self._shelf.held
 
     @property
     def failures(self) -> dict[str, str]:
@@ -142,30 +158,31 @@ class Registry:
     def get(self, name: str | None = None) -> Classifier:
         """A model by its name, or the default."""
         shelf = self._shelf
-        if name is not None and name != self.default_name:
-            if (model := shelf.get(name)) is None:
-                raise ModelNotFound
-            return model
-        if (model := shelf.get(self.default_name)) is None:
-            raise NotReady
-        return model
+        name = name or self.default_name
+        if name not in shelf.usable:
+            raise NotReady if name == self.default_name else ModelNotFound
+        return shelf.models[name]
 
     def reload(self) -> None:
-        """Checks and loads everything anew, then swaps at once. Raises :class:`BadModel` and changes nothing if
-        the default is no longer fit to serve; requests that hold a model of before are answered by it."""
+        """Checks and loads everything anew, then swaps at once.
+
+        When the default is no longer fit to serve, nothing changes and :class:`BadModel` says why. A request that
+        holds a model of before is answered by it.
+        """
         with self._reloading:
             before = self._shelf
             try:
                 shelf = self._filled()
             except ProviderUnavailable as error:
                 raise BadModel(str(error)) from None
-            if before.ready and not shelf.ready:
+            if self.default_name in before.usable and self.default_name not in shelf.usable:
                 shelf.close()
                 raise BadModel(shelf.failures[self.default_name])
             self._shelf = shelf
             before.close()
 
     def close(self) -> None:
+        """Ends what the models keep running."""
         self._shelf.close()
 
     def _filled(self) -> _Shelf:
