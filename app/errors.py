@@ -137,6 +137,12 @@ class ModelNotFound(VisageError):
     default_message = "There is no model of this name here. GET /models lists those that are loaded."
 
 
+class ModelRejected(VisageError):
+    code = "model_rejected"
+    status = 409
+    default_message = "The models on disk are not fit to serve. Those that were loaded before go on."
+
+
 class NotFound(VisageError):
     code = "not_found"
     status = 404
@@ -174,6 +180,7 @@ CATALOGUE: tuple[type[VisageError], ...] = (
     Timeout,
     NotReady,
     ModelNotFound,
+    ModelRejected,
     NotFound,
     MethodNotAllowed,
     InternalError,

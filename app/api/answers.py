@@ -56,9 +56,7 @@ def prediction(
 ) -> Answer:
     """The answer of ``/predict``. Its top level is the largest face, whether or not all faces are listed."""
     verdicts = [judge(reading.model.manifest.labels, face.probabilities, threshold) for face in reading.faces]
-    faces = [
-        face_fields(face, verdict, explain) for face, verdict in zip(reading.faces, verdicts, strict=True)
-    ]
+    faces = [face_fields(face, verdict, explain) for face, verdict in zip(reading.faces, verdicts, strict=True)]
     timings = timings_ms(sight, queue_ms)
     fields: Fields = {
         "success": True,
@@ -152,9 +150,7 @@ def place_fields(face: Face) -> Fields:
     return {
         "box": _box(face),
         "score": round(face.score, 4),
-        "landmarks": {
-            name: [round(x), round(y)] for name, (x, y) in zip(LANDMARK_NAMES, face.landmarks, strict=False)
-        },
+        "landmarks": {name: [round(x), round(y)] for name, (x, y) in zip(LANDMARK_NAMES, face.landmarks, strict=False)},
     }
 
 
@@ -174,9 +170,7 @@ def timings_ms(sight: Sight, queue_ms: float) -> dict[str, float]:
     return {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + sight.timings.total, 2)}
 
 
-def note(
-    sight: Sight, readings: Sequence[tuple[Reading, Sequence[Verdict]]], timings: dict[str, float]
-) -> PictureNote:
+def note(sight: Sight, readings: Sequence[tuple[Reading, Sequence[Verdict]]], timings: dict[str, float]) -> PictureNote:
     codes = {warning.code for reading, _ in readings for face in reading.faces for warning in face.warnings}
     return PictureNote(
         timings,

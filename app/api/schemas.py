@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ from app.errors import CATALOGUE
 
 EXAMPLE_ID = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
 
-_PREDICTION = {
+_PREDICTION: Final[dict[str, Any]] = {
     "emotion": "happy",
     "confidence": 0.92,
     "is_uncertain": False,
@@ -64,7 +64,9 @@ class Place(Answer):
     """Where a face is."""
 
     box: Box
-    score: float = Field(description="How sure the detector is; 0 for a face that nobody detected (`on_no_face=center`).")
+    score: float = Field(
+        description="How sure the detector is; 0 for a face that nobody detected (`on_no_face=center`)."
+    )
     landmarks: dict[str, tuple[int, int]] = Field(
         description="Points as [x, y] by name; left and right are the person's own. Empty for an assumed face."
     )
@@ -187,7 +189,9 @@ class BatchSummary(Answer):
     total: int
     succeeded: int
     failed: int
-    uncertain: int = Field(description="Those of the succeeded whose (largest) face was read with too little confidence.")
+    uncertain: int = Field(
+        description="Those of the succeeded whose (largest) face was read with too little confidence."
+    )
     by_emotion: dict[str, int] = Field(description="Succeeded items by the emotion of their (largest) face.")
     by_error: dict[str, int]
 

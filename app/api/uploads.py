@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from app.errors import FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
+from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
 
 _OTHER_FIELDS: Final = 8
 """Most parts of a form that are not the files; they are read over."""
@@ -28,29 +29,34 @@ _NAME_LENGTH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file of a form. ``name`` is safe to echo; ``data`` is None when the file is larger than it may be."""
+    """One file of a form. ``name`` is safe to echo; ``data`` is None when the file was larger than it may be."""
 
     name: str | None
     data: bytes | None
     size: int
 
+    def content(self) -> bytes:
+        """The file's bytes, or the error that says why there are none."""
+        if self.data is None:
+            raise FileTooLarge
+        if not self.data:
+            raise EmptyFile
+        return self.data
 
-async def one_file(request: Request, field: str, *, max_bytes: int) -> Upload:
+
+async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
     """The one file of a form, or the error that says what is wrong with it."""
-    found: Upload | None = None
-    async for upload in files(request, field, max_files=2, max_bytes=max_bytes):
-        if upload.data is None:
-            raise FileTooLarge(f"The picture is larger than {_megabytes(max_bytes)}. Scale it down or compress it more.")
-        if found is not None:
-            raise InvalidRequest(f"Send one picture as the field '{field}'; POST /predict/batch takes several.")
-        found = upload
-    if found is None:
-        raise AssertionError("files() raises when there is none")
-    return found
+    found: list[bytes] = []
+    async with aclosing(files(request, field, max_files=2, max_bytes=max_bytes)) as uploads:
+        async for upload in uploads:
+            if found:
+                raise InvalidRequest(f"Send one picture as the field '{field}'; POST /predict/batch takes several.")
+            found.append(upload.content())
+    return found[0]
 
 
-async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncIterator[Upload]:
-    """The files of a form in their order, each as soon as it has arrived."""
+async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncGenerator[Upload]:
+    """The files of a form in their order, each as soon as it has arrived; there is at least one."""
     form = _Form(field, max_bytes)
     parser = MultipartParser(
         _boundary(request.headers.get("content-type", "")),
@@ -76,7 +82,9 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
         while form.ready:
             count += 1
             if count > max_files:
-                raise TooManyFiles(f"There are more than {max_files} files in this request. Send them in smaller batches.")
+                raise TooManyFiles(
+                    f"There are more than {max_files} files in this request. Send them in smaller batches."
+                )
             yield form.ready.popleft()
     if not form.complete:
         raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
@@ -103,10 +111,6 @@ def _boundary(content_type: str) -> bytes:
     if not 0 < len(boundary) <= 70:
         raise InvalidRequest("The Content-Type names no usable multipart boundary.")
     return boundary
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:g} MB"
 
 
 class _Form:

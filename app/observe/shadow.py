@@ -7,10 +7,11 @@ import random
 import time
 from collections.abc import Callable
 
+from app.config import Settings
 from app.errors import VisageError
-from app.inference.classifier import Classifier
+from app.inference.registry import Registry
 from app.observe.metrics import Metrics
-from app.pipeline import Checkpoint, Pipeline, ReadOptions, Reading, Sight
+from app.pipeline import Checkpoint, Pipeline, Reading, ReadOptions, Sight
 from app.workers import ClientLeft, WorkerPool
 
 _DEADLINE_SECONDS = 5.0
@@ -20,32 +21,39 @@ class Shadow:
     """Reads one picture at a time, and only when a worker has nothing else to do."""
 
     def __init__(
-        self, share: float, metrics: Metrics, pool: WorkerPool, chance: Callable[[], float] = random.random
+        self,
+        settings: Settings,
+        registry: Registry,
+        pool: WorkerPool,
+        metrics: Metrics,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._share = share
-        self._metrics = metrics
+        self._name = settings.shadow_model
+        self._share = settings.shadow_share
+        self._registry = registry
         self._pool = pool
+        self._metrics = metrics
         self._chance = chance
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, model: Classifier, sight: Sight, answered: Reading) -> None:
-        """Takes the picture or leaves it; never waits. The sight keeps its pixels until it is read."""
-        if self._chance() >= self._share or model is answered.model:
+    async def offer(self, sight: Sight, answered: Reading) -> None:
+        """Takes the picture or leaves it, and waits for nothing. The sight keeps its pixels until it is read."""
+        if answered.model.manifest.name == self._name or self._chance() >= self._share:
             return
         busy = self._task is not None and not self._task.done()
         if busy or self._pool.waiting or self._pool.busy >= self._pool.live:
             self._metrics.shadow_dropped()
             return
-        self._task = asyncio.create_task(self._read(model, sight, answered))
+        self._task = asyncio.create_task(self._read(sight, answered))
 
     async def settle(self) -> None:
         """Waits for the picture that is being read, if there is one."""
         if self._task is not None:
             await self._task
 
-    async def _read(self, model: Classifier, sight: Sight, answered: Reading) -> None:
+    async def _read(self, sight: Sight, answered: Reading) -> None:
         def work(pipeline: Pipeline, checkpoint: Checkpoint) -> Reading:
-            return pipeline.read(sight, model, ReadOptions(), checkpoint)
+            return pipeline.read(sight, self._registry.get(self._name), ReadOptions(), checkpoint)
 
         ticket = self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS)
         try:
@@ -55,7 +63,7 @@ class Shadow:
             return
         pairs = list(zip(_labels(answered), _labels(second), strict=True))
         same = sum(first == other for first, other in pairs)
-        self._metrics.shadow(model.manifest.name, same=same, different=len(pairs) - same)
+        self._metrics.shadow(self._name, same=same, different=len(pairs) - same)
 
 
 def _labels(reading: Reading) -> list[str]:

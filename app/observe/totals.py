@@ -12,15 +12,15 @@ from typing import Final
 
 from app.observe.record import PictureNote, RequestRecord
 
-CONFIDENCE_BOUNDS: Final = tuple(step / 10 for step in range(1, 11))
-"""Upper bounds of the bins of confidence; a value on a bound belongs to the bin below it."""
+CONFIDENCE_BOUNDS: Final = tuple(step / 10 for step in range(1, 10))
+"""Upper bounds of the bins of confidence; the last bin ends at 1."""
 
 LATENCY_BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000)
-"""Upper bounds of the bins of milliseconds; one more bin holds what is slower."""
+"""Upper bounds of the bins of milliseconds."""
 
 
 class Distribution:
-    """Counts by bins."""
+    """Counts by bins. A value on a bound belongs to the bin below it; one bin more holds what is above them all."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
@@ -32,12 +32,8 @@ class Distribution:
         self.sum += value
 
     @property
-    def count(self) -> int:
-        return sum(self.counts)
-
-    @property
     def mean(self) -> float | None:
-        count = self.count
+        count = sum(self.counts)
         return self.sum / count if count else None
 
 

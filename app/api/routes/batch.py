@@ -1,0 +1,196 @@
+"""``POST /predict/batch``: several pictures, one result each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import reading
+from app.api.context import TheService, TheTicket
+from app.api.csv_table import table
+from app.api.dependencies import Choices, TheChoices
+from app.api.errors import known_error
+from app.api.openapi import READING, errors, file_form
+from app.api.reading import Read
+from app.api.responses import json_response
+from app.api.schemas import Batch
+from app.api.uploads import Upload, files
+from app.errors import RateLimited, TooManyFiles
+from app.observe.record import RequestRecord, record_of
+from app.state import Service
+from app.workers import ClientLeft, Ticket
+
+Fields = dict[str, Any]
+
+router = APIRouter(tags=["Predictions"])
+
+
+@router.post(
+    "/predict/batch",
+    operation_id="predict_batch",
+    summary="Read several pictures",
+    response_model=Batch,
+    response_model_exclude_unset=True,
+    responses={
+        200: {
+            "content": {
+                "text/csv": {
+                    "schema": {"type": "string"},
+                    "example": "index,filename,success,emotion,confidence\r\n0,happy_sample.jpg,true,happy,0.92\r\n",
+                }
+            }
+        },
+        **errors(*READING, TooManyFiles),
+    },
+    openapi_extra=file_form("files", several=True),
+)
+async def predict_batch(request: Request, service: TheService, ticket: TheTicket, choices: TheChoices) -> Response:
+    """Reads each picture as `/predict` would, in the order of the request. An item that cannot be read has its error
+    in its place and does not touch the others.
+
+    ```sh
+    curl -F files=@sample_images/happy_sample.jpg -F files=@sample_images/no_face.jpg \\
+      http://localhost:8000/predict/batch
+    ```
+
+    With `Accept: text/csv` the answer is a table with one row an item. A batch counts as many times against the
+    client's rate as it holds pictures.
+    """
+    started = time.perf_counter()
+    record = record_of(request.scope)
+    record.model = choices.model.manifest.name
+    work = _Work(service, ticket, choices, record)
+    try:
+        await work.take_all(request)
+    finally:
+        work.cancel()
+    items = work.items
+    if _wants_csv(request.headers.get("accept", "")):
+        headers = {"Content-Disposition": 'attachment; filename="predictions.csv"', "Vary": "Accept"}
+        return Response(table(items, choices.model.manifest.labels), headers=headers, media_type="text/csv")
+    manifest = choices.model.manifest
+    return json_response(
+        {
+            "success": True,
+            "results": items,
+            "summary": _summary(items),
+            "model": {"name": manifest.name, "version": manifest.version},
+            "total_time_ms": round((time.perf_counter() - started) * 1000, 2),
+            "request_id": record.request_id,
+        },
+        headers={"Vary": "Accept"},
+    )
+
+
+class _Work:
+    """The items of one batch, each a job of its own. An upload waits while as many are read as there are workers, so
+    the batch in memory is never more than what is being read."""
+
+    def __init__(self, service: Service, ticket: Ticket, choices: Choices, record: RequestRecord) -> None:
+        self.items: list[Fields] = []
+        self._service = service
+        self._ticket = ticket
+        self._choices = choices
+        self._record = record
+        # One more than there are workers, so that none is idle while the loop hands on the next.
+        self._room = asyncio.Semaphore(service.pool.size + 1)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timings: Counter[str] = Counter()
+        self._bytes = 0
+        self._faces = 0
+
+    async def take_all(self, request: Request) -> None:
+        """Reads the form to its end and waits for all items."""
+        settings = self._service.settings
+        limits = {"max_files": settings.max_batch_files, "max_bytes": settings.max_file_bytes}
+        async with aclosing(files(request, "files", **limits)) as uploads:
+            async for upload in uploads:
+                await self._charge(request)
+                await self._room.acquire()
+                item: Fields = {"index": len(self.items), "filename": upload.name}
+                self.items.append(item)
+                self._bytes += upload.size
+                self._tasks.append(asyncio.create_task(self._read(upload, item)))
+        await asyncio.gather(*self._tasks)
+        self._record.items = len(self.items)
+        self._record.size = self._bytes
+        self._record.faces = self._faces
+        self._record.timings_ms = dict(self._timings)
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _charge(self, request: Request) -> None:
+        """Charges for every picture but the first, for which the request itself was charged."""
+        if not self.items:
+            return
+        try:
+            await self._service.limiter.charge(request.scope)
+        except RateLimited as error:
+            raise RateLimited(
+                f"The client's rate allowed {len(self.items)} pictures of this batch. Wait, or send smaller batches.",
+                retry_after=error.retry_after,
+            ) from None
+
+    async def _read(self, upload: Upload, item: Fields) -> None:
+        try:
+            read = await reading.predict(self._service, self._ticket, upload.content, self._choices)
+        except (ClientLeft, asyncio.CancelledError):
+            raise
+        except Exception as exception:
+            error = known_error(exception, self._record.request_id)
+            self._service.metrics.error(error.code)
+            self._service.totals.error(error.code)
+            item.update(success=False, error=error.code, message=error.message)
+        else:
+            self._note(read)
+            item.update(read.answer.fields)
+            item.pop("model")
+        finally:
+            self._room.release()
+
+    def _note(self, read: Read) -> None:
+        reading.account(self._service, read)
+        self._timings.update(read.answer.note.timings_ms)
+        self._faces += read.sight.faces_detected
+
+
+def _summary(items: Sequence[Fields]) -> Fields:
+    good = [item for item in items if item["success"]]
+    return {
+        "total": len(items),
+        "succeeded": len(good),
+        "failed": len(items) - len(good),
+        "uncertain": sum(item["is_uncertain"] for item in good),
+        "by_emotion": Counter(item["emotion"] for item in good),
+        "by_error": Counter(item["error"] for item in items if not item["success"]),
+    }
+
+
+def _wants_csv(accept: str) -> bool:
+    """Whether a client likes CSV better than JSON."""
+    weights = {"text/csv": 0.0, "application/json": 0.0}
+    for choice in accept.split(","):
+        kind, _, parameters = choice.partition(";")
+        kind = kind.strip().lower()
+        if kind in weights:
+            weights[kind] = _quality(parameters)
+    return weights["text/csv"] > 0 and weights["text/csv"] >= weights["application/json"]
+
+
+def _quality(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,47 @@
+"""``POST /predict``: one picture, one model."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import reading
+from app.api.context import TheService, TheTicket
+from app.api.dependencies import TheChoices
+from app.api.openapi import PICTURE, READING, errors, file_form
+from app.api.responses import json_response
+from app.api.schemas import Prediction
+from app.api.uploads import one_file
+from app.errors import MultipleFaces
+from app.observe.record import record_of
+
+router = APIRouter(tags=["Predictions"])
+
+
+@router.post(
+    "/predict",
+    operation_id="predict",
+    summary="Read a picture",
+    response_model=Prediction,
+    response_model_exclude_unset=True,
+    responses=errors(*READING, *PICTURE, MultipleFaces),
+    openapi_extra=file_form("file"),
+)
+async def predict(request: Request, service: TheService, ticket: TheTicket, choices: TheChoices) -> Response:
+    """Finds the face in a picture and answers with its apparent expression: what a face shows, which need not be what
+    somebody feels.
+
+    ```sh
+    curl -F file=@sample_images/happy_sample.jpg http://localhost:8000/predict
+    ```
+
+    The picture is read in memory and forgotten with the answer.
+    """
+    record = record_of(request.scope)
+    record.model = choices.model.manifest.name
+    data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
+    record.size = len(data)
+    read = await reading.predict(service, ticket, lambda: data, choices)
+    reading.account(service, read)
+    reading.describe(record, read)
+    fields = {**read.answer.fields, "request_id": record.request_id}
+    return json_response(fields, reading.shadow_of(service, read))
