@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +16,10 @@ Words = Annotated[tuple[str, ...], NoDecode]
 """A list that the environment writes as ``a,b``."""
 
 FacesMode = Literal["one", "largest", "all"]
+
+_DETECTOR: Literal["mediapipe", "onnx"] = (
+    "onnx" if sys.platform == "linux" and platform.machine() in {"aarch64", "arm64"} else "mediapipe"
+)
 
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 """Short names of the execution providers that can be asked for."""
@@ -46,7 +52,10 @@ class Settings(BaseSettings):
     workers: int = Field(
         0, ge=0, le=256, description="Worker threads; 0 takes what the container's CPU quota really allows."
     )
-    face_detector: Literal["mediapipe", "onnx"] = Field("mediapipe", description="Engine that finds faces.")
+    face_detector: Literal["mediapipe", "onnx"] = Field(
+        _DETECTOR,
+        description="Engine that finds faces; `onnx` is the default on Linux on Arm, where the other has no wheel.",
+    )
     detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Score from which a detection is a face.")
 
     confidence_threshold: float = Field(0.6, ge=0, le=1, description="Confidence below which an answer is uncertain.")
