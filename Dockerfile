@@ -2,10 +2,9 @@
 # docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
 # docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
 ARG BASE=python:3.11-slim
-ARG FLAVOUR=cpu
 
 FROM ${BASE} AS build
-ARG FLAVOUR
+ARG FLAVOUR=cpu
 RUN apt-get update -qq \
     && apt-get install --yes -qq --no-install-recommends binutils >/dev/null
 WORKDIR /build
@@ -30,14 +29,7 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/site app \
     && PYTHONPATH=/opt/site python -c "import app.main, cv2, onnxruntime, PIL.Image, redis" \
     && chmod -R a+rX,go-w /opt/site /srv/visage
 
-FROM ${BASE} AS runtime-cpu
-FROM ${BASE} AS runtime-otel
-FROM ${BASE} AS runtime-cuda
-ENV LD_LIBRARY_PATH=/opt/site/nvidia/cu13/lib:/opt/site/nvidia/cudnn/lib \
-    NVIDIA_VISIBLE_DEVICES=all \
-    NVIDIA_DRIVER_CAPABILITIES=compute,utility
-
-FROM runtime-${FLAVOUR}
+FROM ${BASE}
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Visage" \
@@ -51,8 +43,10 @@ COPY --from=build /opt/site /opt/site
 COPY --from=build /srv/visage /srv/visage
 WORKDIR /srv/visage
 USER 10001:10001
+# The libraries of NVIDIA's packages are there in the flavour cuda alone.
 ENV PORT=8000 \
     PYTHONPATH=/opt/site \
+    LD_LIBRARY_PATH=/opt/site/nvidia/cu13/lib:/opt/site/nvidia/cudnn/lib \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1

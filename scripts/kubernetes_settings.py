@@ -25,8 +25,8 @@ IN_A_CLUSTER = {
 }
 """Settings whose value in a cluster is not the default."""
 
-ELSEWHERE = {"host", "port", "models_dir", "api_keys"}
-"""What the image and the Deployment fix, and what belongs in a Secret."""
+ELSEWHERE = {"host", "port", "models_dir", "face_detector", "api_keys"}
+"""What the image, its architecture and the Deployment decide, and what belongs in a Secret."""
 
 
 def render() -> str:
