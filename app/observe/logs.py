@@ -20,7 +20,6 @@ import orjson
 from app.observe.record import RequestRecord
 
 _ACCESS = logging.getLogger("visage.access")
-_ACCESS.setLevel(logging.INFO)
 
 _WAITING = 10_000
 """Most lines that wait for the writer; a log that nobody reads must not fill the memory."""

@@ -1,9 +1,10 @@
-"""The routes, one module a resource. Probes are beside them, in the module of the service's life."""
+"""The routes, one module a resource."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
+from app.api import health
 from app.api.routes import analyze, batch, compare, info, metrics, models, predict, stats, web
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -15,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     info.router,
     stats.router,
     metrics.router,
+    health.router,
     web.router,
 )
 """Every router of the service, in the order of the documentation."""
