@@ -44,6 +44,11 @@ class Batcher:
     def providers(self) -> tuple[str, ...]:
         return self._engine.providers
 
+    @property
+    def waiting(self) -> int:
+        """Requests that no batch has taken yet."""
+        return len(self._waiting)
+
     def run(self, tensor: Tensor, *, with_features: bool = False) -> Raw:
         job = _Job(tensor, with_features)
         with self._changed:

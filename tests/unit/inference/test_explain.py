@@ -1,0 +1,120 @@
+"""The reason: which parts of a crop speak for a label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import InvalidRequest
+from app.inference.classifier import Classifier, load_classifier
+from app.inference.explain import Heatmap, explain
+from app.inference.session import SessionSpec
+from tests import models
+from tests.models import Contract, make_brightness_model, make_model
+
+CPU = SessionSpec(("cpu",))
+
+
+@pytest.fixture
+def bright(tmp_path: Path) -> Classifier:
+    return load_classifier(make_brightness_model(tmp_path / "default"), CPU)
+
+
+@pytest.fixture
+def bright_without_tensors(tmp_path: Path) -> Classifier:
+    folder = make_brightness_model(tmp_path / "default")
+    text = (folder / "manifest.json").read_text()
+    explanation = ', "explain": {"features": "features", "weights": "class_weights"}'
+    assert explanation in text
+    (folder / "manifest.json").write_text(text.replace(explanation, ""))
+    return load_classifier(folder, CPU)
+
+
+def _half_lit(row: int, column: int) -> NDArray[np.uint8]:
+    """A dark crop with one bright quarter."""
+    crop = np.full((48, 48, 3), 100, np.uint8)
+    crop[24 * row : 24 * row + 24, 24 * column : 24 * column + 24] = 255
+    return crop
+
+
+def _explained(model: Classifier, crops: list[NDArray[np.uint8]], label: str | None = None) -> list[Heatmap]:
+    return explain(model, crops, model.infer(model.prepare(crops), with_features=True), label)
+
+
+@pytest.mark.parametrize("kind", ["cam", "occlusion"])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 1), (1, 0)])
+def test_what_makes_a_face_look_happy_is_shown(
+    request: pytest.FixtureRequest, kind: str, row: int, column: int
+) -> None:
+    model = request.getfixturevalue("bright" if kind == "cam" else "bright_without_tensors")
+
+    (heatmap,) = _explained(model, [_half_lit(row, column)])
+
+    assert (heatmap.method, heatmap.label) == (kind, "happy")
+    assert heatmap.grid.dtype == np.float32
+    assert heatmap.grid.min() >= 0
+    assert heatmap.grid.max() == 1
+    height, width = heatmap.grid.shape
+    down, across = np.unravel_index(heatmap.grid.argmax(), heatmap.grid.shape)
+    assert (int(down) * 2 // height, int(across) * 2 // width) == (row, column)
+
+
+def test_another_label_has_another_reason(bright: Classifier) -> None:
+    crop = _half_lit(0, 0)
+
+    (happy,), (sad,) = _explained(bright, [crop], "happy"), _explained(bright, [crop], "sad")
+
+    assert (happy.label, sad.label) == ("happy", "sad")
+    assert happy.grid[:24, :24].min() == 1
+    assert happy.grid[24:].max() == 0
+    assert sad.grid[:24, :24].max() == 0
+    assert sad.grid[24:].min() == 1
+
+
+def test_a_label_that_nothing_speaks_for_has_an_empty_map(bright: Classifier) -> None:
+    (heatmap,) = _explained(bright, [np.full((48, 48, 3), 20, np.uint8)], "happy")
+
+    assert heatmap.grid.max() == 0
+
+
+def test_an_unknown_label_is_refused_with_those_that_there_are(bright: Classifier) -> None:
+    with pytest.raises(InvalidRequest, match="happy, sad, surprise"):
+        _explained(bright, [_half_lit(0, 0)], "bored")
+
+
+def test_each_face_has_its_own_map_for_its_own_label(bright: Classifier) -> None:
+    dark = np.full((48, 48, 3), 30, np.uint8)
+
+    happy, sad = _explained(bright, [_half_lit(0, 1), dark])
+
+    assert (happy.label, sad.label) == ("happy", "sad")
+
+
+def test_a_map_in_closed_form_is_the_weighted_sum_of_the_features(tmp_path: Path) -> None:
+    model = load_classifier(make_model(tmp_path / "mine", models.EFFICIENTNET_B0), CPU)
+    crop = np.random.default_rng(3).integers(0, 256, (224, 224, 3), np.uint8)
+    scores = model.infer(model.prepare([crop]), with_features=True)
+    assert scores.features is not None
+    assert model.class_weights is not None
+
+    (heatmap,) = explain(model, [crop], scores, "fear")
+
+    weights = model.class_weights[model.manifest.labels.index("fear")].astype(np.float64)
+    expected = np.maximum((scores.features[0] * weights[:, None, None]).sum(axis=0), 0)
+    np.testing.assert_allclose(heatmap.grid, expected / expected.max(), atol=1e-5)
+
+
+@pytest.mark.parametrize("contract", [models.FERPLUS, models.NHWC_UINT8, Contract(explain=False, side=50)])
+def test_any_model_can_be_explained(tmp_path: Path, contract: Contract) -> None:
+    model = load_classifier(make_model(tmp_path / "mine", contract), CPU)
+    crops = list(np.random.default_rng(4).integers(0, 256, (2, contract.side, contract.side, 3), np.uint8))
+
+    heatmaps = _explained(model, crops)
+
+    assert [heatmap.method for heatmap in heatmaps] == ["occlusion"] * 2
+    for heatmap in heatmaps:
+        assert heatmap.grid.shape == (7, 7)
+        assert 0 <= heatmap.grid.min() <= heatmap.grid.max() <= 1
