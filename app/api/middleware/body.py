@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,7 +66,7 @@ class _Body:
         self._scope = scope
         self._receive = receive
         self._limit = limit
-        self._deadline = asyncio.get_running_loop().time() + timeout
+        self._patience = timeout
         self._memory = memory
         self._ticket: Ticket | None = scope["state"].get(TICKET)
         self._size = 0
@@ -74,11 +75,14 @@ class _Body:
     async def receive(self) -> Message:
         if self._watch is not None:
             return await asyncio.shield(self._watch)
+        # Only the time spent waiting for the client counts: a batch is read no faster than it is worked off.
+        started = time.monotonic()
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout(self._patience):
                 message = await self._receive()
         except TimeoutError:
             raise Timeout("The body took too long to arrive. Send it again over a faster connection.") from None
+        self._patience -= time.monotonic() - started
         if message["type"] == "http.disconnect":
             self._left()
             return message
