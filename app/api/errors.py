@@ -68,7 +68,7 @@ def install(app: FastAPI) -> None:
 
 def known_error(exception: Exception, request_id: str) -> VisageError:
     """The error of the catalogue that an exception stands for. One that stands for none is logged."""
-    error = known_error(exception)
+    error = _meant_by(exception)
     if isinstance(error, InternalError):
         # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
         logger.error("%s in request %s%s", type(exception).__name__, request_id, _place(exception))
@@ -79,7 +79,7 @@ async def _handle(request: Request, exception: Exception) -> Response:
     return response_to(request.scope, exception)
 
 
-def known_error(exception: Exception) -> VisageError:
+def _meant_by(exception: Exception) -> VisageError:
     if isinstance(exception, VisageError):
         return exception
     if isinstance(exception.__cause__, VisageError):

@@ -107,7 +107,7 @@ async def test_clients_that_stopped_coming_are_forgotten(monkeypatch: pytest.Mon
     limiter = RateLimiter("3/second", "memory://")
     await limiter.charge(request_of("a"))
     async with asyncio.timeout(10):
-        while limiter._memory.storage.events:  # type: ignore[attr-defined]
+        while limiter._memory.storage.events:  # type: ignore[attr-defined]  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await limiter.close()
 
