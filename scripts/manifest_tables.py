@@ -1,0 +1,76 @@
+"""Writes the tables of a manifest's fields into ``docs/models.md``, from the schema that the service checks with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from app.inference.manifest import ByBox, ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "models.md"
+SECTIONS: dict[str, type[BaseModel]] = {
+    "manifest": Manifest,
+    "input": InputSpec,
+    "face by eyes": ByEyes,
+    "face by box": ByBox,
+    "output": OutputSpec,
+    "explain": ExplainSpec,
+}
+
+
+def with_tables(document: str) -> str:
+    """The document with a table between each section's pair of markers."""
+    for name, model in SECTIONS.items():
+        start, end = f"<!-- table: {name} -->", "<!-- end -->"
+        pattern = re.compile(f"({re.escape(start)}\n).*?({re.escape(end)})", re.DOTALL)
+        document, count = pattern.subn(lambda found, model=model: found[1] + _table(model) + found[2], document)
+        if count != 1:
+            raise ValueError(f"{start} stands {count} times in the document")
+    return document
+
+
+def _table(model: type[BaseModel]) -> str:
+    rows = [
+        f"| `{name}` | {_type(field)} | {_default(field)} | {field.description} |"
+        for name, field in model.model_fields.items()
+    ]
+    return "\n".join(["| field | type | default | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "none" if field.default is None else f"`{field.default}`".replace("'", '"')
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = {type(bound).__name__.lower(): bound for bound in field.metadata}
+    low = [f"{word} {getattr(bounds[key], key)}" for key, word in (("ge", "from"), ("gt", "over")) if key in bounds]
+    high = [f"{word} {getattr(bounds[key], key)}" for key, word in (("le", "to"), ("lt", "under")) if key in bounds]
+    return " ".join([_name(field.annotation), *low, *high])
+
+
+def _name(annotation: Any) -> str:
+    """A type as JSON knows it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _name(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, UnionType):
+        names = dict.fromkeys(_name(argument) for argument in arguments if argument is not NoneType)
+        return " or ".join(names)
+    if origin is tuple:
+        return f"list of {_name(arguments[0])}s"
+    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return "object"
+    return {str: "text", int: "integer", float: "number"}[annotation]
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))
