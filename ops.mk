@@ -44,3 +44,12 @@ manifests: $(OPS) ## Check the Kubernetes manifests against the published schema
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
 	$(BIN)/zizmor --offline --no-progress --pedantic .github
+
+smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes
+	scripts/smoke_image.sh
+
+replicas: $(DEV) ## Three replicas behind nginx with one Redis: what they add, share and survive (QUICK=1: a minute)
+	$(BIN)/python -m benchmarks.replicas $(if $(QUICK),--quick)
+
+dashboard: $(DEV) ## Ask a real Prometheus every query of the dashboard while it scrapes a service under load
+	$(BIN)/python scripts/check_dashboard.py

@@ -1,0 +1,400 @@
+"""Three processes of the service behind a real nginx, with one real Redis: what they add, share and survive.
+
+    python -m benchmarks.replicas [--quick] [--json FILE]
+
+It measures the throughput of one, two and three replicas of one worker each, proves that they share one budget of
+requests, kills one under load, and starts it again. The proxy's server block is the one of deploy/nginx. Bounds that
+need free cores are checked only without ``--quick``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "sample_images/happy_sample.jpg"
+PROXY = ROOT / "deploy/nginx/visage.conf"
+BOUNDARY = "replicas"
+BUDGET = 30
+CLIENTS = 8
+LONGEST_START = 30.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+WRK_SCRIPT = """
+local file = io.open("{body}", "rb")
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "multipart/form-data; boundary={boundary}"
+wrk.body = file:read("*a")
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('{{"requests": %d, "microseconds": %d, "failed": %d, "p50": %d, "p99": %d}}\\n',
+    summary.requests, summary.duration, e.status + e.connect + e.read + e.write + e.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A closed-loop run of wrk through the proxy."""
+
+    replicas: int
+    a_second: float
+    failed: int
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float
+    """Processor time that the replicas took for one request."""
+    proxy_cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything that one run found."""
+
+    cores: int
+    loads: tuple[Load, ...]
+    memory_mb: tuple[float, ...]
+    """Proportional set size of each replica after the load."""
+    start_ms: tuple[float, ...]
+    budget: int
+    accepted: int
+    refused: int
+    killed_requests: int
+    killed_failed: int
+    restart_ms: float
+
+
+class Replica:
+    """One process of the service on a port of its own."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.port = free_port()
+        self._environment = environment
+        self.start_ms = 0.0
+        self.process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        environment = os.environ | self._environment | {"PORT": str(self.port), "HOST": "127.0.0.1"}
+        self._began = time.monotonic()
+        return subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def wait_ready(self) -> None:
+        wait(lambda: status(self.port, "/health/ready") == 200, f"replica on {self.port}")
+        self.start_ms = (time.monotonic() - self._began) * 1000
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        self.process = self._spawn()
+        self.wait_ready()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=60)
+
+    @property
+    def memory_mb(self) -> float:
+        for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("the kernel tells no proportional set size")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def status(port: int, path: str) -> int | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LONGEST_START
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what} is not there after {LONGEST_START:.0f} s")
+        time.sleep(0.02)
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+@contextmanager
+def running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@contextmanager
+def redis() -> Iterator[int]:
+    port = free_port()
+    with running(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]):
+        wait(lambda: connects(port), "redis-server")
+        yield port
+
+
+def connects(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A running nginx."""
+
+    port: int
+    master: int
+
+    @property
+    def pids(self) -> list[int]:
+        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()
+        return [self.master, *map(int, children)]
+
+
+@contextmanager
+def nginx(replicas: Sequence[Replica], scratch: Path) -> Iterator[Proxy]:
+    port = free_port()
+    block = PROXY.read_text()
+    block = block[block.index("\nserver {") :]
+    block = block.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace("/tmp/", f"{scratch}/")
+    servers = "".join(f"server 127.0.0.1:{replica.port} max_fails=1 fail_timeout=2s;\n" for replica in replicas)
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = scratch / f"nginx-{port}.conf"
+    config.write_text(
+        f"""{user} worker_processes 1; pid {scratch}/nginx-{port}.pid; error_log /dev/null; daemon off;
+        events {{ worker_connections 1024; }}
+        http {{
+          access_log off; proxy_temp_path {scratch}/proxy; fastcgi_temp_path {scratch}/f; uwsgi_temp_path {scratch}/u;
+          scgi_temp_path {scratch}/s;
+          upstream visage {{ least_conn; {servers} keepalive 32; }}
+          {block}
+        }}"""
+    )
+    with running(["nginx", "-c", str(config)]) as process:
+        wait(lambda: status(port, "/health") == 200, "nginx")
+        yield Proxy(port, process.pid)
+
+
+@contextmanager
+def service(count: int, environment: dict[str, str], scratch: Path) -> Iterator[tuple[list[Replica], Proxy]]:
+    with ExitStack() as stack:
+        replicas = []
+        for _ in range(count):
+            replicas.append(Replica(environment))
+            stack.callback(replicas[-1].stop)
+        for replica in replicas:
+            replica.wait_ready()
+        yield replicas, stack.enter_context(nginx(replicas, scratch))
+
+
+def multipart() -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    return head.encode() + PICTURE.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
+    connection.request("POST", "/predict", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def load(replicas: Sequence[Replica], proxy: Proxy, seconds: int, scratch: Path) -> Load:
+    body, script = scratch / "body", scratch / "wrk.lua"
+    body.write_bytes(multipart())
+    script.write_text(WRK_SCRIPT.format(body=body, boundary=BOUNDARY))
+    pids = [replica.process.pid for replica in replicas]
+    for duration in (2, seconds):
+        before = cpu_seconds(pids), cpu_seconds(proxy.pids)
+        output = subprocess.run(
+            [
+                "wrk",
+                "-t1",
+                f"-c{CLIENTS}",
+                f"-d{duration}s",
+                "--timeout",
+                "30s",
+                "-s",
+                str(script),
+                f"http://127.0.0.1:{proxy.port}/predict",
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        after = cpu_seconds(pids), cpu_seconds(proxy.pids)
+    found = json.loads(output.splitlines()[-1])
+    requests = max(found["requests"], 1)
+    return Load(
+        replicas=len(replicas),
+        a_second=round(found["requests"] / found["microseconds"] * 1e6, 1),
+        failed=found["failed"],
+        p50_ms=round(found["p50"] / 1000, 1),
+        p99_ms=round(found["p99"] / 1000, 1),
+        cpu_ms=round((after[0] - before[0]) / requests * 1000, 2),
+        proxy_cpu_ms=round((after[1] - before[1]) / requests * 1000, 2),
+    )
+
+
+def spend_budget(proxy: Proxy) -> tuple[int, int]:
+    """Twice the budget from one client: how many requests are accepted, and how many refused."""
+    body = multipart()
+    answers = []
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    for _ in range(2 * BUDGET):
+        answers.append(predict(connection, body))
+    connection.close()
+    return answers.count(200), answers.count(429)
+
+
+def kill_one(replicas: Sequence[Replica], proxy: Proxy, seconds: float) -> tuple[int, int]:
+    """Requests sent and requests failed while the first replica is killed a third of the way."""
+    body = multipart()
+    answers: list[int | None] = []
+    end = time.monotonic() + seconds
+
+    def client() -> None:
+        while time.monotonic() < end:
+            connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+            try:
+                answers.append(predict(connection, body))
+            except OSError:
+                answers.append(None)
+            finally:
+                connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds / 3)
+    replicas[0].kill()
+    for thread in threads:
+        thread.join()
+    return len(answers), sum(answer != 200 for answer in answers)
+
+
+def measure(seconds: int) -> Result:
+    with tempfile.TemporaryDirectory() as folder, redis() as redis_port:
+        scratch = Path(folder)
+        storage = {
+            "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis_port}",
+            "TRUSTED_PROXIES": "127.0.0.1",
+            "WORKERS": "1",
+            "LOG_LEVEL": "error",
+        }
+        loads = []
+        for count in (1, 2, 3):
+            with service(count, storage | {"RATE_LIMIT": "1000000/minute"}, scratch) as (replicas, proxy):
+                loads.append(load(replicas, proxy, seconds, scratch))
+                if count == 3:
+                    memory = tuple(round(replica.memory_mb, 1) for replica in replicas)
+                    starts = tuple(round(replica.start_ms) for replica in replicas)
+                    sent, failed = kill_one(replicas, proxy, seconds)
+                    replicas[0].restart()
+                    restart = round(replicas[0].start_ms)
+        with service(3, storage | {"RATE_LIMIT": f"{BUDGET}/minute"}, scratch) as (_, proxy):
+            accepted, refused = spend_budget(proxy)
+    return Result(
+        len(os.sched_getaffinity(0)), tuple(loads), memory, starts, BUDGET, accepted, refused, sent, failed, restart
+    )
+
+
+def broken_bounds(result: Result, *, free_cores: bool) -> list[str]:
+    broken = []
+    if (result.accepted, result.refused) != (BUDGET, BUDGET):
+        broken.append(f"of {2 * BUDGET} requests {result.accepted} were accepted, not {BUDGET}")
+    if result.killed_failed > CLIENTS:
+        broken.append(f"{result.killed_failed} requests failed; a replica holds at most {CLIENTS}")
+    if failed := sum(load.failed for load in result.loads):
+        broken.append(f"{failed} requests failed under load")
+    one, two, _ = result.loads
+    if free_cores and result.cores >= 2 and two.a_second < 1.4 * one.a_second:
+        broken.append(f"two replicas serve {two.a_second / one.a_second:.2f} times what one does, not 1.4")
+    if free_cores and result.restart_ms > 5000:
+        broken.append(f"a killed replica is ready again after {result.restart_ms:.0f} ms, not 5,000")
+    return broken
+
+
+def report(result: Result) -> None:
+    print(f"{result.cores} cores, shared by replicas, nginx, Redis and the load generator; {CLIENTS} clients\n")
+    print("replicas   requests/s     p50     p99   CPU a request   nginx   failed")
+    for run in result.loads:
+        print(
+            f"{run.replicas:8}   {run.a_second:10.1f}  {run.p50_ms:5.1f} ms {run.p99_ms:5.1f} ms"
+            f"   {run.cpu_ms:10.2f} ms {run.proxy_cpu_ms:5.2f} ms {run.failed:6}"
+        )
+    print(f"\nmemory of each replica   {listed(result.memory_mb)} MB")
+    print(f"start to ready           {listed(result.start_ms)} ms, three at once")
+    print(
+        f"{result.budget} requests a minute    {result.accepted} accepted, {result.refused} refused, by three replicas"
+    )
+    print(f"one replica killed       {result.killed_failed} of {result.killed_requests} requests failed")
+    print(f"and started again        ready after {result.restart_ms:.0f} ms")
+
+
+def listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.0f}" for value in values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="short runs, and no bounds that need free cores")
+    parser.add_argument("--json", type=Path, help="file that takes the figures")
+    arguments = parser.parse_args()
+    for program in ("nginx", "redis-server", "wrk"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} is not installed")
+    result = measure(3 if arguments.quick else 15)
+    report(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+    if broken := broken_bounds(result, free_cores=not arguments.quick):
+        raise SystemExit("\n" + "\n".join(broken))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Builds the image, runs it as its user with a read-only root and no capability, waits until it is ready, sends the
+# samples, stops it, and prints what it takes. Fails when anything is not as it must be.
+#
+#   scripts/smoke_image.sh            builds visage:smoke first
+#   IMAGE=visage:local scripts/…      takes an image that is there
+#
+# Docker does it where its daemon answers; elsewhere buildah, and a chroot with namespaces of its own (needs root).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+port=${PORT:-8765}
+image=${IMAGE:-visage:smoke}
+most_mb=420
+url=http://127.0.0.1:$port
+cleanup=()
+trap 'for ((i = ${#cleanup[@]} - 1; i >= 0; i--)); do eval "${cleanup[i]}" >/dev/null 2>&1 || true; done' EXIT
+
+fail() { echo "smoke: $*" >&2; exit 1; }
+now_ms() { date +%s%3N; }
+
+if docker version >/dev/null 2>&1; then
+  [[ -n ${IMAGE:-} ]] || docker build --quiet --tag "$image" . >/dev/null
+  share_mb() { docker run --rm --entrypoint du "$image" --summarize --total --block-size=1M /opt/site /srv/visage | awk 'END {print $1}'; }
+  launch() {
+    container=$(docker run --detach --read-only --cap-drop ALL --security-opt no-new-privileges \
+      --memory 512m --cpus 2 --env "PORT=$port" --publish "127.0.0.1:$port:$port" "$image")
+    cleanup+=("docker rm --force $container")
+  }
+  process() { docker exec "$container" cat "/proc/1/$1"; }
+  probe() { docker exec "$container" "$@"; }
+  finish() { docker stop --time 45 "$container" >/dev/null; docker wait "$container"; }
+else
+  export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+  [[ $(id -u) == 0 ]] || fail "no Docker daemon answers, and without root there is no other way to run the image"
+  [[ -n ${IMAGE:-} ]] || ../shared/tools/build-image --tag "$image" . >/dev/null
+  container=$(buildah from --pull-never "$image")
+  cleanup+=("buildah rm $container")
+  root=$(buildah mount "$container")
+  cleanup+=("buildah umount $container")
+  config() { buildah inspect --type container --format "{{json .OCIv1.Config}}" "$container" | python3 -c "import json, sys; print(*json.load(sys.stdin).get('$1') or [], sep='\n')"; }
+  mapfile -t environment < <(config Env)
+  mapfile -t command < <(config Entrypoint)
+  user=$(buildah inspect --type container --format "{{.OCIv1.Config.User}}" "$container")
+  folder=$(buildah inspect --type container --format "{{.OCIv1.Config.WorkingDir}}" "$container")
+  confined=(setpriv "--reuid=${user%%:*}" "--regid=${user##*:}" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs)
+  share_mb() { du --summarize --total --block-size=1M "$root/opt/site" "$root/srv/visage" | awk 'END {print $1}'; }
+  launch() {
+    # shellcheck disable=SC2016
+    unshare --mount --pid --fork --kill-child sh -c '
+      root=$1; folder=$2; shift 2
+      mount --bind "$root" "$root"
+      mount --rbind /dev "$root/dev"
+      mount -t proc proc "$root/proc"
+      mount -o remount,ro,bind "$root"
+      exec chroot "$root" sh -c "cd $folder && exec \"\$@\"" sh "$@"
+    ' sh "$root" "$folder" env -i "${environment[@]}" "PORT=$port" "${confined[@]}" "${command[@]}" &
+    outer=$!
+    cleanup+=("kill -9 $outer")
+  }
+  inner() { pgrep --parent "$outer" | head -n 1; }
+  process() { cat "/proc/$(inner)/$1"; }
+  probe() { nsenter --target "$(inner)" --mount --pid -- chroot "$root" env -i "${environment[@]}" "PORT=$port" "$@"; }
+  finish() { kill -TERM "$(inner)"; local code=0; wait "$outer" || code=$?; echo "$code"; }
+fi
+
+share=$(share_mb)
+started=$(now_ms)
+launch
+until curl --silent --fail --output /dev/null --max-time 1 "$url/health/ready"; do
+  (($(now_ms) - started < 60000)) || fail "not ready after a minute"
+  sleep 0.02
+done
+cold=$(($(now_ms) - started))
+idle=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
+
+process status | grep -q '^Uid:.10001' || fail "does not run as user 10001"
+process status | grep -q '^CapBnd:.0000000000000000' || fail "has capabilities"
+process status | grep -q '^NoNewPrivs:.1' || fail "may gain privileges"
+process limits | grep -Eq '^Max core file size +0 +0 ' || fail "may dump its memory"
+probe python -c "open('/srv/visage/x', 'w')" 2>/dev/null && fail "can write to its root file system"
+mapfile -t health < <(python3 - <<'PY'
+import json, pathlib, re
+text = pathlib.Path("Dockerfile").read_text().replace("\\\n", "")
+print(*json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", text, re.M)[1]), sep="\n")
+PY
+)
+probe "${health[@]}" || fail "its health check fails while it is ready"
+
+predict() { curl --silent --output /dev/null --write-out '%{http_code} %{time_total}' --form "file=@sample_images/$1" "$url/predict"; }
+expect() {
+  read -r status seconds < <(predict "$1")
+  [[ $status == "$2" ]] || fail "$1 is answered $status, not $2"
+}
+expect happy_sample.jpg 200
+first=$seconds
+for _ in $(seq 20); do expect happy_sample.jpg 200; done
+warm=$seconds
+expect neutral_sample.jpg 200
+expect no_face.jpg 422
+expect multiple_faces.jpg 422
+for _ in $(seq 75); do expect happy_sample.jpg 200; done
+used=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
+
+code=$(finish)
+[[ $code == 0 ]] || fail "ends with status $code after SIGTERM"
+
+printf 'share of the image  %5d MB (at most %d)\n' "$share" "$most_mb"
+printf 'start to ready      %5d ms\n' "$cold"
+printf 'resident memory     %5d MB ready, %d MB after 100 pictures\n' "$idle" "$used"
+printf 'prediction          %5.0f ms first, %.0f ms warm\n' "$(awk "BEGIN {print $first * 1000}")" "$(awk "BEGIN {print $warm * 1000}")"
+((share <= most_mb)) || fail "the service's share of the image is over $most_mb MB"

@@ -1,0 +1,324 @@
+"""What an operator deploys says the same as the code: ports, probes, settings, times, names of series."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import app
+from app.config import Settings
+from app.observe.metrics import Metrics, ModelFacts, Snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy/kubernetes"
+DASHBOARD = ROOT / "deploy/grafana/dashboards/visage.json"
+PROBES = {"/health", "/health/live", "/health/ready"}
+DEFAULTS = Settings.model_construct()
+SETTINGS = {name.upper() for name in Settings.model_fields}
+LONGEST_STOP = DEFAULTS.drain_seconds + DEFAULTS.request_timeout_seconds
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def resources(folder: Path) -> list[dict[str, Any]]:
+    listed = load(folder / "kustomization.yaml")[0]["resources"]
+    return [document for name in listed if name.endswith(".yaml") for document in load(folder / name)]
+
+
+@pytest.fixture(scope="module")
+def base() -> dict[tuple[str, str], dict[str, Any]]:
+    return {(item["kind"], item["metadata"]["name"]): item for item in resources(KUBERNETES / "base")}
+
+
+@pytest.fixture(scope="module")
+def pod(base: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    spec: dict[str, Any] = base["Deployment", "visage"]["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.fixture(scope="module")
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    (only,) = pod["containers"]
+    return only
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return load(ROOT / "docker-compose.yml")[0]["services"]
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+
+
+def values(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+class TestImage:
+    def test_it_runs_as_a_user_of_its_own_and_python_is_the_first_process(self, dockerfile: str) -> None:
+        final = dockerfile.rsplit("\nFROM ", 1)[1]
+        assert "\nUSER 10001:10001\n" in final
+        assert '\nENTRYPOINT ["python", "-m", "app"]' in final
+        assert "pip" not in final
+
+    def test_its_environment_is_the_settings(self, dockerfile: str) -> None:
+        assert f"ENV PORT={DEFAULTS.port} " in dockerfile
+        assert f"EXPOSE {DEFAULTS.port}" in dockerfile
+
+    def test_what_the_build_copies_is_not_ignored(self, dockerfile: str) -> None:
+        kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+        copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.M)
+        for path in (word.rstrip("/") for line in copied for word in line.split()):
+            assert path in kept or any(name.startswith(f"{path}/") for name in kept), path
+            assert (ROOT / path).exists(), path
+
+    @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+    def test_its_health_check_needs_only_python(self, dockerfile: str, status: int, code: int) -> None:
+        command = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.M)[1])  # type: ignore[index]
+        with listening(status) as (port, paths):
+            done = subprocess.run([sys.executable, *command[1:]], env={"PORT": str(port)}, check=False, timeout=30)
+        assert done.returncode == code
+        assert paths == ["/health"]
+
+    def test_no_requirement_names_a_host(self) -> None:
+        for file in (ROOT / "requirements").iterdir():
+            assert "://" not in file.read_text(), file.name
+            assert "--hash=sha256:" in file.read_text(), file.name
+
+
+@contextmanager
+def listening(status: int) -> Iterator[tuple[int, list[str]]]:
+    """A server on a free port that answers everything with one status, and the paths it was asked for."""
+    paths: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port, paths
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class TestCompose:
+    def test_by_default_the_service_is_alone(self, compose: dict[str, Any]) -> None:
+        assert [name for name, service in compose.items() if "profiles" not in service] == ["visage"]
+
+    def test_the_profiles_bring_what_they_say(self, compose: dict[str, Any]) -> None:
+        def brought(profile: str) -> set[str]:
+            return {name for name, service in compose.items() if profile in service.get("profiles", ())}
+
+        assert brought("scale") == {"redis", "proxy"}
+        assert brought("observe") == {"redis", "prometheus", "grafana"}
+
+    def test_every_container_is_confined(self, compose: dict[str, Any]) -> None:
+        for name, service in compose.items():
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert "mem_limit" in service, name
+        assert "tmpfs" not in compose["visage"]
+        assert compose["visage"]["ulimits"] == {"core": 0}
+
+    def test_a_stop_waits_for_the_drain(self, compose: dict[str, Any]) -> None:
+        assert int(compose["visage"]["stop_grace_period"].removesuffix("s")) > LONGEST_STOP
+
+    def test_its_variables_are_settings(self, compose: dict[str, Any]) -> None:
+        gpu = load(ROOT / "docker-compose.gpu.yml")[0]["services"]["visage"]
+        assert set(compose["visage"]["environment"]) | set(gpu["environment"]) <= SETTINGS
+        assert set(values(ROOT / "deploy/compose/scale.env")) <= SETTINGS | {"COMPOSE_PROFILES", "PORTS"}
+
+    def test_the_proxy_waits_longer_than_the_service(self) -> None:
+        proxy = (ROOT / "deploy/nginx/visage.conf").read_text()
+        assert int(re.search(r"proxy_read_timeout (\d+)s", proxy)[1]) > DEFAULTS.request_timeout_seconds  # type: ignore[index]
+        assert int(re.search(r"client_max_body_size (\d+)m", proxy)[1]) > DEFAULTS.max_batch_size_mb  # type: ignore[index]
+
+    def test_prometheus_finds_the_service(self, compose: dict[str, Any]) -> None:
+        (job,) = load(ROOT / "deploy/prometheus/prometheus.yml")[0]["scrape_configs"]
+        (found,) = job["dns_sd_configs"]
+        assert found["names"] == ["visage"]
+        assert found["port"] == int(compose["visage"]["environment"]["PORT"])
+
+
+class TestPlatforms:
+    def test_railway_waits_for_the_service_to_be_ready_and_to_drain(self) -> None:
+        deploy = json.loads((ROOT / "railway.json").read_text())["deploy"]
+        assert deploy["healthcheckPath"] in PROBES
+        assert deploy["drainingSeconds"] > LONGEST_STOP
+
+    def test_render_waits_for_the_service_to_be_ready_and_to_drain(self) -> None:
+        (service,) = load(ROOT / "render.yaml")[0]["services"]
+        assert service["healthCheckPath"] in PROBES
+        assert service["maxShutdownDelaySeconds"] > LONGEST_STOP
+        assert {entry["key"] for entry in service["envVars"]} <= SETTINGS
+
+
+class TestKubernetes:
+    def test_the_config_map_is_made_from_the_settings(self) -> None:
+        subprocess.run([sys.executable, ROOT / "scripts/kubernetes_settings.py", "--check"], check=True)
+
+    def test_its_values_are_ones_that_the_service_starts_with(self) -> None:
+        written = values(KUBERNETES / "base/settings.env")
+        for overlay in ("cpu", "gpu"):
+            (generator,) = load(KUBERNETES / f"overlays/{overlay}/kustomization.yaml")[0]["configMapGenerator"]
+            written |= dict(literal.split("=", 1) for literal in generator["literals"])
+            assert set(written) <= SETTINGS
+            Settings(**{name.lower(): value for name, value in written.items() if value})  # type: ignore[arg-type]
+
+    def test_probes_ask_the_routes_that_are_there(self, container: dict[str, Any]) -> None:
+        assert container["ports"] == [{"name": "http", "containerPort": DEFAULTS.port, "protocol": "TCP"}]
+        asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+        assert {name: probe["path"] for name, probe in asked.items()} == {
+            "startup": "/health/ready",
+            "liveness": "/health/live",
+            "readiness": "/health/ready",
+        }
+        assert {probe["port"] for probe in asked.values()} == {"http"}
+
+    def test_the_grace_is_longer_than_the_drain(self, pod: dict[str, Any], container: dict[str, Any]) -> None:
+        pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        readiness = container["readinessProbe"]
+        assert pod["terminationGracePeriodSeconds"] > pause + LONGEST_STOP
+        assert pause >= readiness["periodSeconds"] * readiness["failureThreshold"]
+
+    def test_a_pod_can_do_nothing_but_serve(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
+        for name in ("visage", "visage-redis"):
+            spec = base["Deployment", name]["spec"]["template"]["spec"]
+            assert spec["automountServiceAccountToken"] is False
+            assert spec["securityContext"]["runAsNonRoot"] is True
+            assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert spec["containers"][0]["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+    def test_it_runs_as_the_image_s_user(self, pod: dict[str, Any], dockerfile: str) -> None:
+        context = pod["securityContext"]
+        assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in dockerfile
+
+    def test_it_reaches_its_redis_and_the_name_server_alone(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
+        rules = base["NetworkPolicy", "visage"]["spec"]["egress"]
+        ports = [[port["port"] for port in rule["ports"]] for rule in rules]
+        assert ports == [[6379], [53, 53]]
+        assert all(rule["to"] for rule in rules)
+        storage = values(KUBERNETES / "base/settings.env")["RATE_LIMIT_STORAGE"]
+        assert storage == f"redis://{base['Service', 'visage-redis']['metadata']['name']}:6379"
+
+    def test_selectors_find_the_pods(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
+        labels = base["Deployment", "visage"]["spec"]["template"]["metadata"]["labels"]
+        selectors = [
+            base["Deployment", "visage"]["spec"]["selector"]["matchLabels"],
+            base["Service", "visage"]["spec"]["selector"],
+            base["PodDisruptionBudget", "visage"]["spec"]["selector"]["matchLabels"],
+            base["NetworkPolicy", "visage"]["spec"]["podSelector"]["matchLabels"],
+        ]
+        assert all(selector.items() <= labels.items() for selector in selectors)
+
+    def test_the_autoscaler_goes_by_a_series_that_is_exported(
+        self, base: dict[tuple[str, str], dict[str, Any]], series: set[str]
+    ) -> None:
+        metrics = base["HorizontalPodAutoscaler", "visage"]["spec"]["metrics"]
+        (name,) = [metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"]
+        assert name in series
+        (rule,) = load(KUBERNETES / "prometheus-adapter.yaml")[0]["rules"]["custom"]
+        assert rule["name"]["as"] == name
+
+    def test_overlays_change_what_the_base_has(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
+        for overlay in ("cpu", "gpu"):
+            folder = KUBERNETES / "overlays" / overlay
+            kustomization = load(folder / "kustomization.yaml")[0]
+            assert kustomization["images"][0]["name"] == "visage"
+            assert kustomization["images"][0]["newTag"].removesuffix("-cuda") == app.__version__
+            for patch in kustomization.get("patches", ()):
+                (document,) = load(folder / patch["path"])
+                assert (document["kind"], document["metadata"]["name"]) in base
+
+
+@pytest.fixture(scope="module")
+def series() -> set[str]:
+    """The name of every series that a service can export."""
+    metrics = Metrics()
+    facts = ModelFacts("m", "1", "a", True, ("CPUExecutionProvider",))
+    text = metrics.exposition(Snapshot(True, 0, 1, 0, 0, (facts,))).decode()
+    names = set(re.findall(r"^# TYPE (\S+) ", text, re.M))
+    histograms = {name for name in names if f"# TYPE {name} histogram" in text}
+    return names | {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
+
+
+def named(expression: str) -> set[str]:
+    return set(re.findall(r"\b(?:visage|process|python)_\w+\b", re.sub(r'"[^"]*"', "", expression)))
+
+
+def queries() -> Iterator[str]:
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        yield from (target["expr"] for target in panel.get("targets", ()))
+
+
+class TestSight:
+    def test_every_query_of_the_dashboard_asks_for_series_that_exist(self, series: set[str]) -> None:
+        asked = [named(query) for query in queries()]
+        assert len(asked) > 20
+        assert all(asked)
+        assert set().union(*asked) <= series
+
+    def test_every_alert_asks_for_series_that_exist_and_is_explained(self, series: set[str]) -> None:
+        (group,) = load(ROOT / "deploy/prometheus/alerts.yml")[0]["groups"]
+        manual = (ROOT / "docs/operations.md").read_text()
+        for rule in group["rules"]:
+            assert named(rule["expr"]) <= series, rule["alert"]
+            assert f"\n### {rule['alert']}\n" in manual
+            assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+
+    def test_the_dashboard_shows_everything_that_is_counted(self, series: set[str]) -> None:
+        shown = set().union(*(named(query) for query in queries()))
+        parts = ("_bucket", "_sum", "_count", "_created")
+        counted = {name for name in series if name.startswith("visage_") and not name.endswith(parts)}
+        missing = {name for name in counted if not {name, f"{name}_bucket", f"{name}_sum"} & shown}
+        assert not missing
+
+    @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+    def test_the_alerts_fire_when_they_should(self) -> None:
+        for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+            done = subprocess.run(
+                ["promtool", *command], cwd=ROOT / "deploy/prometheus", capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestReleases:
+    def test_the_changelog_has_the_version(self) -> None:
+        assert f"\n## {app.__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
+    def test_actions_are_pinned_by_hash(self) -> None:
+        for workflow in (ROOT / ".github/workflows").iterdir():
+            for action in re.findall(r"uses: (\S+)", workflow.read_text()):
+                assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
