@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
+from app.vision.quality import Warning
 
 from app.config import Settings
 from app.engine import Engine
@@ -18,7 +19,6 @@ from app.pipeline import Checkpoint, FaceReading, LookOptions, Pipeline, Reading
 from app.vision.crop import Square
 from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
-from app.vision.quality import Warning
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PATIENCE = 20.0
@@ -37,7 +37,7 @@ def manifest(name: str = "default", labels: tuple[str, ...] = LABELS) -> Manifes
             "labels": labels,
             "metrics": {"accuracy": 0.5},
             "input": {"width": 48, "height": 48, "channels": "gray", "layout": "NCHW", "dtype": "float32"},
-            "face": {"eye_distance": 0.37, "eye_center": [0.5, 0.395]},
+            "face": {"eye_distance": 0.37, "eye_center": (0.5, 0.395)},
             "output": {"tensor": "logits", "kind": "logits", "temperature": 1.0},
         }
     )

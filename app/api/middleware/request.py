@@ -13,6 +13,7 @@ from app.api.middleware.security import headers_for
 from app.observe.logs import log_request
 from app.observe.record import RequestRecord
 from app.observe.tracing import Tracer
+from app.state import Phase
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _CLOSE = (b"connection", b"close")
@@ -54,8 +55,8 @@ class Requests:
                     *headers_for(route_path(scope)),
                     *state.get(LIMIT_HEADERS, ()),
                 ]
-                if unread:
-                    # What is left of the body would be taken for the next request, or be read for nothing.
+                if unread or service.phase is Phase.DRAINING:
+                    # What is left of the body would be read for nothing; a connection that is kept delays the end.
                     headers.append(_CLOSE)
                 message["headers"] = headers
             await send(message)
