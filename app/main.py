@@ -9,7 +9,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import errors
+from app.api import errors, openapi
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
 from app.config import Settings, load_settings
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
         },
     )
     errors.install(app)
+    openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
+from pydantic.json_schema import SkipJsonSchema
 
 from app.api.answers import ExplainMode
 from app.api.context import TheService
@@ -14,7 +15,7 @@ from app.inference.classifier import Classifier
 from app.pipeline import FacesMode, LookOptions, NoFaceMode, ReadOptions
 
 ModelName = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Query(max_length=64, description="Name of a model of `GET /models`; the default model if none is named."),
 ]
 OnNoFace = Annotated[
@@ -45,7 +46,7 @@ async def _choices(
     service: TheService,
     model: TheModel,
     faces: Annotated[
-        FacesMode | None,
+        FacesMode | SkipJsonSchema[None],
         Query(
             description="`one` refuses a picture with several faces, `largest` reads the largest, `all` reads all. "
             "The default is `one`, or `all` where `ENABLE_MULTIPLE_FACES` is set."
@@ -57,7 +58,7 @@ async def _choices(
         Query(description="`true` adds a heatmap over each face's crop as a PNG, `grid` adds it as numbers."),
     ] = "false",
     explain_label: Annotated[
-        str | None, Query(max_length=64, description="Label to explain instead of the likeliest one.")
+        str | SkipJsonSchema[None], Query(max_length=64, description="Label to explain instead of the likeliest one.")
     ] = None,
 ) -> Choices:
     labels = model.manifest.labels

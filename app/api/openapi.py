@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from http import HTTPStatus
 from typing import Any
+
+from fastapi import FastAPI
 
 from app.api.schemas import EXAMPLE_ID, Error
 from app.errors import (
@@ -52,8 +53,22 @@ PICTURE: tuple[ErrorClass, ...] = (
 """What is said about one picture."""
 
 
-def error_body(error: ErrorClass) -> dict[str, Any]:
-    return {"success": False, "error": error.code, "message": error.default_message, "request_id": EXAMPLE_ID}
+_KEYS: dict[str, Any] = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+
+
+def install(app: FastAPI) -> None:
+    """Makes the document say how an API key is sent."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _describe_keys(plain())
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
@@ -65,10 +80,10 @@ def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
     for status, group in sorted(by_status.items()):
         declared[status] = {
             "model": Error,
-            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{error.code}`' for error in group)}",
+            "description": ", ".join(f"`{error.code}`" for error in group),
             "content": {
                 "application/json": {
-                    "examples": {error.code: {"summary": error.code, "value": error_body(error)} for error in group}
+                    "examples": {error.code: {"summary": error.code, "value": _body(error)} for error in group}
                 }
             },
         }
@@ -77,6 +92,19 @@ def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
                 "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
             }
     return declared
+
+
+def _describe_keys(document: dict[str, Any]) -> None:
+    """A key is told to be optional, because a service without keys is open."""
+    document.setdefault("components", {})["securitySchemes"] = _KEYS
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if str(Unauthorized.status) in operation["responses"]:
+                operation["security"] = [{}, *({name: []} for name in _KEYS)]
+
+
+def _body(error: ErrorClass) -> dict[str, Any]:
+    return {"success": False, "error": error.code, "message": error.default_message, "request_id": EXAMPLE_ID}
 
 
 def file_form(field: str, *, several: bool = False) -> dict[str, Any]:

@@ -36,7 +36,6 @@ router = APIRouter(tags=["Predictions"])
     operation_id="predict_batch",
     summary="Read several pictures",
     response_model=Batch,
-    response_model_exclude_unset=True,
     responses={
         200: {
             "content": {

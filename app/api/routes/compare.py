@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 
 from app.api import reading
 from app.api.context import TheService, TheTicket
@@ -36,7 +37,7 @@ async def compare(
     service: TheService,
     ticket: TheTicket,
     models: Annotated[
-        str | None,
+        str | SkipJsonSchema[None],
         Query(max_length=1000, description="Names of models, separated by commas; all that are loaded if none."),
     ] = None,
     faces: Annotated[

@@ -22,7 +22,6 @@ router = APIRouter(tags=["Predictions"])
     operation_id="predict",
     summary="Read a picture",
     response_model=Prediction,
-    response_model_exclude_unset=True,
     responses=errors(*READING, *PICTURE, MultipleFaces),
     openapi_extra=file_form("file"),
 )
