@@ -23,7 +23,7 @@ platforms: ## Check that every pinned requirement installs from wheels on both a
 
 audit: $(DEV) ## Look every pinned requirement up among the known vulnerabilities
 	for file in service otel gpu dev fuzz manifests; do \
-	  $(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements/$$file.txt || exit 1; \
+	  $(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement requirements/$$file.txt || exit 1; \
 	done
 
 $(OPS): requirements/manifests.txt $(DEV)
