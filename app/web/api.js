@@ -1,0 +1,99 @@
+/** The service's routes, and every way in which a call can fail, as one kind of error. */
+
+/** Where the service lives; the page may be served under a prefix. */
+export const ROOT = new URL("../", import.meta.url);
+
+const PATIENCE_MS = 60_000;
+
+let key = "";
+
+/** The key is held by this page alone and forgotten with it. */
+export function useKey(value) {
+  key = value.trim();
+}
+
+export const hasKey = () => key !== "";
+
+/** A failed call: a code of the service's catalogue, or `offline`, `unreachable` or `aborted`. */
+export class CallError extends Error {
+  constructor(code, { message = "", status = 0, retryAfter = null, requestId = "" } = {}) {
+    super(message || code);
+    Object.assign(this, { code, status, retryAfter, requestId });
+  }
+}
+
+const BY_STATUS = {
+  401: "unauthorized",
+  404: "not_found",
+  405: "method_not_allowed",
+  413: "file_too_large",
+  415: "unsupported_media_type",
+  422: "invalid_request",
+  429: "rate_limited",
+  502: "not_ready",
+  503: "not_ready",
+  504: "timeout",
+};
+
+export function address(path, query = {}) {
+  const url = new URL(path, ROOT);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+/** One call. `allow` names statuses other than 2xx whose JSON is an answer too. */
+export async function call(path, { query, body, signal, method = body ? "POST" : "GET", allow = [] } = {}) {
+  if (navigator.onLine === false) throw new CallError("offline");
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  let response;
+  let text;
+  try {
+    response = await fetch(address(path, query), {
+      method,
+      body,
+      headers: key ? { "X-API-Key": key } : {},
+      credentials: "omit",
+      cache: "no-store",
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw new CallError("aborted");
+    if (error.name === "TimeoutError") throw new CallError("timeout");
+    throw new CallError(navigator.onLine === false ? "offline" : "unreachable");
+  }
+  let answer = null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // A proxy in front of the service may answer with a page of its own.
+  }
+  if (answer && (response.ok || allow.includes(response.status))) return answer;
+  throw new CallError(answer?.error ?? BY_STATUS[response.status] ?? "internal_error", {
+    message: answer?.message,
+    status: response.status,
+    retryAfter: seconds(response.headers.get("Retry-After")),
+    requestId: answer?.request_id ?? response.headers.get("X-Request-ID") ?? "",
+  });
+}
+
+function seconds(header) {
+  const value = Number.parseInt(header ?? "", 10);
+  return Number.isFinite(value) ? Math.max(value, 1) : null;
+}
+
+function form(field, files) {
+  const body = new FormData();
+  for (const file of files) body.append(field, file, file.name);
+  return body;
+}
+
+export const predict = (file, query, signal) => call("predict", { query, body: form("file", [file]), signal });
+export const predictBatch = (files, query, signal) => call("predict/batch", { query, body: form("files", files), signal });
+export const compare = (file, query, signal) => call("predict/compare", { query, body: form("file", [file]), signal });
+export const health = () => call("health", { allow: [503] });
+export const info = () => call("info");
+export const models = () => call("models");
+export const stats = () => call("stats");

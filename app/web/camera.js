@@ -1,0 +1,42 @@
+/** The camera: opening it, one frame of it, and why it would not open. */
+
+import { CallError } from "./api.js";
+
+const REASONS = {
+  NotAllowedError: "camera_denied",
+  SecurityError: "camera_denied",
+  NotFoundError: "camera_missing",
+  OverconstrainedError: "camera_missing",
+  NotReadableError: "camera_busy",
+  AbortError: "camera_busy",
+};
+
+/** Shows the camera in a video element. The caller stops it with `closeCamera`. */
+export async function openCamera(video, longest) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new CallError("camera_insecure");
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { facingMode: "user", width: { ideal: longest }, height: { ideal: (longest * 3) / 4 } },
+    });
+    await video.play();
+  } catch (error) {
+    closeCamera(video);
+    throw new CallError(REASONS[error.name] ?? "camera_busy");
+  }
+}
+
+export function closeCamera(video) {
+  video.srcObject?.getTracks().forEach((track) => track.stop());
+  video.srcObject = null;
+}
+
+/** What the camera shows at this moment, as a JPEG file, not mirrored. */
+export async function snapshot(video, longest, quality, canvas = document.createElement("canvas")) {
+  const scale = Math.min(1, longest / Math.max(video.videoWidth, video.videoHeight));
+  canvas.width = Math.round(video.videoWidth * scale);
+  canvas.height = Math.round(video.videoHeight * scale);
+  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
+  return new File([blob], "camera.jpg", { type: "image/jpeg" });
+}

@@ -1,0 +1,90 @@
+/** A picked file made ready to send: upright, no larger than useful, in a format that the service reads. */
+
+export const LONGEST_SIDE = 2048;
+
+const QUALITY = 0.9;
+
+const MAGIC = [
+  ["jpeg", [0xff, 0xd8, 0xff]],
+  ["png", [0x89, 0x50, 0x4e, 0x47]],
+  ["bmp", [0x42, 0x4d]],
+];
+
+async function formatOf(file) {
+  const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
+  const found = MAGIC.find(([, bytes]) => bytes.every((byte, index) => head[index] === byte));
+  if (found) return found[0];
+  const text = String.fromCharCode(...head);
+  return text.startsWith("RIFF") && text.endsWith("WEBP") ? "webp" : "";
+}
+
+export function megabytes(bytes) {
+  return bytes < 100_000 ? `${Math.max(1, Math.round(bytes / 1000))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** The picture upright as a person sees it, or null where the browser cannot open it. */
+function open(file) {
+  return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+}
+
+function draw(bitmap, scale) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
+
+/**
+ * `{ file, width, height, note }`: what to send, its size upright (0 where the browser cannot open it), and a
+ * sentence for the person where the file was changed. A file that needs no change is sent byte for byte.
+ */
+export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
+  const [bitmap, format] = await Promise.all([open(file), formatOf(file)]);
+  if (!bitmap) return { file, width: 0, height: 0, note: "" };
+  const { width, height } = bitmap;
+  let scale = Math.min(1, longest / Math.max(width, height));
+  if (scale === 1 && format && file.size <= maxBytes) {
+    bitmap.close();
+    return { file, width, height, note: `${width} × ${height}, ${megabytes(file.size)}, sent as it is.` };
+  }
+  let canvas = draw(bitmap, scale);
+  let blob = await encode(canvas);
+  while (blob.size > maxBytes && canvas.width > 320) {
+    scale *= 0.75;
+    canvas = draw(bitmap, scale);
+    blob = await encode(canvas);
+  }
+  bitmap.close();
+  const name = `${file.name.replace(/\.[^.]*$/, "") || "photo"}.jpg`;
+  const done = canvas.width < width ? "Made smaller" : "Turned into a JPEG";
+  const note =
+    `${done} here before it was sent: ${width} × ${height}, ${megabytes(file.size)} ` +
+    `→ ${canvas.width} × ${canvas.height}, ${megabytes(blob.size)}.`;
+  return { file: new File([blob], name, { type: "image/jpeg" }), width: canvas.width, height: canvas.height, note };
+}
+
+/** A small square picture of a file, cut from its middle, as a canvas; null where the browser cannot open it. */
+export async function thumbnail(file, side) {
+  const bitmap = await open(file);
+  if (!bitmap) return null;
+  const canvas = cutOut(bitmap, bitmap.width / 2, bitmap.height / 2, Math.min(bitmap.width, bitmap.height), side);
+  bitmap.close();
+  return canvas;
+}
+
+/** The square of `size` pixels around a point of an image, drawn at `side` pixels. */
+export function cutOut(image, x, y, size, side) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, x - size / 2, y - size / 2, size, size, 0, 0, side, side);
+  return canvas;
+}

@@ -1,0 +1,91 @@
+/** Every label at this moment and over the last minute: one lane each, like the pens of a recorder. */
+
+import { capital, h, percent } from "./dom.js";
+import { emoji } from "./words.js";
+
+const SPAN_MS = 60_000;
+const GAP_MS = 2500;
+
+export class Strip {
+  #lanes = new Map();
+  #samples = [];
+  #drawing = 0;
+
+  constructor(place, labels) {
+    this.labels = labels;
+    place.replaceChildren(
+      ...labels.map((label) => {
+        const canvas = h("canvas", { "aria-hidden": "true" });
+        const fill = h("span", { class: "bar__fill" });
+        const value = h("span", { class: "bar__value" }, "–");
+        const row = h(
+          "div",
+          { class: "lane" },
+          h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)),
+          h("span", {}, capital(label)),
+          canvas,
+          h("span", { class: "bar__track", "aria-hidden": "true" }, fill),
+          value,
+        );
+        this.#lanes.set(label, { row, canvas, fill, value });
+        return row;
+      }),
+      h("div", { class: "lane lane--axis", "aria-hidden": "true" }, h("span", {}, h("span", {}, "a minute ago"), h("span", {}, "just then"))),
+    );
+  }
+
+  /** Takes the shares of one moment; null where there was no face. */
+  add(shares, top) {
+    const at = performance.now();
+    this.#samples.push({ at, shares, top });
+    while (at - this.#samples[0].at > SPAN_MS) this.#samples.shift();
+    for (const [label, { row, fill, value }] of this.#lanes) {
+      const share = shares?.[label] ?? 0;
+      fill.style.transform = `translateX(${(share - 1) * 100}%)`;
+      value.textContent = shares ? percent(share) : "–";
+      row.toggleAttribute("data-top", label === top);
+    }
+    if (!this.#drawing) {
+      this.#drawing = requestAnimationFrame(() => {
+        this.#drawing = 0;
+        this.#draw();
+      });
+    }
+  }
+
+  clear() {
+    this.#samples = [];
+    for (const { row, canvas, fill, value } of this.#lanes.values()) {
+      canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+      fill.style.transform = "";
+      value.textContent = "–";
+      row.removeAttribute("data-top");
+    }
+  }
+
+  #draw() {
+    const at = performance.now();
+    const style = getComputedStyle(document.documentElement);
+    const quiet = style.getPropertyValue("--control");
+    const loud = style.getPropertyValue("--accent");
+    for (const [label, { canvas }] of this.#lanes) {
+      const ratio = devicePixelRatio || 1;
+      const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+      const context = canvas.getContext("2d");
+      context.clearRect(0, 0, width, height);
+      const step = width / SPAN_MS;
+      this.#samples.forEach((sample, index) => {
+        if (!sample.shares) return;
+        const next = this.#samples[index + 1];
+        const until = next ? Math.min(next.at, sample.at + GAP_MS) : at;
+        const tall = Math.max((sample.shares[label] ?? 0) * (height - 2), ratio);
+        context.fillStyle = sample.top === label ? loud : quiet;
+        // Whole pixels, or hairlines show between neighbours.
+        const left = Math.floor(width - (at - sample.at) * step);
+        const right = Math.ceil(width - (at - until) * step);
+        context.fillRect(left, height - tall, right - left, tall);
+      });
+    }
+  }
+}

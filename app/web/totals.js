@@ -1,0 +1,184 @@
+/** The sums of `/stats` as charts, drawn again while somebody looks. */
+
+import * as api from "./api.js";
+import { Chart, columnsChart, rowsChart } from "./charts.js";
+import { $, capital, h, percent, plural } from "./dom.js";
+import { service } from "./service.js";
+import { showTrouble } from "./trouble.js";
+import { emoji, wordsFor } from "./words.js";
+
+const EVERY_MS = 5000;
+
+const count = (value) => value.toLocaleString("en");
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+/** All models together, in the shape of one. */
+function together(models) {
+  const [first, ...rest] = Object.values(models);
+  if (!first) return null;
+  const add = (a, b) => a.map((value, index) => value + b[index]);
+  return rest.reduce(
+    (all, model) => ({
+      ...all,
+      faces: all.faces + model.faces,
+      uncertain: all.uncertain + model.uncertain,
+      labels: Object.fromEntries(
+        [...new Set([...Object.keys(all.labels), ...Object.keys(model.labels)])].map((label) => [label, (all.labels[label] ?? 0) + (model.labels[label] ?? 0)]),
+      ),
+      confidence: { ...all.confidence, counts: add(all.confidence.counts, model.confidence.counts) },
+      latency_ms: { ...all.latency_ms, counts: add(all.latency_ms.counts, model.latency_ms.counts) },
+    }),
+    first,
+  );
+}
+
+/** The upper bound of the bin in which the middle value lies. */
+function median({ bounds, counts }) {
+  const half = sum(counts) / 2;
+  let passed = 0;
+  const index = counts.findIndex((number) => (passed += number) >= half && passed > 0);
+  return bounds[index] ?? null;
+}
+
+function since(seconds) {
+  if (seconds < 90) return plural(Math.round(seconds), "second");
+  if (seconds < 5400) return plural(Math.round(seconds / 60), "minute");
+  if (seconds < 129_600) return plural(Math.round(seconds / 3600), "hour");
+  return plural(Math.round(seconds / 86_400), "day");
+}
+
+class Totals {
+  #timer = 0;
+  #charts = null;
+  #stats = null;
+  #said = "";
+  #watching = false;
+  #figures = h("dl", { class: "figures" });
+
+  enter() {
+    if (!this.#watching) {
+      this.#watching = true;
+      window.addEventListener("resize", () => this.#stats && this.#draw());
+      document.addEventListener("visibilitychange", () => !document.hidden && this.#timer && this.#ask());
+    }
+    this.#timer = setInterval(() => document.hidden || this.#ask(), EVERY_MS);
+    this.#ask();
+  }
+
+  leave() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+  }
+
+  async #ask() {
+    try {
+      const stats = await api.stats();
+      const text = JSON.stringify({ ...stats, uptime_seconds: 0, request_id: "" });
+      this.#stats = stats;
+      if (!this.#charts) this.#lay();
+      if (text !== this.#said) this.#draw();
+      this.#said = text;
+    } catch (error) {
+      if (this.#charts && error.code !== "not_found") return;
+      this.#charts = null;
+      this.leave();
+      if (error.code === "not_found") this.#showOff();
+      else this.#showTrouble(error);
+    }
+  }
+
+  #showOff() {
+    $("totals-body").replaceChildren(h("div", { class: "trouble" }, h("h2", { class: "trouble__title" }, "Totals are switched off"), h("p", {}, "Whoever runs this service chose not to count (STATS=false). Everything else works as usual.")));
+  }
+
+  #showTrouble(error) {
+    const place = h("div");
+    $("totals-body").replaceChildren(place);
+    const end = showTrouble(place, error, {
+      again: () => {
+        end();
+        this.enter();
+      },
+    }, { slim: true });
+  }
+
+  #lay() {
+    this.#charts = {
+      labels: new Chart("Expressions", "What faces appeared to show.", ["Expression", "Faces", "Share"]),
+      confidence: new Chart("How sure", "Faces by confidence. Below 60 % an answer is called uncertain.", ["Confidence", "Faces"]),
+      latency: new Chart("How fast", "Pictures by the time from arrival to answer.", ["Time", "Pictures"]),
+      errors: new Chart("What went wrong", "Requests and photos that ended in an error, by its code.", ["Error", "Times"]),
+      warnings: new Chart("What was noted", "Notes on the quality of photos.", ["Note", "Photos"]),
+      requests: new Chart("What was asked", "Requests by address.", ["Address", "Requests"]),
+    };
+    const charts = h("div", { class: "charts" }, Object.values(this.#charts).map((chart) => chart.element));
+    $("totals-body").replaceChildren(this.#figures, charts);
+  }
+
+  #draw() {
+    const { requests, errors, warnings, pictures, faces, models, uptime_seconds: uptime } = this.#stats;
+    const all = together(models);
+    const failed = sum(Object.values(errors));
+    const figure = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note)));
+    this.#figures.replaceChildren(
+      figure("Pictures read", count(pictures), `since the start ${since(uptime)} ago`),
+      figure("Faces", count(faces), pictures ? `${(faces / pictures).toFixed(2)} a picture` : "none yet"),
+      figure("Uncertain", all?.faces ? percent(all.uncertain / all.faces) : "–", all ? `${plural(all.uncertain, "face")} of ${count(all.faces)} read` : "none yet"),
+      figure("Middle time", all && median(all.latency_ms) ? short(median(all.latency_ms)) : "–", "or less for half of the pictures"),
+      figure("Errors", count(failed), `of ${plural(sum(Object.values(requests)), "request")}`),
+    );
+    this.#drawLabels(all);
+    this.#drawConfidence(all);
+    this.#drawLatency(all);
+    const named = (counts, name) => Object.entries(counts).sort((a, b) => b[1] - a[1]).map(([key, value]) => [name(key), value, count(value)]);
+    this.#list("errors", named(errors, (code) => wordsFor(code).title));
+    this.#list("warnings", named(warnings, (code) => capital(code.replaceAll("_", " "))));
+    this.#list("requests", named(requests, (route) => route));
+  }
+
+  #list(name, items) {
+    this.#charts[name].element.hidden = !items.length;
+    if (items.length) this.#charts[name].update((width) => rowsChart(items, width), items.map(([title, , note]) => [title, note]));
+  }
+
+  #drawLabels(all) {
+    const total = all?.faces || 1;
+    const labels = [...new Set([...service.labels, ...Object.keys(all?.labels ?? {})])];
+    const items = labels.map((label) => [`${emoji(label)} ${capital(label)}`, all?.labels[label] ?? 0]);
+    this.#charts.labels.update(
+      (width) => rowsChart(items.map(([name, value]) => [name, value, `${count(value)} · ${percent(value / total)}`]), width),
+      items.map(([name, value]) => [name, count(value), percent(value / total)]),
+    );
+  }
+
+  #drawConfidence(all) {
+    if (!all) return this.#charts.confidence.element.setAttribute("hidden", "");
+    this.#charts.confidence.element.removeAttribute("hidden");
+    const { bounds, counts } = all.confidence;
+    const columns = bounds.map((bound, index) => ({
+      count: counts[index],
+      tick: percent(bound),
+      kind: bound <= 0.6 ? "low" : bound <= 0.8 ? "mid" : "high",
+    }));
+    this.#charts.confidence.update((width) => columnsChart(thinned(columns, width), width), columns.map((column) => [`up to ${column.tick}`, count(column.count)]));
+  }
+
+  #drawLatency(all) {
+    if (!all) return this.#charts.latency.element.setAttribute("hidden", "");
+    this.#charts.latency.element.removeAttribute("hidden");
+    const { bounds, counts } = all.latency_ms;
+    const last = Math.max(counts.findLastIndex((number) => number > 0), 6);
+    const columns = counts.slice(0, last + 1).map((number, index) => ({ count: number, tick: bounds[index] ? short(bounds[index]) : "more" }));
+    this.#charts.latency.update((width) => columnsChart(thinned(columns, width), width), columns.map((column) => [`up to ${column.tick}`, count(column.count)]));
+  }
+}
+
+const short = (milliseconds) => (milliseconds < 1000 ? `${milliseconds} ms` : `${milliseconds / 1000} s`);
+
+/** Every second tick where there is no room for all. */
+function thinned(columns, width) {
+  const every = width / columns.length < 52 ? 2 : 1;
+  return columns.map((column, index) => ((columns.length - 1 - index) % every ? { ...column, tick: "" } : column));
+}
+
+export const totals = new Totals();

@@ -1,0 +1,142 @@
+/** How a failure is shown: its own words, what helps, and the next step. */
+
+import { health, useKey } from "./api.js";
+import { h, icon, say } from "./dom.js";
+import { service } from "./service.js";
+import { wordsFor } from "./words.js";
+
+const LABELS = {
+  again: "Try again",
+  another: "Try another photo",
+  center: "Read the middle anyway",
+  default: "Use the default model",
+  reload: "Reload the page",
+};
+
+const DEFAULT_WAIT = { rate_limited: 10, overloaded: 3, timeout: 3 };
+const POLL_MS = 1000;
+
+/**
+ * Fills `place` with a failure and returns a function that takes it away.
+ * `actions` maps the names of words.js to what they do; an action that is not in it is not offered.
+ */
+export function showTrouble(place, error, actions, { slim = false } = {}) {
+  const words = wordsFor(error.code);
+  const ends = [];
+  const title = h(slim ? "h2" : "h1", { class: "trouble__title", tabindex: "-1" }, words.title);
+  const next = words.next ? h("ul", { class: "trouble__next" }, words.next.map((line) => h("li", {}, line))) : null;
+  const buttons = h("div", { class: "actions" });
+  const parts = [title, h("p", {}, words.text), next];
+  let main = true;
+  for (const name of words.actions) {
+    if (name === "wait" && actions.again) parts.push(countdown(error, actions.again, ends));
+    else if (name === "wake" && actions.again) parts.push(awakening(actions.again, ends));
+    else if (name === "online" && actions.again) parts.push(reconnection(actions.again, ends));
+    else if (name === "key" && actions.again) parts.push(keyForm(actions.again));
+    else if (actions[name] || name === "reload") {
+      const act = actions[name] ?? (() => location.reload());
+      buttons.append(h("button", { type: "button", class: main ? "button button--main" : "button", onclick: act }, LABELS[name]));
+      main = false;
+    }
+  }
+  if (buttons.childElementCount) parts.push(buttons);
+  if (error.requestId) parts.push(h("p", { class: "fine" }, `${error.code} · request ${error.requestId}`));
+  place.classList.add("trouble");
+  place.classList.toggle("trouble--slim", slim);
+  place.replaceChildren(...parts.filter(Boolean));
+  place.hidden = false;
+  say(`${words.title}. ${words.text}`);
+  return () => {
+    ends.forEach((end) => end());
+    place.hidden = true;
+    place.replaceChildren();
+  };
+}
+
+function progress(label) {
+  const fill = h("span", { class: "meter__fill" });
+  const meter = h("div", { class: "meter", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const set = (share) => {
+    fill.style.transform = `scaleX(${share})`;
+    meter.setAttribute("aria-valuenow", Math.round(share * 100));
+  };
+  set(0);
+  return { meter, set };
+}
+
+function countdown(error, again, ends) {
+  const total = error.retryAfter ?? DEFAULT_WAIT[error.code] ?? 5;
+  const until = performance.now() + total * 1000;
+  const line = h("p", { class: "countdown" });
+  const { meter, set } = progress("Time until the next try");
+  const tick = () => {
+    const left = Math.max(0, until - performance.now()) / 1000;
+    line.textContent = left > 0 ? `Again in ${Math.ceil(left)} s` : "Sending again";
+    set(1 - left / total);
+    if (left <= 0) {
+      clearInterval(timer);
+      again();
+    }
+  };
+  const timer = setInterval(tick, 200);
+  ends.push(() => clearInterval(timer));
+  tick();
+  return h("div", {}, line, meter);
+}
+
+function awakening(again, ends) {
+  const started = performance.now();
+  const line = h("p", { class: "countdown" });
+  const { meter, set } = progress("Waking up");
+  let over = false;
+  const tick = () => {
+    const waited = (performance.now() - started) / 1000;
+    line.textContent = `Waiting for ${Math.floor(waited)} s`;
+    // Nobody knows when it ends: the bar slows down and never claims to be full.
+    set(1 - Math.exp(-waited / 12));
+  };
+  const poll = async () => {
+    try {
+      const answer = await health();
+      if (over) return;
+      service.saw(answer);
+      if (service.state === "ready" || service.state === "cold") {
+        over = true;
+        return again();
+      }
+    } catch {
+      // Still asleep; the next poll asks again.
+    }
+    if (!over) waiting = setTimeout(poll, POLL_MS);
+  };
+  const timer = setInterval(tick, 500);
+  let waiting = setTimeout(poll, POLL_MS);
+  ends.push(() => {
+    over = true;
+    clearInterval(timer);
+    clearTimeout(waiting);
+  });
+  tick();
+  return h("div", {}, line, meter);
+}
+
+function reconnection(again, ends) {
+  window.addEventListener("online", again, { once: true });
+  ends.push(() => window.removeEventListener("online", again));
+  return h("p", { class: "countdown" }, "Waiting for the connection");
+}
+
+function keyForm(again) {
+  const input = h("input", { type: "password", id: "api-key", autocomplete: "off", required: true });
+  const submit = (event) => {
+    event.preventDefault();
+    useKey(input.value);
+    again();
+  };
+  return h(
+    "form",
+    { onsubmit: submit },
+    h("label", { for: "api-key" }, "API key", input),
+    h("button", { class: "button button--main", type: "submit" }, icon("lock"), "Use this key"),
+  );
+}

@@ -1,0 +1,211 @@
+/** What the page says: expressions, degrees of certainty, warnings and errors, in plain words with a next step. */
+
+const EMOJI = {
+  angry: "😠", anger: "😠",
+  disgust: "🤢", disgusted: "🤢",
+  fear: "😨", fearful: "😨",
+  happy: "😄", happiness: "😄",
+  sad: "😢", sadness: "😢",
+  surprise: "😮", surprised: "😮",
+  neutral: "😐",
+  contempt: "😒",
+};
+
+const AS_SEEN = { fear: "afraid", disgust: "disgusted", surprise: "surprised" };
+
+export const emoji = (label) => EMOJI[label.toLowerCase()] ?? "🙂";
+
+/** The label as it reads after "looks". */
+export const seen = (label) => AS_SEEN[label.toLowerCase()] ?? label;
+
+/** `high` above 80 %, `mid` from 60 %, `low` below, or wherever the service itself is uncertain. */
+export function level(confidence, isUncertain) {
+  if (isUncertain || confidence < 0.6) return "low";
+  return confidence > 0.8 ? "high" : "mid";
+}
+
+export const LEVELS = {
+  high: { lead: "Looks", sure: "sure" },
+  mid: { lead: "Seems", sure: "fairly sure" },
+  low: { lead: "Uncertain, perhaps", sure: "uncertain" },
+};
+
+/** By warning code: what is the matter, and what to do about it. */
+export const WARNINGS = {
+  face_too_small: ["The face is small in this photo.", "Crop closer to it, or take the photo from nearer."],
+  blurred: ["The face is blurred.", "Hold still, wipe the lens, and let the camera focus on the face."],
+  too_dark: ["The face is dark.", "Turn towards a window or a lamp."],
+  too_bright: ["The face is overexposed.", "Move out of direct light, or lower the exposure."],
+  turned_away: ["The face is turned away.", "A photo from the front is read more reliably."],
+  at_edge: ["The face touches the edge of the photo.", "Leave some room around the head. What is missing was filled in."],
+  multiple_faces: ["There is more than one face.", "Choose one in the photo to see how it is read."],
+  face_assumed: ["No face was found, so the middle of the photo was read.", "Trust this only if a face does fill the middle."],
+};
+
+/**
+ * By error code: a title, what happened, what helps, and which actions the page offers.
+ * `wait` counts down and sends again; `wake` waits until the service is up and sends again.
+ */
+export const ERRORS = {
+  no_face_detected: {
+    title: "No face found",
+    text: "The photo was read, but nothing in it looked enough like a face.",
+    next: ["Use a photo in which the face looks at the camera.", "Make sure it is well lit, and not tiny or covered."],
+    actions: ["another", "center"],
+  },
+  multiple_faces: {
+    title: "More than one face",
+    text: "The service was asked to read exactly one.",
+    next: ["Read all of them and choose one in the photo."],
+    actions: ["again", "another"],
+  },
+  unsupported_media_type: {
+    title: "Not a format it reads",
+    text: "Visage reads JPEG, PNG, WebP and BMP.",
+    next: ["From an iPhone, share the photo as “Most compatible”, or take a screenshot of it.", "From a document, export the page as a PNG."],
+    actions: ["another"],
+  },
+  file_too_large: {
+    title: "The file is too large",
+    text: "The service takes less than this in one request, even after the page made the photo smaller.",
+    next: ["Export it as a JPEG, or crop it to the face."],
+    actions: ["another"],
+  },
+  image_too_large: {
+    title: "Too many pixels",
+    text: "The photo has more pixels than the service will open.",
+    next: ["Crop it to the face, or export a smaller copy."],
+    actions: ["another"],
+  },
+  image_too_small: {
+    title: "The photo is too small",
+    text: "There are too few pixels to show a face.",
+    next: ["Use the original rather than a thumbnail of it."],
+    actions: ["another"],
+  },
+  too_many_files: {
+    title: "Too many files at once",
+    text: "The service takes fewer photos in one request.",
+    next: ["Send fewer at a time."],
+    actions: ["again", "another"],
+  },
+  invalid_image: {
+    title: "The file is damaged",
+    text: "It starts like a photo, but cannot be read to the end. A download may have been cut off.",
+    next: ["Open it in a photo viewer and export it again."],
+    actions: ["another"],
+  },
+  empty_file: {
+    title: "The file is empty",
+    text: "It holds no bytes at all. It may still be on its way from a cloud drive.",
+    next: ["Open the file once, so that it is downloaded, and choose it again."],
+    actions: ["another"],
+  },
+  rate_limited: {
+    title: "A short pause",
+    text: "This service reads only so many photos a minute for each visitor. The photo goes out again by itself.",
+    actions: ["wait", "another"],
+  },
+  overloaded: {
+    title: "Busy with others",
+    text: "More photos are waiting than can be read at once. Yours goes out again by itself.",
+    actions: ["wait", "another"],
+  },
+  timeout: {
+    title: "That took too long",
+    text: "The request was dropped so that it would not hold up others.",
+    next: ["If it happens again, try a smaller photo."],
+    actions: ["wait", "another"],
+  },
+  not_ready: {
+    title: "Waking up",
+    text: "The service was asleep and is loading its model, which mostly takes 5 to 30 seconds. The photo goes out as soon as it is ready.",
+    actions: ["wake", "another"],
+  },
+  unauthorized: {
+    title: "This service asks for a key",
+    text: "Whoever runs it gave it a list of keys. Yours stays in this page and is forgotten when you close it.",
+    actions: ["key"],
+  },
+  model_not_found: {
+    title: "That model is gone",
+    text: "The service does not offer the chosen model any more.",
+    next: ["The default model can read the photo."],
+    actions: ["default", "another"],
+  },
+  invalid_request: {
+    title: "The service did not understand",
+    text: "The page asked in a way that this version of the service does not know.",
+    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    actions: ["reload"],
+  },
+  malformed_request: {
+    title: "The request arrived broken",
+    text: "Something between this page and the service changed it on the way, such as a proxy or an extension.",
+    actions: ["again", "another"],
+  },
+  headers_too_large: {
+    title: "The browser sent too much",
+    text: "The request carried more headers than the service takes, mostly cookies of other pages at this address.",
+    next: ["Clear the cookies of this address, or use a private window."],
+    actions: ["again"],
+  },
+  model_rejected: {
+    title: "A model was refused",
+    text: "The models on the service's disk are not fit to serve. Those that were loaded before go on.",
+    actions: ["again"],
+  },
+  not_found: {
+    title: "Nothing at that address",
+    text: "The page and the service do not fit together; one of them may be older.",
+    actions: ["reload"],
+  },
+  method_not_allowed: {
+    title: "The service refused the request",
+    text: "The page and the service do not fit together; one of them may be older.",
+    actions: ["reload"],
+  },
+  internal_error: {
+    title: "Something went wrong there",
+    text: "The fault is the service's, not your photo's.",
+    next: ["Try once more. If it fails again, give whoever runs it the request id below."],
+    actions: ["again", "another"],
+  },
+  offline: {
+    title: "You are offline",
+    text: "The photo has not left this device. It goes out when the connection is back.",
+    actions: ["online", "another"],
+  },
+  unreachable: {
+    title: "No answer",
+    text: "The service could not be reached. It may be restarting, or the connection dropped.",
+    next: ["Check the connection and try again."],
+    actions: ["again", "another"],
+  },
+  camera_denied: {
+    title: "The camera is blocked",
+    text: "This page has no permission to use it.",
+    next: ["Open the site settings beside the address, allow the camera, and try again."],
+    actions: ["again"],
+  },
+  camera_missing: {
+    title: "No camera found",
+    text: "This device has none, or the browser cannot see it.",
+    next: ["Connect one and try again, or choose a photo instead."],
+    actions: ["again"],
+  },
+  camera_busy: {
+    title: "The camera is in use",
+    text: "Another program or tab is holding it.",
+    next: ["Close the other program and try again."],
+    actions: ["again"],
+  },
+  camera_insecure: {
+    title: "The camera needs a secure address",
+    text: "Browsers open cameras only on https or on localhost.",
+    next: ["Open this page over https, or choose a photo instead."],
+    actions: [],
+  },
+};
+
+export const wordsFor = (code) => ERRORS[code] ?? ERRORS.internal_error;
