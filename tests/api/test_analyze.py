@@ -1,0 +1,96 @@
+"""``POST /analyze/facial``: pictures inside JSON."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api.schemas import Analysis
+from tests.api.conftest import PICTURE, Start
+from tests.api.engine import LABELS, FakeModel, FakeRegistry, Script, manifest
+
+ENCODED = base64.b64encode(PICTURE).decode()
+
+
+def analyze(client: TestClient, image: str = ENCODED, query: str = "") -> dict[str, Any]:
+    response = client.post(f"/analyze/facial{query}", json={"image": image})
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    Analysis.model_validate(answer)
+    return answer
+
+
+def test_an_answer_has_the_shape_of_the_contract(client: TestClient, script: Script) -> None:
+    answer = analyze(client)
+    assert len(answer.pop("request_id")) == 32
+    assert answer == {
+        "success": True,
+        "emotions": dict(zip(LABELS, (0.01, 0.0, 0.01, 0.92, 0.02, 0.02, 0.02), strict=True)),
+        "dominant_emotion": "happy",
+        "confidence": 0.92,
+        "is_uncertain": False,
+        "face_detected": True,
+        "face_box": [10, 20, 96, 96],
+    }
+    assert script.seen == [PICTURE[:64]]
+
+
+@pytest.mark.parametrize(
+    "image", [f"data:image/jpeg;base64,{ENCODED}", ENCODED.rstrip("="), f" {ENCODED[:9]}\n{ENCODED[9:]}"]
+)
+def test_a_picture_may_be_written_in_several_ways(client: TestClient, script: Script, image: str) -> None:
+    analyze(client, image)
+    assert script.seen == [PICTURE[:64]]
+
+
+def test_a_picture_without_a_face_is_an_error(client: TestClient, script: Script) -> None:
+    script.faces = 0
+    response = client.post("/analyze/facial", json={"image": ENCODED})
+    assert (response.status_code, response.json()["error"]) == (422, "no_face_detected")
+
+
+def test_the_centre_is_read_where_somebody_insists(client: TestClient, script: Script) -> None:
+    script.faces = 0
+    answer = analyze(client, query="?on_no_face=center")
+    assert answer["face_detected"] is False
+    assert answer["face_box"] == [0, 0, 48, 48]
+
+
+def test_the_largest_of_several_faces(client: TestClient, script: Script) -> None:
+    script.faces = 2
+    assert analyze(client, query="?faces=largest")["face_box"][0] == 10
+
+
+def test_a_model_is_chosen_by_name(start: Start) -> None:
+    other = FakeModel(manifest("other"), probabilities=(0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0))
+    client = start(registry=FakeRegistry(FakeModel(), other))
+    assert analyze(client, query="?model=other")["dominant_emotion"] == "angry"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "status", "error"),
+    [
+        ({"json": {"image": "not base64!"}}, 422, "invalid_request"),
+        ({"json": {"image": "data:image/gif;base64,AAAA"}}, 415, "unsupported_media_type"),
+        ({"json": {"image": ""}}, 400, "empty_file"),
+        ({"json": {"picture": ENCODED}}, 422, "invalid_request"),
+        ({"json": [ENCODED]}, 422, "invalid_request"),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "invalid_request"),
+        ({"content": b"", "headers": {"Content-Type": "application/json"}}, 422, "invalid_request"),
+        ({"files": {"image": ("a.jpg", PICTURE)}}, 415, "unsupported_media_type"),
+    ],
+)
+def test_a_wrong_body_is_one_error(client: TestClient, kwargs: dict[str, Any], status: int, error: str) -> None:
+    response = client.post("/analyze/facial", **kwargs)
+    assert (response.status_code, response.json()["error"]) == (status, error)
+    analyze(client)
+
+
+def test_a_picture_that_is_too_large_is_refused(start: Start, script: Script) -> None:
+    client = start(max_file_size_mb=0.01)
+    response = client.post("/analyze/facial", json={"image": base64.b64encode(b"x" * 10_486).decode()})
+    assert (response.status_code, response.json()["error"]) == (413, "file_too_large")
+    assert script.started == 0

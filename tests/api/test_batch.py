@@ -1,0 +1,184 @@
+"""``POST /predict/batch``: every item in its place, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api.schemas import Batch
+from tests.api.conftest import PICTURE, Start, service_of, until
+from tests.api.engine import FakeModel, FakeRegistry, Script
+
+
+def form(*pictures: bytes, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    labelled = [names[i] if i < len(names) else f"{i}.jpg" for i in range(len(pictures))]
+    return {"files": [("files", (name, data, "image/jpeg")) for name, data in zip(labelled, pictures, strict=True)]}
+
+
+def batch(client: TestClient, *pictures: bytes, query: str = "", names: tuple[str, ...] = ()) -> dict[str, Any]:
+    response = client.post(f"/predict/batch{query}", **form(*pictures, names=names))
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    Batch.model_validate(answer)
+    return answer
+
+
+BAD = b"error:invalid_image\n"
+
+
+def test_good_and_bad_items_stand_in_the_order_of_the_request(start: Start) -> None:
+    client = start(workers=3)
+    answer = batch(client, PICTURE, BAD, PICTURE, b"", b"error:no_face_detected\n", PICTURE)
+    assert [item["index"] for item in answer["results"]] == [0, 1, 2, 3, 4, 5]
+    assert [item["filename"] for item in answer["results"]] == [f"{i}.jpg" for i in range(6)]
+    assert [item.get("error") for item in answer["results"]] == [
+        None,
+        "invalid_image",
+        None,
+        "empty_file",
+        "no_face_detected",
+        None,
+    ]
+    assert answer["summary"] == {
+        "total": 6,
+        "succeeded": 3,
+        "failed": 3,
+        "uncertain": 0,
+        "by_emotion": {"happy": 3},
+        "by_error": {"invalid_image": 1, "empty_file": 1, "no_face_detected": 1},
+    }
+    assert answer["model"] == {"name": "default", "version": "1.2.3"}
+
+
+def test_an_item_says_what_a_single_request_would_say(client: TestClient) -> None:
+    (item,) = batch(client, PICTURE)["results"]
+    single = client.post("/predict", files={"file": ("0.jpg", PICTURE)}).json()
+    for name in ("emotion", "confidence", "probabilities", "face", "warnings", "faces_detected", "image"):
+        assert item[name] == single[name]
+
+
+def test_items_are_read_next_to_each_other_but_no_more_than_there_is_room_for(start: Start, script: Script) -> None:
+    client = start(workers=2)
+    script.gate = threading.Event()
+    answers: list[dict[str, Any]] = []
+    sender = threading.Thread(target=lambda: answers.append(batch(client, *[PICTURE] * 9)))
+    sender.start()
+    try:
+        script.wait_until_entered()
+        script.wait_until_entered()
+        until(lambda: service_of(client).pool.waiting == 1)
+        assert service_of(client).pool.busy == 2
+    finally:
+        script.gate.set()
+        sender.join()
+    assert answers[0]["summary"]["succeeded"] == 9
+
+
+def test_uncertain_items_are_counted(start: Start) -> None:
+    client = start(registry=FakeRegistry(FakeModel(probabilities=(0.05, 0.0, 0.05, 0.45, 0.05, 0.05, 0.35))))
+    assert batch(client, PICTURE, PICTURE)["summary"]["uncertain"] == 2
+
+
+def test_a_foreign_exception_in_one_item_is_that_items_error(client: TestClient, script: Script) -> None:
+    script.fails = ZeroDivisionError("a secret of the code")
+    answer = batch(client, PICTURE, PICTURE)
+    assert [item["success"] for item in answer["results"]] == [False, True]
+    assert answer["results"][0]["error"] == "internal_error"
+    assert "secret" not in str(answer)
+
+
+def test_an_item_that_is_too_large_has_its_error_in_its_place(start: Start) -> None:
+    client = start(max_file_size_mb=0.01)
+    answer = batch(client, b"x" * 20_000, PICTURE)
+    assert [item.get("error") for item in answer["results"]] == ["file_too_large", None]
+
+
+def test_more_files_than_allowed_are_refused(start: Start) -> None:
+    client = start(max_batch_files=2)
+    assert batch(client, PICTURE, PICTURE)["summary"]["total"] == 2
+    response = client.post("/predict/batch", **form(PICTURE, PICTURE, PICTURE))
+    assert (response.status_code, response.json()["error"]) == (413, "too_many_files")
+    assert "2" in response.json()["message"]
+
+
+def test_two_hundred_files_are_refused_and_the_next_request_is_answered(client: TestClient) -> None:
+    response = client.post("/predict/batch", **form(*[PICTURE] * 200))
+    assert (response.status_code, response.json()["error"]) == (413, "too_many_files")
+    assert batch(client, PICTURE)["summary"]["succeeded"] == 1
+
+
+def test_names_are_echoed_safely(client: TestClient) -> None:
+    answer = batch(client, PICTURE, PICTURE, names=("../../etc/pass\u202ewd", "x" * 500))
+    assert answer["results"][0]["filename"] == "passwd"
+    assert len(answer["results"][1]["filename"]) == 120
+
+
+def test_explanations_come_with_each_item(client: TestClient) -> None:
+    answer = batch(client, PICTURE, PICTURE, query="?explain=true")
+    assert all(item["explanation"]["overlay"].startswith("data:image/png") for item in answer["results"])
+
+
+def test_all_faces_of_each_item(client: TestClient, script: Script) -> None:
+    script.faces = 2
+    answer = batch(client, PICTURE, query="?faces=all")
+    assert len(answer["results"][0]["faces"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "status", "error"),
+    [
+        ({"files": {"file": ("a.jpg", PICTURE)}}, 422, "invalid_request"),
+        ({"content": PICTURE}, 415, "unsupported_media_type"),
+        ({}, 415, "unsupported_media_type"),
+    ],
+)
+def test_a_wrong_body_is_one_error(client: TestClient, kwargs: dict[str, Any], status: int, error: str) -> None:
+    response = client.post("/predict/batch", **kwargs)
+    assert (response.status_code, response.json()["error"]) == (status, error)
+
+
+def rows(client: TestClient, accept: str, *pictures: bytes, names: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    response = client.post("/predict/batch", headers={"Accept": accept}, **form(*pictures, names=names))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in response.headers["content-disposition"]
+    return list(csv.DictReader(io.StringIO(response.text)))
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "text/csv;q=0.9, application/json;q=0.5", "Text/CSV , */*;q=0.1"])
+def test_csv_where_a_client_likes_it_better(client: TestClient, accept: str) -> None:
+    first, second = rows(client, accept, PICTURE, BAD, names=("=cmd().jpg", "b.jpg"))
+    assert first["filename"] == "'=cmd().jpg"
+    assert (first["emotion"], first["p_happy"], first["x"]) == ("happy", "0.92", "10")
+    assert (second["success"], second["error"]) == ("false", "invalid_image")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["application/json", "*/*", "text/csv;q=0", "text/csv;q=0.1, application/json", "image/png", "text/csv;q=x"],
+)
+def test_json_everywhere_else(client: TestClient, accept: str) -> None:
+    response = client.post("/predict/batch", headers={"Accept": accept}, **form(PICTURE))
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["vary"] == "Accept"
+
+
+def test_a_batch_costs_what_it_holds(start: Start) -> None:
+    client = start(rate_limit="5/minute")
+    assert batch(client, PICTURE, PICTURE, PICTURE)["summary"]["total"] == 3
+    assert batch(client, PICTURE, PICTURE)["summary"]["total"] == 2
+    response = client.post("/predict/batch", **form(PICTURE))
+    assert (response.status_code, response.json()["error"]) == (429, "rate_limited")
+
+
+def test_a_batch_that_runs_out_of_its_rate_is_refused_as_a_whole(start: Start) -> None:
+    client = start(rate_limit="3/minute")
+    response = client.post("/predict/batch", **form(*[PICTURE] * 4))
+    assert (response.status_code, response.json()["error"]) == (429, "rate_limited")
+    assert int(response.headers["retry-after"]) >= 1
+    until(lambda: service_of(client).pool.busy == 0 and service_of(client).pool.waiting == 0)

@@ -1,0 +1,223 @@
+"""``POST /predict``, as a client sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api.schemas import Prediction
+from tests.api.conftest import PICTURE, Start, upload
+from tests.api.engine import LABELS, FakeModel, FakeRegistry, Script, manifest
+
+
+def predict(client: TestClient, query: str = "") -> dict[str, Any]:
+    response = client.post(f"/predict{query}", **upload())
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    Prediction.model_validate(answer)
+    return answer
+
+
+def code(client: TestClient, query: str = "", **kwargs: Any) -> tuple[int, str]:
+    response = client.post(f"/predict{query}", **(kwargs or upload()))
+    assert response.json()["success"] is False
+    return response.status_code, response.json()["error"]
+
+
+def test_an_answer_has_the_shape_of_the_contract(client: TestClient) -> None:
+    answer = predict(client)
+    timings = answer.pop("timings_ms")
+    request_id = answer.pop("request_id")
+    assert answer == {
+        "success": True,
+        "emotion": "happy",
+        "confidence": 0.92,
+        "is_uncertain": False,
+        "probabilities": dict(zip(LABELS, (0.01, 0.0, 0.01, 0.92, 0.02, 0.02, 0.02), strict=True)),
+        "face": {
+            "box": {"x": 10, "y": 20, "width": 96, "height": 96},
+            "score": 0.97,
+            "landmarks": {
+                "right_eye": [10, 50],
+                "left_eye": [20, 50],
+                "nose_tip": [30, 50],
+                "mouth_center": [40, 50],
+                "right_ear": [50, 50],
+                "left_ear": [60, 50],
+            },
+        },
+        "warnings": [],
+        "faces_detected": 1,
+        "image": {"width": 640, "height": 480, "format": "jpeg"},
+        "model": {"name": "default", "version": "1.2.3"},
+        "inference_time_ms": 1.1,
+    }
+    assert list(answer["probabilities"]) == list(LABELS)
+    assert timings["decode"] == 2.0
+    assert timings["total"] >= timings["queue"] >= 0
+    assert len(request_id) == 32
+
+
+def test_the_request_id_is_the_one_of_the_header(client: TestClient) -> None:
+    response = client.post("/predict", headers={"X-Request-ID": "my-request-0001"}, **upload())
+    assert response.json()["request_id"] == response.headers["x-request-id"] == "my-request-0001"
+
+
+def test_the_bytes_of_the_upload_reach_the_engine(client: TestClient, script: Script) -> None:
+    predict(client)
+    assert script.seen == [PICTURE[:64]]
+
+
+def test_an_uncertain_answer_names_the_two_likeliest(start: Start) -> None:
+    client = start(registry=FakeRegistry(FakeModel(probabilities=(0.05, 0.0, 0.05, 0.45, 0.05, 0.05, 0.35))))
+    answer = predict(client)
+    assert answer["is_uncertain"] is True
+    assert "happy (0.45) and neutral (0.35)" in answer["message"]
+
+
+def test_the_threshold_of_uncertainty_is_a_setting(start: Start) -> None:
+    assert predict(start(confidence_threshold=0.95))["is_uncertain"] is True
+    assert predict(start(confidence_threshold=0.92))["is_uncertain"] is False
+
+
+def test_probabilities_are_rounded_and_still_add_up(start: Start) -> None:
+    third = (1 / 3, 1 / 3, 1 / 3 - 1e-9, 0.0, 0.0, 0.0, 0.0)
+    answer = predict(start(registry=FakeRegistry(FakeModel(probabilities=third))))
+    assert answer["probabilities"]["angry"] == 0.3333
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=0.001)
+    assert answer["emotion"] == "angry"
+
+
+def test_labels_are_the_models_own(start: Start) -> None:
+    model = FakeModel(manifest("five", labels=("b", "a")), probabilities=(0.3, 0.7))
+    answer = predict(start(default_model="five", registry=FakeRegistry(model)))
+    assert answer["probabilities"] == {"b": 0.3, "a": 0.7}
+    assert answer["emotion"] == "a"
+
+
+def test_several_faces_are_refused_by_default(client: TestClient, script: Script) -> None:
+    script.faces = 3
+    assert code(client) == (422, "multiple_faces")
+
+
+def test_the_largest_of_several_faces(client: TestClient, script: Script) -> None:
+    script.faces = 3
+    answer = predict(client, "?faces=largest")
+    assert answer["faces_detected"] == 3
+    assert answer["face"]["box"]["x"] == 10
+    assert "faces" not in answer
+
+
+def test_all_faces_largest_first_and_the_largest_on_top(client: TestClient, script: Script) -> None:
+    script.faces = 3
+    answer = predict(client, "?faces=all")
+    assert [face["face"]["box"]["x"] for face in answer["faces"]] == [10, 110, 210]
+    top = {name: answer[name] for name in answer["faces"][0]}
+    assert answer["faces"][0] == top
+
+
+def test_all_can_be_the_default(start: Start, script: Script) -> None:
+    client = start(enable_multiple_faces=True)
+    script.faces = 2
+    assert len(predict(client)["faces"]) == 2
+    assert "faces" not in predict(client, "?faces=largest")
+
+
+def test_a_picture_without_a_face_is_an_error(client: TestClient, script: Script) -> None:
+    script.faces = 0
+    assert code(client) == (422, "no_face_detected")
+
+
+def test_the_centre_is_read_where_somebody_insists(client: TestClient, script: Script) -> None:
+    script.faces = 0
+    answer = predict(client, "?on_no_face=center")
+    assert answer["faces_detected"] == 0
+    assert answer["face"]["landmarks"] == {}
+    assert [warning["code"] for warning in answer["warnings"]] == ["face_assumed"]
+
+
+def test_an_explanation_is_a_picture(client: TestClient) -> None:
+    explanation = predict(client, "?explain=true")["explanation"]
+    assert explanation["overlay"].startswith("data:image/png;base64,iVBOR")
+    assert explanation["method"] == "cam"
+    assert "grid" not in explanation
+    assert [tuple(corner) for corner in explanation["corners"]] == [(10, 20), (106, 20), (106, 116), (10, 116)]
+
+
+def test_an_explanation_is_a_grid_with_its_place(client: TestClient) -> None:
+    explanation = predict(client, "?explain=grid&explain_label=sad")["explanation"]
+    assert explanation["grid"] == [[0.5] * 6] * 6
+    assert explanation["label"] == "sad"
+    assert "overlay" not in explanation
+
+
+def test_every_face_has_its_explanation(client: TestClient, script: Script) -> None:
+    script.faces = 2
+    assert all("grid" in face["explanation"] for face in predict(client, "?faces=all&explain=grid")["faces"])
+
+
+def test_without_being_asked_nothing_is_explained(client: TestClient) -> None:
+    assert "explanation" not in predict(client)
+
+
+def test_a_model_is_chosen_by_name(start: Start) -> None:
+    client = start(registry=FakeRegistry(FakeModel(), FakeModel(manifest("other"))))
+    assert predict(client, "?model=other")["model"]["name"] == "other"
+    assert predict(client)["model"]["name"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "error"),
+    [
+        ("?model=nowhere", 404, "model_not_found"),
+        ("?model=" + "x" * 65, 422, "invalid_request"),
+        ("?faces=some", 422, "invalid_request"),
+        ("?on_no_face=guess", 422, "invalid_request"),
+        ("?explain=maybe", 422, "invalid_request"),
+        ("?explain=grid&explain_label=bored", 422, "invalid_request"),
+    ],
+)
+def test_a_wrong_query_is_told_before_the_upload_is_read(
+    client: TestClient, script: Script, query: str, status: int, error: str
+) -> None:
+    assert code(client, query) == (status, error)
+    assert script.started == 0
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "status", "error"),
+    [
+        ({"files": {"photo": ("a.jpg", PICTURE)}}, 422, "invalid_request"),
+        ({"files": {"file": ("a.jpg", b"")}}, 400, "empty_file"),
+        ({"files": [("file", ("a.jpg", PICTURE)), ("file", ("b.jpg", PICTURE))]}, 422, "invalid_request"),
+        ({"content": PICTURE, "headers": {"Content-Type": "image/jpeg"}}, 415, "unsupported_media_type"),
+        ({"json": {"image": ""}}, 415, "unsupported_media_type"),
+        ({}, 415, "unsupported_media_type"),
+    ],
+)
+def test_a_wrong_body_is_one_error(client: TestClient, kwargs: dict[str, Any], status: int, error: str) -> None:
+    response = client.post("/predict", **kwargs)
+    assert (response.status_code, response.json()["error"]) == (status, error)
+    predict(client)
+
+
+def test_a_file_that_is_too_large_is_refused(start: Start, script: Script) -> None:
+    client = start(max_file_size_mb=0.01)
+    assert code(client, **upload(b"x" * 10_486)) == (413, "file_too_large")
+    assert script.started == 0
+    assert client.post("/predict", **upload(b"x" * 10_485)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("unsupported_media_type", 415),
+        ("invalid_image", 400),
+        ("image_too_large", 413),
+        ("image_too_small", 422),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_told(client: TestClient, error: str, status: int) -> None:
+    assert code(client, **upload(f"error:{error}\n".encode())) == (status, error)
