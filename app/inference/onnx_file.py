@@ -116,10 +116,10 @@ def _values(tensor: memoryview) -> NDArray[np.float32]:
             raw = bytes(value)
     if kind not in (_FLOAT, _FLOAT16):
         raise NotOnnx("its values are not of type float")
-    values = np.frombuffer(raw or floats, dtype="<f4" if kind == _FLOAT else "<f2")
-    if values.size != math.prod(shape):
+    dtype = np.dtype("<f4" if kind == _FLOAT else "<f2")
+    if len(raw or floats) != math.prod(shape) * dtype.itemsize:
         raise NotOnnx("its values do not fill its shape")
-    return values.reshape(shape).astype(np.float32)
+    return np.frombuffer(raw or floats, dtype).reshape(shape).astype(np.float32)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
