@@ -25,7 +25,14 @@ _CARD = "CARD.md"
 _LONGEST_CARD = 200_000
 
 
+_WITH_CARD = {**MODEL_EXAMPLE, "card": "# default\n\nWhat it is, what it learned from, and where it fails."}
+
+
 class ModelWithCard(ModelFacts):
+    """What a model says of itself, with its card."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _WITH_CARD})
+
     card: str | None = Field(description="The model card, in Markdown.")
 
 
@@ -37,7 +44,7 @@ class Models(Answer):
             "example": {
                 "success": True,
                 "default": "default",
-                "models": [{**MODEL_EXAMPLE, "card": "# default\n…"}],
+                "models": [_WITH_CARD],
                 "failures": {},
             }
         }

@@ -1,0 +1,164 @@
+"""Writes what the documentation says of settings, errors and routes from the code; ``--check`` compares."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from app.config import Settings
+from app.errors import CATALOGUE, RetryableError
+from app.main import create_app
+
+ROOT = Path(__file__).resolve().parents[1]
+
+BY_PLATFORM = {"face_detector": "mediapipe"}
+"""Defaults that differ from machine to machine, as they are where most are."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare and change nothing")
+    check = parser.parse_args().check
+    stale = [path for path, text in documents() if not path.exists() or path.read_text("utf-8") != text]
+    if check:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not what the code says: run `python scripts/generate_docs.py`.")
+        return 1 if stale else 0
+    for path, text in documents():
+        path.write_text(text, "utf-8")
+    for path in stale:
+        print(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Every file that is generated, in whole or in part, as it should be."""
+    docs = ROOT / "docs"
+    openapi = create_app(Settings()).openapi()
+    yield docs / "openapi.json", json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    yield ROOT / ".env.example", environment()
+    yield filled(docs / "configuration.md", settings=settings_table())
+    yield filled(docs / "errors.md", errors=errors_table())
+    yield filled(docs / "api.md", routes=routes_table(openapi), parameters=parameters_table(openapi))
+
+
+def filled(path: Path, **parts: str) -> tuple[Path, str]:
+    """A document with the text between its markers ``<!-- name -->`` and ``<!-- /name -->`` replaced."""
+    text = path.read_text("utf-8")
+    for name, part in parts.items():
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"{path.relative_to(ROOT)} has no place for {name}.")
+        text = f"{before}{start}\n{part}\n{end}{after}"
+    return path, text
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def settings_table() -> str:
+    return table(
+        ("setting", "default", "what it is"),
+        (
+            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(name, field)) else "", told(field))
+            for name, field in Settings.model_fields.items()
+        ),
+    )
+
+
+def environment() -> str:
+    """An example of the environment: every setting, with its default."""
+    parts = ["# Copy to .env and uncomment what is to differ; each line shows the default."]
+    parts += [
+        f"# {told(field, plain=True)}\n# {name.upper()}={default_of(name, field)}"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def told(field: FieldInfo, *, plain: bool = False) -> str:
+    description = f"{field.description} {bounds_of(field)}".strip()
+    return description.replace("`", "") if plain else description
+
+
+def default_of(name: str, field: FieldInfo) -> str:
+    value = BY_PLATFORM.get(name, field.default)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def bounds_of(field: FieldInfo) -> str:
+    """What the type allows, as a sentence."""
+    if get_origin(field.annotation) is Literal:
+        return f"One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
+    low, above, high = (bound(field, name) for name in ("ge", "gt", "le"))
+    if high:
+        return f"From {low} to {high}." if low else f"More than {above}, at most {high}."
+    # That a duration is more than nothing goes without saying.
+    return f"At least {low}." if low else ""
+
+
+def bound(field: FieldInfo, name: str) -> str:
+    return next((number(rule) for rule in (getattr(m, name, None) for m in field.metadata) if rule is not None), "")
+
+
+def number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def errors_table() -> str:
+    return table(
+        ("code", "status", "message"),
+        (
+            (
+                f"`{error.code}`",
+                f"{error.status}{' + `Retry-After`' if issubclass(error, RetryableError) else ''}",
+                error.default_message,
+            )
+            for error in CATALOGUE
+        ),
+    )
+
+
+def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            yield f"`{method.upper()} {path}`", operation
+
+
+def routes_table(openapi: dict[str, Any]) -> str:
+    return table(("route", "what"), ((route, operation["summary"]) for route, operation in operations(openapi)))
+
+
+def parameters_table(openapi: dict[str, Any]) -> str:
+    """Each query parameter once, with the routes that take it."""
+    routes: dict[tuple[str, str, str], list[str]] = {}
+    for route, operation in operations(openapi):
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            key = (parameter["name"], str(schema.get("default", "")), parameter["description"])
+            routes.setdefault(key, []).append(route.removeprefix("`POST ").removesuffix("`"))
+    return table(
+        ("parameter", "default", "what it is", "on"),
+        (
+            (f"`{name}`", f"`{default}`" if default else "", described, ", ".join(f"`{route}`" for route in taken))
+            for (name, default, described), taken in routes.items()
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""``GET /info``: what the service says of itself."""
+
+from __future__ import annotations
+
+from app.vision.quality import THRESHOLDS
+
+import app
+from app.api.routes.info import Info
+from tests.api.conftest import Start
+from tests.api.engine import FakeModel, FakeRegistry
+
+
+def test_the_service_says_what_it_is_and_how_it_is_set_up(start: Start) -> None:
+    registry = FakeRegistry(FakeModel(providers=("cuda", "cpu")), failures={"broken": "Model broken: it lies."})
+    client = start(
+        registry=registry, workers=2, face_detector="onnx", max_file_size_mb=3, max_batch_files=7, rate_limit="9/second"
+    )
+    answer = client.get("/info").json()
+    Info.model_validate(answer)
+    assert (answer["service"], answer["version"]) == ("visage", app.__version__)
+    assert answer["default_model"] == "default"
+    assert answer["providers"] == ["cuda", "cpu"]
+    assert answer["failures"] == {"broken": "Model broken: it lies."}
+    assert answer["workers"] == {
+        "count": 2,
+        "alive": 2,
+        "face_detector": client.app.state.service.settings.face_detector,
+    }  # type: ignore[attr-defined]
+    assert answer["limits"]["formats"] == ["jpeg", "png", "webp", "bmp"]
+    assert answer["limits"].items() >= limits.items()
+    assert answer["quality_thresholds"].keys() == THRESHOLDS.keys()
+
+
+_NOTICE = ("apparent expression", "hiring", "policing", "medicine", "schooling", "tell the people", "never stored")
+
+
+def test_the_notice_says_what_it_must_not_be_used_for(start: Start) -> None:
+    notice = start().get("/info").json()["notice"]
+    for word in (
+        "apparent expression",
+        "hiring",
+        "policing",
+        "medicine",
+        "schooling",
+        "tell the people",
+        "never stored",
+    ):
+        assert word in notice
+
+
+def test_no_setting_that_is_secret_is_told(start: Start) -> None:
+    client = start(api_keys="phone:0123456789abcdef0123", rate_limit_storage="memory://")
+    text = client.get("/info", headers={"X-API-Key": "0123456789abcdef0123"}).text
+    assert "0123456789abcdef" not in text
+    assert "memory://" not in text

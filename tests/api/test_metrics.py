@@ -1,0 +1,87 @@
+"""``GET /metrics``: scraped and parsed, after a known course of requests."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.conftest import PICTURE, Start, upload
+from tests.api.engine import FakeModel, FakeRegistry, Script, manifest
+
+
+class Scrape:
+    """The series of one scrape."""
+
+    def __init__(self, client: TestClient) -> None:
+        response = client.get("/metrics")
+        assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+        self.samples = [sample for family in text_string_to_metric_families(response.text) for sample in family.samples]
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum over the series that have these labels."""
+        found = [s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
+        return sum(found)
+
+    def labels(self, label: str) -> set[str]:
+        return {sample.labels[label] for sample in self.samples if label in sample.labels}
+
+
+def test_a_known_course_of_requests_gives_known_numbers(start: Start, script: Script) -> None:
+    client = start(workers=2)
+    client.post("/predict", **upload())
+    client.post("/predict", **upload())
+    client.post("/predict", **upload(b"error:invalid_image\n"))
+    client.post("/predict/batch", files=[("files", ("a", PICTURE)), ("files", ("b", b""))])
+    script.faces = 3
+    client.post("/predict?faces=all", **upload())
+    scrape = Scrape(client)
+    assert scrape.value("visage_http_requests_total", route="/predict", method="POST", status="200") == 3
+    assert scrape.value("visage_http_requests_total", route="/predict", status="400") == 1
+    assert scrape.value("visage_http_requests_total", route="/predict/batch", status="200") == 1
+    assert scrape.value("visage_errors_total", code="invalid_image") == 1
+    assert scrape.value("visage_errors_total", code="empty_file") == 1
+    assert scrape.value("visage_predictions_total", model="default", label="happy") == 6
+    assert scrape.value("visage_predictions_uncertain_total") == 0
+    assert scrape.value("visage_prediction_confidence_count", model="default") == 6
+    assert scrape.value("visage_faces_per_image_sum") == 6
+    assert scrape.value("visage_faces_per_image_count") == 4
+    for stage in ("queue", "decode", "detect", "prepare", "inference"):
+        assert scrape.value("visage_stage_duration_seconds_count", stage=stage) == 4
+    assert scrape.value("visage_ready") == 1
+    assert scrape.value("visage_workers") == 2
+    assert scrape.value("visage_http_requests_in_flight") == 1
+    assert scrape.value("visage_model_info", model="default", default="true") == 1
+
+
+def test_labels_come_from_the_service_and_never_from_a_request(start: Start) -> None:
+    client = start(registry=FakeRegistry(FakeModel(), FakeModel(manifest("other"))))
+    client.post("/predict?model=canary-model", **upload())
+    client.post("/predict?model=other", **upload())
+    client.get("/canary-path")
+    client.get("/web/canary-file.js")
+    client.request("CANARY", "/predict")
+    text = client.get("/metrics").text
+    assert "canary" not in text.lower()
+    scrape = Scrape(client)
+    assert scrape.value("visage_http_requests_total", route="unmatched", status="404") == 1
+    assert scrape.value("visage_predictions_total", model="other") == 1
+    assert scrape.labels("method") <= {"GET", "POST", "other"}
+
+
+def test_rate_limits_and_shed_requests_are_counted(start: Start) -> None:
+    client = start(rate_limit="1/minute")
+    client.post("/predict", **upload())
+    client.post("/predict", **upload())
+    scrape = Scrape(client)
+    assert scrape.value("visage_requests_rate_limited_total") == 1
+    assert scrape.value("visage_http_requests_total", status="429") == 1
+
+
+def test_nothing_is_known_of_models_while_the_service_starts(start: Start, script: Script) -> None:
+    import threading
+
+    script.build_gate = threading.Event()
+    try:
+        assert Scrape(start(wait=False)).value("visage_ready") == 0
+    finally:
+        script.build_gate.set()

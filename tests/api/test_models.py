@@ -1,0 +1,96 @@
+"""``GET /models`` and ``POST /models/reload``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.api.model_facts import ModelFacts
+from app.api.routes.models import Models, Reloaded
+from app.inference.errors import BadModel
+from tests.api.conftest import Start
+from tests.api.engine import LABELS, FakeModel, FakeRegistry, manifest
+
+KEY = "0123456789abcdef0123"
+
+
+def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "CARD.md").write_text("# A card", "utf-8")
+    registry = FakeRegistry(FakeModel(), FakeModel(manifest("other")), failures={"broken": "Model broken: it lies."})
+    answer = start(registry=registry, models_dir=tmp_path).get("/models").json()
+    Models.model_validate(answer)
+    first, second = answer["models"]
+    assert first["card"] == "# A card"
+    assert second["card"] is None
+    assert {name: first[name] for name in ("name", "version", "default", "license", "sha256")} == {
+        "name": "default",
+        "version": "1.2.3",
+        "default": True,
+        "license": "MIT",
+        "sha256": "0" * 64,
+    }
+    assert first["labels"] == list(LABELS)
+    assert first["metrics"] == {"accuracy": 0.5}
+    assert first["providers"] == ["cpu"]
+    assert first["explains_by"] == "occlusion"
+    assert second["default"] is False
+    assert answer["failures"] == {"broken": "Model broken: it lies."}
+
+
+def test_a_card_that_leads_out_of_the_folder_is_not_shown(start: Start, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a secret", "utf-8")
+    folder = tmp_path / "models" / "default"
+    folder.mkdir(parents=True)
+    (folder / "CARD.md").symlink_to(secret)
+    answer = start(models_dir=tmp_path / "models").get("/models").json()
+    assert answer["models"][0]["card"] is None
+
+
+def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
+    registry = FakeRegistry(FakeModel())
+    client = start(registry=registry, api_keys=f"admin:{KEY}")
+    response = client.post("/models/reload", headers={"X-API-Key": KEY})
+    assert response.status_code == 200
+    Reloaded.model_validate(response.json())
+    assert response.json()["models"] == ["default"]
+    assert registry.reloads == 1
+
+
+def test_a_reload_needs_a_key(start: Start) -> None:
+    registry = FakeRegistry(FakeModel())
+    client = start(registry=registry, api_keys=f"admin:{KEY}")
+    assert client.post("/models/reload").status_code == 401
+    assert client.post("/models/reload", headers={"X-API-Key": "wrong" * 5}).status_code == 401
+    assert registry.reloads == 0
+
+
+def test_an_open_service_has_no_reload(start: Start) -> None:
+    registry = FakeRegistry(FakeModel())
+    response = start(registry=registry).post("/models/reload")
+    assert (response.status_code, response.json()["error"]) == (404, "not_found")
+    assert registry.reloads == 0
+
+
+def test_a_reload_that_would_break_the_service_changes_nothing_and_says_why(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: FakeRegistry) -> None:
+        raise BadModel("Model default: its hash is wrong.")
+
+    monkeypatch.setattr(FakeRegistry, "reload", refuse)
+    client = start(api_keys=f"admin:{KEY}")
+    response = client.post("/models/reload", headers={"Authorization": f"Bearer {KEY}"})
+    assert (response.status_code, response.json()["error"]) == (409, "model_rejected")
+    assert "its hash is wrong" in response.json()["message"]
+    assert client.get("/models", headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_the_page_and_info_tell_the_same_facts(start: Start) -> None:
+    client = start()
+    (listed,) = client.get("/models").json()["models"]
+    (told,) = client.get("/info").json()["models"]
+    ModelFacts.model_validate(told)
+    assert {name: listed[name] for name in told} == told

@@ -1,0 +1,154 @@
+"""The API document: whole, true, and with examples that work when they are sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import BaseModel
+
+from app.api.schemas import Answer, Error
+from app.config import Settings
+from app.errors import CATALOGUE
+from app.main import create_app
+from tests.api.conftest import Start, upload
+from tests.api.engine import Script, fake_engine
+
+DOCUMENT: dict[str, Any] = create_app(Settings(), fake_engine(Script())).openapi()
+
+
+class Operation(NamedTuple):
+    method: str
+    path: str
+    said: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+OPERATIONS = [
+    Operation(method.upper(), path, said)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, said in methods.items()
+]
+EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
+
+
+def models(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from models(child)
+
+
+EXAMPLES = {
+    model: extra["example"] for model in models(Answer) if (extra := model.model_config.get("json_schema_extra"))
+}
+
+
+def test_every_route_of_the_contract_is_there() -> None:
+    assert {(operation.method, operation.path) for operation in OPERATIONS} >= {
+        ("POST", "/predict"),
+        ("POST", "/predict/batch"),
+        ("POST", "/predict/compare"),
+        ("POST", "/analyze/facial"),
+        ("GET", "/models"),
+        ("GET", "/info"),
+        ("GET", "/stats"),
+        ("GET", "/metrics"),
+        ("GET", "/health"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+    }
+
+
+@EVERY
+def test_an_operation_says_what_it_does(operation: Operation) -> None:
+    assert operation.said["operationId"].isidentifier()
+    assert operation.said["summary"]
+    assert operation.said["description"]
+    assert all(parameter["description"] for parameter in operation.said.get("parameters", ()))
+    (content, *_) = operation.said["responses"]["200"]["content"].values()
+    assert "$ref" in content["schema"] or content["schema"] == {"type": "string"}
+
+
+def test_operation_ids_are_distinct() -> None:
+    ids = [operation.said["operationId"] for operation in OPERATIONS]
+    assert len(ids) == len(set(ids))
+
+
+@EVERY
+def test_every_declared_error_has_the_one_shape_and_an_example(operation: Operation) -> None:
+    if operation.path.startswith("/health"):
+        pytest.skip("a probe says in its own words why it is not well")
+    by_code = {error.code: error for error in CATALOGUE}
+    for status, response in operation.said["responses"].items():
+        if status == "200":
+            continue
+        (content,) = response["content"].values()
+        assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+        assert content["examples"]
+        for example in content["examples"].values():
+            body = Error.model_validate(example["value"])
+            assert by_code[body.error].status == int(status)
+
+
+@EVERY
+def test_what_takes_a_key_says_so(operation: Operation) -> None:
+    open_to_all = operation.path == "/metrics" or operation.path.startswith("/health")
+    assert ("security" in operation.said) is not open_to_all
+
+
+@pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
+def test_every_example_of_an_answer_is_such_an_answer(model: type[BaseModel]) -> None:
+    model.model_validate(EXAMPLES[model])
+
+
+def test_an_answer_on_every_route_has_an_example() -> None:
+    for operation in OPERATIONS:
+        (content, *_) = operation.said["responses"]["200"]["content"].values()
+        schema = (
+            DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rsplit("/")[-1]]
+            if "$ref" in content["schema"]
+            else {}
+        )
+        assert "example" in {**schema, **content}, operation
+
+
+def test_the_example_of_a_picture_inside_json_works_when_it_is_sent(client: TestClient, script: Script) -> None:
+    body = DOCUMENT["paths"]["/analyze/facial"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    response = client.post("/analyze/facial", json=body)
+    assert response.status_code == 200
+    assert script.seen == [base64.b64decode(body["image"].partition(",")[2])[:64]]
+
+
+@EVERY
+def test_forms_show_a_file_picker(operation: Operation) -> None:
+    form = operation.said.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+    if form is None:
+        pytest.skip("takes no form")
+    (field,) = form["schema"]["properties"].values()
+    assert field.get("items", field)["format"] == "binary"
+
+
+def test_the_document_of_a_running_service_is_this_one(client: TestClient) -> None:
+    assert client.get("/openapi.json").json() == DOCUMENT
+
+
+@EVERY
+def test_every_operation_answers_as_it_declares(operation: Operation, start: Start) -> None:
+    key = "0123456789abcdef0123"
+    client = start(api_keys=f"tester:{key}")
+    bodies: dict[str, dict[str, Any]] = {
+        "/predict": upload(),
+        "/predict/compare": upload(),
+        "/predict/batch": {"files": {"files": upload()["files"]["file"]}},
+        "/analyze/facial": {"json": {"image": "AAAA"}},
+    }
+    response = client.request(
+        operation.method, operation.path, headers={"X-API-Key": key}, **bodies.get(operation.path, {})
+    )
+    assert response.status_code == 200
+    assert response.headers["content-type"].partition(";")[0] in operation.said["responses"]["200"]["content"]
