@@ -1,0 +1,188 @@
+"""Where the faces of a picture are: one look at the whole, then closer looks until nothing more is to be found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.vision.decode import Picture
+from app.vision.geometry import Box, Face
+
+TILE_SHARES: Final = (0.6, 0.4, 0.25)
+"""Sides of the tiles, coarse to fine. A detector is sure of faces from a quarter of what it sees, and every face
+that is too small for one level fits whole into a tile of the next."""
+
+_OVERLAP = 0.25
+"""Least share of a tile that its neighbour shows too."""
+
+_BARELY_SEEN = 0.18
+"""Share of a tile up to which a found face hints at others of its size that were missed."""
+
+_MOST = 200
+"""Faces of one level that get a second look; a picture of a thousand faces does not hold a worker for long."""
+
+_SAME_FACE = 0.3
+"""Intersection over union from which two boxes are one face."""
+
+_PART_OF = 0.6
+"""Share of a box inside a larger one from which it is a part of that face."""
+
+_SURE = 0.75
+"""Score from which a face in the whole picture needs no second look."""
+
+_CLOSE_UP = 2.2
+"""Side of the second look at a face, in box widths: where the detector sees best."""
+
+_CONFIRMED = 0.7
+"""Least mean score of the second look and its mirror image. Of 1,878 portraits one scores less, of the textures,
+machines and cats that pass for a face at first nearly all."""
+
+_PAPER = (128, 128, 128)
+"""What surrounds a picture in a second look that reaches beyond it."""
+
+_ENOUGH_PIXELS = 1024
+"""Longer side from which a look is halved: the detector scales it down to 128 pixels, and less gently."""
+
+_ASSUMED_SHARE = 0.6
+"""Side of the face that is assumed in the middle of a picture, as a share of the picture's shorter side."""
+
+
+class FaceDetector(Protocol):
+    """Finds large faces: those of at least a quarter of the pixels' width."""
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """The faces in uint8 (h, w, 3) RGB, in its pixels; a box may reach beyond them."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def side(self) -> int:
+        return max(self.width, self.height)
+
+
+def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Face]:
+    """The faces of a picture in its full-size pixels, largest first.
+
+    ``thorough`` looks into the coarse tiles even when the whole picture shows a face already.
+    """
+    pixels = picture.pixels
+    height, width = pixels.shape[:2]
+    whole = _Tile(0, 0, width, height)
+    found = _merged(
+        [sure for face in _look(detector, pixels, whole) if (sure := _sure(detector, pixels, face)) is not None]
+    )
+    look_closer = thorough or _hints_at_more(found, whole)
+    for share in TILE_SHARES:
+        if not look_closer:
+            break
+        tiles = list(_tiles(width, height, share))
+        seen = _merged([face for tile in tiles for face in _look(detector, pixels, tile)])
+        fresh = [
+            again
+            for face in seen[:_MOST]
+            if not _known(face, found) and (again := _second_look(detector, pixels, face)) is not None
+        ]
+        look_closer = not found + fresh or (bool(fresh) and _hints_at_more(fresh, tiles[0]))
+        found = _merged(found + fresh)
+    found.sort(key=lambda face: face.box.area, reverse=True)
+    return [face.scaled(picture.width / width, picture.height / height) for face in found]
+
+
+def assumed(picture: Picture) -> Face:
+    """The central region of a picture, for a caller who insists on an answer."""
+    side = _ASSUMED_SHARE * min(picture.width, picture.height)
+    box = Box((picture.width - side) / 2, (picture.height - side) / 2, side, side)
+    return Face(box, 0.0, (), assumed=True)
+
+
+def _hints_at_more(found: list[Face], tile: _Tile) -> bool:
+    return not found or max(face.box.width for face in found) < _BARELY_SEEN * tile.side
+
+
+def _tiles(width: int, height: int, share: float) -> Iterator[_Tile]:
+    # A picture much taller than wide is not cut into a tile for every bit of its height.
+    side = max(round(share * max(width, 0.75 * height)), 1)
+    across, down = min(side, width), min(side, height)
+    for top in _starts(height, down):
+        for left in _starts(width, across):
+            yield _Tile(left, top, across, down)
+
+
+def _starts(length: int, part: int) -> list[int]:
+    """Where parts begin that cover a length evenly and overlap enough."""
+    count = 1 + math.ceil((length - part) / (part * (1 - _OVERLAP)) - 0.05)
+    return [round(number * (length - part) / max(count - 1, 1)) for number in range(count)]
+
+
+def _look(detector: FaceDetector, pixels: NDArray[np.uint8], tile: _Tile) -> list[Face]:
+    part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+    while max(part.shape) >= _ENOUGH_PIXELS:
+        half = (max(part.shape[1] // 2, 1), max(part.shape[0] // 2, 1))
+        part = np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    across, down = tile.width / part.shape[1], tile.height / part.shape[0]
+    found = detector.detect(np.ascontiguousarray(part))
+    return [face.scaled(across, down).moved(tile.left, tile.top) for face in found]
+
+
+def _sure(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
+    return face if face.score >= _SURE else _second_look(detector, pixels, face)
+
+
+def _second_look(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
+    """The face as a closer look shows it, or none if that look and its mirror image do not confirm it."""
+    height, width = pixels.shape[:2]
+    side = max(round(_CLOSE_UP * face.box.width), 2)
+    left, top = (round(middle - side / 2) for middle in face.box.center)
+    part = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+    if not part.size:
+        return None
+    beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
+    close_up = np.asarray(cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT, value=_PAPER), dtype=np.uint8)
+    tile = _Tile(0, 0, side, side)
+    expected = face.moved(-left, -top).box
+    again = _surest(_look(detector, close_up, tile), expected)
+    if again is None:
+        return None
+    mirrored = _surest(
+        _look(detector, np.asarray(close_up[:, ::-1]), tile), expected.moved(side - 2 * expected.center[0], 0)
+    )
+    if mirrored is None or again.score + mirrored.score < 2 * _CONFIRMED:
+        return None
+    return again.moved(left, top)
+
+
+def _surest(found: list[Face], where: Box) -> Face | None:
+    there = [face for face in found if face.box.overlap(where) > _SAME_FACE]
+    return max(there, key=lambda face: face.score, default=None)
+
+
+def _known(face: Face, found: list[Face]) -> bool:
+    return any(face.box.overlap(other.box) > _SAME_FACE or face.box.covered_by(other.box) > _PART_OF for other in found)
+
+
+def _merged(faces: list[Face]) -> list[Face]:
+    """Non-maximum suppression: each face once, the surest of its detections, and no part of a larger one."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: face.score, reverse=True):
+        if not any(face.box.overlap(other.box) > _SAME_FACE for other in kept):
+            kept.append(face)
+    return [face for face in kept if not any(_is_part(face.box, other.box) for other in kept)]
+
+
+def _is_part(box: Box, other: Box) -> bool:
+    return box.area < other.area and box.covered_by(other) > _PART_OF

@@ -1,0 +1,50 @@
+"""The face detector of MediaPipe's Tasks API (BlazeFace, short range).
+
+Making one prints three lines of MediaPipe's own to stderr (an "INFO" on XNNPACK, a "W0000" on feedback tensors).
+They are harmless, and nothing turns them off that would not swallow a real error too.
+"""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python.core.base_options import BaseOptions
+from mediapipe.tasks.python.vision import FaceDetector as Task
+from mediapipe.tasks.python.vision import FaceDetectorOptions
+from numpy.typing import NDArray
+
+from app.vision.geometry import Box, Face
+
+
+class MediaPipeDetector:
+    """Runs on a thread of its own, one call at a time: a worker that shares one waits for the other."""
+
+    def __init__(self, model_path: Path, threshold: float) -> None:
+        options = FaceDetectorOptions(
+            base_options=BaseOptions(model_asset_path=str(model_path)), min_detection_confidence=threshold
+        )
+        self._task = Task.create_from_options(options)
+        # Closed at exit at the latest: MediaPipe complains on stderr when the interpreter is gone before its task.
+        self._finalizer = weakref.finalize(self, self._task.close)
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """Boxes are in whole pixels, as MediaPipe rounds them; landmarks are not."""
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+        height, width = pixels.shape[:2]
+        faces = []
+        for found in self._task.detect(image).detections:
+            box = found.bounding_box
+            faces.append(
+                Face(
+                    Box(box.origin_x, box.origin_y, box.width, box.height),
+                    float(found.categories[0].score),
+                    tuple((point.x * width, point.y * height) for point in found.keypoints),
+                )
+            )
+        return faces
+
+    def close(self) -> None:
+        self._finalizer()
