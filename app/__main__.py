@@ -13,15 +13,16 @@ def main() -> None:
     from app.config import BadSettings, load_settings  # noqa: PLC0415
     from app.server import run  # noqa: PLC0415
 
+    status = 0
     try:
         run(load_settings())
     except BadSettings as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_BAD_SETTINGS)
+        status = EXIT_BAD_SETTINGS
     sys.stdout.flush()
     sys.stderr.flush()
-    # A worker that hangs in a library's code would keep the interpreter from ending.
-    os._exit(0)
+    # Threads inside a library's code would keep the interpreter from ending, or trip over what it tears down.
+    os._exit(status)
 
 
 if __name__ == "__main__":

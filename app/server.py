@@ -47,6 +47,7 @@ class Server(uvicorn.Server):
         """
         if sig == signal.SIGTERM and self._exit_at is None:
             self._exit_at = time.monotonic() + self._drain_seconds
+            logger.info("Draining for %g s.", self._drain_seconds)
             if self.service is not None:
                 self.service.phase = Phase.DRAINING
         elif self.should_exit:
@@ -76,6 +77,7 @@ def run(settings: Settings) -> None:
         server = Server(_config(app, settings), app, settings.drain_seconds)
         logger.info("Listening on %s:%d.", *listener.getsockname()[:2])
         server.run(sockets=[listener])
+        logger.info("Stopped.")
     if server.fatal is not None:
         raise BadSettings(server.fatal)
 
@@ -92,6 +94,7 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         # Forwarded headers are read where clients are counted, from trusted proxies only.

@@ -1,0 +1,218 @@
+"""A process from its first line to its exit status, with real sockets, real models and real signals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import StartServer
+from tests.pictures import portrait
+from tests.process import ROOT, ServerProcess
+
+pytestmark = pytest.mark.e2e
+
+PATIENCE = 30.0
+
+
+def predict(server: ServerProcess) -> httpx.Response:
+    return httpx.post(
+        f"{server.url}/predict",
+        files={"file": ("a.jpg", portrait(), "image/jpeg")},
+        timeout=PATIENCE,
+        trust_env=False,
+    )
+
+
+def get(server: ServerProcess, path: str) -> httpx.Response:
+    return httpx.get(server.url + path, timeout=PATIENCE, trust_env=False)
+
+
+def connection(server: ServerProcess) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+
+
+def all_of(peer: socket.socket) -> bytes:
+    """What comes until the other side closes."""
+    received = b""
+    try:
+        while piece := peer.recv(65536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+class TestStarting:
+    def test_a_setting_without_sense_ends_it_with_one_sentence(self, server: StartServer) -> None:
+        process = server(wait=False, confidence_threshold=7)
+        assert process.wait(PATIENCE) == 2
+        assert process.log == "CONFIDENCE_THRESHOLD: Input should be less than or equal to 1.\n"
+
+    def test_so_does_a_port_that_is_taken(self, server: StartServer) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            process = server(wait=False, port=port)
+            assert process.wait(PATIENCE) == 2
+        assert process.log == f"PORT: cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+
+    def test_so_does_a_provider_that_must_be_there_and_is_not(self, server: StartServer) -> None:
+        process = server(wait=False, execution_providers="cuda", strict_providers="true", log_level="error")
+        assert process.wait(PATIENCE) == 2
+        assert "Traceback" not in process.log
+        assert "cuda" in process.log.splitlines()[-1].lower()
+
+    def test_a_damaged_model_is_told_and_is_not_served(self, server: StartServer, tmp_path: Path) -> None:
+        models = tmp_path / "models"
+        shutil.copytree(ROOT / "models", models)
+        weights = next((models / "default").glob("*.onnx"))
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+        process = server(wait=False, models_dir=models)
+        health = _settled(process)
+        assert health["status"] == "unavailable"
+        assert health["model_loaded"] is False
+        assert health["reason"].startswith("Model default: ")
+        assert health["reason"].count(". ") == 0
+        assert get(process, "/health/live").status_code == 200
+        assert predict(process).json()["error"] == "not_ready"
+        assert "Traceback" not in process.log
+
+
+def _settled(process: ServerProcess) -> dict[str, object]:
+    """What ``/health`` says once the start is over."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            health: dict[str, object] = get(process, "/health").json()
+        except httpx.TransportError:
+            time.sleep(0.02)
+            continue
+        if health["status"] != "starting":
+            return health
+        time.sleep(0.02)
+    raise AssertionError(process.log)
+
+
+class TestServing:
+    def test_a_portrait_is_read(self, shared_server: ServerProcess) -> None:
+        response = predict(shared_server)
+        assert response.status_code == 200
+        assert response.json()["faces_detected"] == 1
+        assert "server" not in response.headers
+
+    def test_an_upload_that_is_refused_reaches_a_client_that_sends_all_first(
+        self, shared_server: ServerProcess
+    ) -> None:
+        size = 8 * 1024 * 1024
+        with connection(shared_server) as peer:
+            peer.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+            peer.sendall(b"x" * size)
+            answer = all_of(peer)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b'"file_too_large"' in answer
+
+    def test_headers_are_bounded(self, shared_server: ServerProcess) -> None:
+        with connection(shared_server) as peer:
+            peer.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 40_000 + b"\r\n\r\n")
+            answer = all_of(peer)
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "headers_too_large"
+
+    def test_silent_sockets_and_half_headers_are_closed(self, server: StartServer) -> None:
+        process = server(header_timeout_seconds=0.5)
+        with connection(process) as silent, connection(process) as half:
+            half.sendall(b"POST /predict HTTP/1.1\r\nHost:")
+            assert all_of(silent) == b""
+            assert all_of(half) == b""
+
+    def test_a_body_that_trickles_is_answered_and_closed(self, server: StartServer) -> None:
+        process = server(body_timeout_seconds=0.5)
+        with connection(process) as peer:
+            peer.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            )
+            answer = all_of(peer)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"timeout"' in answer
+
+    def test_two_servers_run_side_by_side(self, server: StartServer, shared_server: ServerProcess) -> None:
+        other = server()
+        assert other.port != shared_server.port
+        assert get(other, "/info").status_code == get(shared_server, "/info").status_code == 200
+
+
+class TestEnding:
+    def test_sigterm_finishes_what_it_began_and_turns_the_rest_away(self, server: StartServer) -> None:
+        process = server(drain_seconds=1.5)
+        with ThreadPoolExecutor(4) as pool, httpx.Client(trust_env=False) as kept:
+            assert kept.get(f"{process.url}/health").status_code == 200
+            admitted = [pool.submit(predict, process) for _ in range(4)]
+            _until_busy(process)
+            process.signal(signal.SIGTERM)
+            _until_draining(process)
+            refused = predict(process)
+            assert refused.status_code == 503
+            assert refused.headers["connection"] == "close"
+            assert refused.json()["error"] == "not_ready"
+            assert kept.get(f"{process.url}/health").headers["connection"] == "close"
+            assert [future.result().status_code for future in admitted] == [200] * 4
+        assert process.wait(PATIENCE) == 0
+        assert "Traceback" not in process.log
+
+    def test_sigterm_while_it_starts_ends_it_too(self, server: StartServer) -> None:
+        process = server(wait=False)
+        _until_it_listens(process)
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
+    def test_ctrl_c_ends_it_without_a_drain(self, server: StartServer) -> None:
+        process = server(drain_seconds=600)
+        process.signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+    def test_an_open_connection_does_not_keep_it(self, server: StartServer) -> None:
+        process = server()
+        with connection(process) as idle:
+            process.signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+            assert all_of(idle) == b""
+
+
+def _until_busy(process: ServerProcess) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        lines = get(process, "/metrics").text.splitlines()
+        served = [line for line in lines if line.startswith("visage_http_requests_in_flight ")]
+        done = [line for line in lines if line.startswith('visage_http_requests_total{method="POST"')]
+        if float(served[0].split()[1]) > 1 or done:
+            return
+    raise AssertionError("no request was ever in flight")
+
+
+def _until_draining(process: ServerProcess) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if get(process, "/health/ready").json()["reason"] == "The service is stopping.":
+            return
+    raise AssertionError("it did not begin to drain")
+
+
+def _until_it_listens(process: ServerProcess) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            connection(process).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    raise AssertionError(process.log)

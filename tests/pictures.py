@@ -1,0 +1,28 @@
+"""Pictures for tests, from the packages that bring them."""
+
+from __future__ import annotations
+
+import functools
+import io
+
+from PIL import Image
+from skimage import data
+
+
+@functools.cache
+def portrait(width: int = 512, quality: int = 90) -> bytes:
+    """One face, as a JPEG."""
+    picture = Image.fromarray(data.astronaut())
+    return encoded(picture.resize((width, width)), "JPEG", quality=quality)
+
+
+@functools.cache
+def faceless(width: int = 512) -> bytes:
+    """No face, as a JPEG."""
+    return encoded(Image.fromarray(data.coffee()).resize((width, width)), "JPEG")
+
+
+def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()

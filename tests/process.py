@@ -1,0 +1,116 @@
+"""A real server for tests and drills: ``python -m app`` on a free port of loopback, stopped by its own pid."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+
+from app.config import Settings
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class ServerProcess:
+    """One server. ``wrap`` stands before its command line, for strace and the like."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    wrap: Sequence[str] = ()
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """All that it has written."""
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    def start(self) -> Self:
+        """Starts the process and does not wait for it."""
+        inherited = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
+        chosen = {"HOST": "127.0.0.1", "PORT": self.port, "RATE_LIMIT": "off", **self.settings}
+        self.process = subprocess.Popen(
+            [*self.wrap, sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env={**inherited, **{name: str(value) for name, value in chosen.items()}},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def wait_ready(self, patience: float = PATIENCE) -> float:
+        """Waits until it is ready and tells the seconds that it took."""
+        started = time.monotonic()
+        while time.monotonic() < started + patience:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log}"
+            if self._answers("/health/ready"):
+                return time.monotonic() - started
+            time.sleep(0.02)
+        raise AssertionError(f"the server was not ready after {patience:.0f} s:\n{self.log}")
+
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """The exit status, once it has ended."""
+        assert self.process is not None
+        return self.process.wait(patience)
+
+    def stop(self) -> int:
+        """Ends it as an orchestrator would; kills it if that does not help."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                return self.wait()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._log.close()
+
+    def _answers(self, path: str) -> bool:
+        try:
+            return httpx.get(self.url + path, timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
