@@ -1,0 +1,200 @@
+"""The road, with a detector that sees what a test tells it to and a model whose answer can be foreseen."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.errors import InvalidImage, InvalidRequest, MultipleFaces, NoFaceDetected
+from app.inference.classifier import Classifier, load_classifier
+from app.inference.session import SessionSpec
+from app.pipeline import LookOptions, Pipeline, ReadOptions, Sight
+from app.vision.decode import ImageLimits
+from app.vision.geometry import Box, Face
+from tests.models import SEVEN, Contract, make_brightness_model, make_model
+
+LIMITS = ImageLimits(max_pixels=50_000_000)
+
+
+class Seeing:
+    """A detector that finds the same faces in whatever it looks at; their places are shares of the picture."""
+
+    def __init__(self, *places: tuple[float, float, float]) -> None:
+        self._places = places
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        height, width = pixels.shape[:2]
+        return [_face(x * width, y * height, side * width) for x, y, side in self._places]
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+class WholePictureOnly(Seeing):
+    """One that sees its faces in the first look alone, so that tiles add none."""
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        found, self._places = super().detect(pixels), ()
+        return found
+
+
+def _face(x: float, y: float, side: float) -> Face:
+    """A face whose eyes lie as FER-2013 frames them: level, 0.43 of the box apart."""
+    eye_y, middle = y + 0.3 * side, x + 0.5 * side
+    points = (
+        (middle - 0.215 * side, eye_y),
+        (middle + 0.215 * side, eye_y),
+        (middle, y + 0.55 * side),
+        (middle, y + 0.75 * side),
+        (x, y + 0.4 * side),
+        (x + side, y + 0.4 * side),
+    )
+    return Face(Box(x, y, side, side), 0.95, points)
+
+
+def _jpeg(value: int, width: int = 640, height: int = 480) -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(1).integers(-6, 7, (height, width, 3))
+    Image.fromarray(np.clip(value + noise, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def _go_on() -> None:
+    """A checkpoint of somebody who waits."""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Classifier:
+    return load_classifier(make_brightness_model(tmp_path / "bright"), SessionSpec(("cpu",)))
+
+
+def _look(pipeline: Pipeline, data: bytes, options: LookOptions | None = None) -> Sight:
+    return pipeline.look(data, options or LookOptions(), _go_on)
+
+
+def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Classifier) -> None:
+    for value, label in ((200, "happy"), (50, "sad")):
+        pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
+        sight = _look(pipeline, _jpeg(value))
+        reading = pipeline.read(sight, model, ReadOptions(), _go_on)
+        (face,) = reading.faces
+        assert SEVEN[int(np.argmax(face.probabilities))] == label
+        assert sum(face.probabilities) == pytest.approx(1)
+        assert face.heatmap is None
+
+
+def test_stages_are_timed_in_the_order_of_the_road(model: Classifier) -> None:
+    pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
+    sight = _look(pipeline, _jpeg(128))
+    pipeline.read(sight, model, ReadOptions(explain=True), _go_on)
+    assert list(sight.timings.stages) == ["decode", "detect", "prepare", "inference", "explain"]
+    assert sum(sight.timings.stages.values()) <= sight.timings.total
+
+
+def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> None:
+    pipeline = Pipeline(WholePictureOnly((0.25, 0.25, 0.3)), LIMITS)
+    sight = _look(pipeline, _jpeg(128, 4000, 3000))
+    assert sight.picture.scale > 1
+    assert (sight.picture.width, sight.picture.height) == (4000, 3000)
+    assert sight.faces[0].box.x == pytest.approx(1000, abs=4)
+    assert sight.faces[0].box.width == pytest.approx(1200, abs=4)
+
+
+def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) -> None:
+    large = load_classifier(make_model(tmp_path / "large", Contract(side=224, channels="rgb")), SessionSpec(("cpu",)))
+    pipeline = Pipeline(WholePictureOnly((0.4, 0.4, 0.08)), LIMITS)
+    sight = _look(pipeline, _jpeg(128, 4000, 3000))
+    coarse = sight.picture.scale
+    (face,) = pipeline.read(sight, large, ReadOptions(), _go_on).faces
+    assert sight.picture.scale < coarse
+    assert face.square.side / sight.picture.scale >= 224
+    assert face.crop.shape == (224, 224, 3)
+
+
+def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classifier) -> None:
+    places = ((0.05, 0.1, 0.3), (0.5, 0.1, 0.4))
+
+    def pipeline() -> Pipeline:
+        return Pipeline(WholePictureOnly(*places), LIMITS)
+
+    with pytest.raises(MultipleFaces):
+        _look(pipeline(), _jpeg(128))
+    largest = _look(pipeline(), _jpeg(128), LookOptions(faces="largest"))
+    assert largest.faces_detected == 2
+    assert [round(face.box.x) for face in largest.faces] == [320]
+
+    road = pipeline()
+    every = _look(road, _jpeg(128), LookOptions(faces="all"))
+    tensors: list[int] = []
+    infer = model.infer
+    model.infer = lambda tensor, **asked: (tensors.append(len(tensor)), infer(tensor, **asked))[1]  # type: ignore[method-assign]
+    reading = road.read(every, model, ReadOptions(), _go_on)
+    assert tensors == [2]
+    assert [round(face.face.box.x) for face in reading.faces] == [320, 32]
+
+
+def test_no_more_faces_are_read_than_allowed(model: Classifier) -> None:
+    places = tuple((0.02 + 0.24 * column, 0.1, 0.2) for column in range(4))
+    pipeline = Pipeline(WholePictureOnly(*places), LIMITS, max_faces=3)
+    sight = _look(pipeline, _jpeg(128), LookOptions(faces="all"))
+    assert (sight.faces_detected, len(sight.faces)) == (4, 3)
+
+
+def test_a_picture_without_a_face_is_refused_unless_the_caller_insists(model: Classifier) -> None:
+    pipeline = Pipeline(Seeing(), LIMITS)
+    with pytest.raises(NoFaceDetected):
+        _look(pipeline, _jpeg(200))
+    sight = _look(pipeline, _jpeg(200), LookOptions(on_no_face="center"))
+    (face,) = pipeline.read(sight, model, ReadOptions(), _go_on).faces
+    assert face.face.assumed
+    assert sight.faces_detected == 0
+    assert "face_assumed" in {warning.code for warning in face.warnings}
+    assert SEVEN[int(np.argmax(face.probabilities))] == "happy"
+
+
+def test_a_reason_is_given_for_the_likeliest_label_or_the_one_asked_for(model: Classifier) -> None:
+    pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
+    sight = _look(pipeline, _jpeg(200))
+    for asked, label in ((None, "happy"), ("sad", "sad")):
+        (face,) = pipeline.read(sight, model, ReadOptions(explain=True, explain_label=asked), _go_on).faces
+        assert face.heatmap is not None
+        assert (face.heatmap.label, face.heatmap.method) == (label, "cam")
+    with pytest.raises(InvalidRequest):
+        pipeline.read(sight, model, ReadOptions(explain=True, explain_label="bored"), _go_on)
+
+
+@pytest.mark.parametrize("stages", range(5))
+def test_work_that_nobody_waits_for_stops_before_its_next_stage(stages: int, model: Classifier) -> None:
+    class NobodyWaits(Exception):
+        pass
+
+    passed = 0
+
+    def checkpoint() -> None:
+        nonlocal passed
+        if passed == stages:
+            raise NobodyWaits
+        passed += 1
+
+    pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
+
+    def road() -> None:
+        sight = pipeline.look(_jpeg(128), LookOptions(), checkpoint)
+        pipeline.read(sight, model, ReadOptions(explain=True), checkpoint)
+
+    with pytest.raises(NobodyWaits):
+        road()
+
+
+def test_what_is_no_picture_never_reaches_the_detector() -> None:
+    class Blind(Seeing):
+        def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+            raise AssertionError
+
+    with pytest.raises(InvalidImage):
+        _look(Pipeline(Blind(), LIMITS), _jpeg(128)[:400])
