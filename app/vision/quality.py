@@ -1,0 +1,126 @@
+"""What about a picture may make its reading worse, and what a person can do about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, TypedDict
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.vision.decode import Picture
+from app.vision.geometry import Face
+
+
+class Threshold(TypedDict):
+    """The value from which a warning is given, and what it is a value of."""
+
+    value: float
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """One reason to doubt a reading. ``code`` is for programs, ``message`` for the person who took the picture."""
+
+    code: str
+    message: str
+
+
+THRESHOLDS: Final[dict[str, Threshold]] = {
+    "face_too_small": {"value": 48, "meaning": "width of the face in pixels of the picture, below"},
+    "blurred": {"value": 0.056, "meaning": "fine detail of the face as a share of its contrast, below"},
+    "too_dark": {"value": 80, "meaning": "brightness (0 to 255) that a twentieth of the face exceeds, below"},
+    "too_bright": {"value": 200, "meaning": "brightness (0 to 255) that three quarters of the face exceed, above"},
+    "turned_away": {"value": 0.35, "meaning": "nose beside the middle of the eyes, in eye distances, above"},
+    "at_edge": {"value": 0.2, "meaning": "share of the face's width that lies beyond the picture's edge, above"},
+    "multiple_faces": {"value": 1, "meaning": "faces in the picture, above"},
+    "face_assumed": {"value": 1, "meaning": "no face was found and the middle of the picture was read instead"},
+}
+"""Chosen so that of ordinary portraits each of blur and light warns of no more than one in thirty. Light is judged
+by a face's highlights and its shadows, not by its mean, which differs with the colour of the skin."""
+
+_MESSAGES: Final = {
+    "face_too_small": "The face is small. Move closer, or send the picture in its full size.",
+    "blurred": "The face is blurred. Hold the camera still, focus on the face, or use more light.",
+    "too_dark": "The face is dark. Turn towards the light, or use more of it.",
+    "too_bright": "The face is overexposed. Step out of the direct light, or lower the exposure.",
+    "turned_away": "The face looks aside. Look straight at the camera.",
+    "at_edge": "The face is cut off by the edge of the picture. Show all of it.",
+    "multiple_faces": "There are several faces in the picture. Crop it to the one you mean.",
+    "face_assumed": "No face was found, so the middle of the picture was read. Do not rely on the answer.",
+}
+
+_SIDE = 64
+"""Pixels a side at which faces are compared, whatever their size in the picture."""
+
+_TOO_COARSE = 32
+"""Decoded pixels of a face's width below which its blur says nothing."""
+
+
+def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[Warning, ...]:
+    """The warnings for one face, in full-size pixels, of a picture that shows so many."""
+    codes: list[str] = []
+    if face.assumed:
+        codes.append("face_assumed")
+    elif face.box.width < THRESHOLDS["face_too_small"]["value"]:
+        codes.append("face_too_small")
+    grey = _grey(picture, face)
+    if grey is not None:
+        codes += _light(grey)
+        if face.box.width / picture.scale >= _TOO_COARSE and _detail(grey) < THRESHOLDS["blurred"]["value"]:
+            codes.append("blurred")
+    if face.landmarks and _nose_offset(face) > THRESHOLDS["turned_away"]["value"]:
+        codes.append("turned_away")
+    if _beyond_edge(picture, face) > THRESHOLDS["at_edge"]["value"]:
+        codes.append("at_edge")
+    if faces_detected > THRESHOLDS["multiple_faces"]["value"]:
+        codes.append("multiple_faces")
+    return tuple(Warning(code, _MESSAGES[code]) for code in codes)
+
+
+def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:
+    """The face's box as uint8 (64, 64) grey, or none if it shows less than two pixels."""
+    box = face.box.scaled(1 / picture.scale, 1 / picture.scale)
+    height, width = picture.pixels.shape[:2]
+    left, right = max(round(box.x), 0), min(round(box.x + box.width), width)
+    top, bottom = max(round(box.y), 0), min(round(box.y + box.height), height)
+    if right - left < 2 or bottom - top < 2:
+        return None
+    # Every second, third… pixel of a large face is enough, and keeps the cost the same for every size.
+    step = max((right - left) // (2 * _SIDE), 1)
+    part = np.ascontiguousarray(picture.pixels[top:bottom:step, left:right:step])
+    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _light(grey: NDArray[np.uint8]) -> list[str]:
+    edge = _SIDE // 8
+    shadows, highlights = np.percentile(grey[edge:-edge, edge:-edge], (25, 95))
+    if highlights < THRESHOLDS["too_dark"]["value"]:
+        return ["too_dark"]
+    return ["too_bright"] if shadows > THRESHOLDS["too_bright"]["value"] else []
+
+
+def _detail(grey: NDArray[np.uint8]) -> float:
+    """Energy of the finest detail over that of all of it: low when blurred, whatever the light."""
+    contrast = float(grey.var())
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var()) / contrast if contrast else 0.0
+
+
+def _nose_offset(face: Face) -> float:
+    """How far the nose lies beside the middle of the eyes, along the line through them, in eye distances."""
+    (rx, ry), (lx, ly), (nx, ny) = face.landmarks[:3]
+    across, down = lx - rx, ly - ry
+    distance = math.hypot(across, down)
+    if not distance:
+        return math.inf
+    return abs((nx - (rx + lx) / 2) * across + (ny - (ry + ly) / 2) * down) / distance**2
+
+
+def _beyond_edge(picture: Picture, face: Face) -> float:
+    box = face.box
+    beyond = max(-box.x, -box.y, box.x + box.width - picture.width, box.y + box.height - picture.height)
+    return beyond / box.width
