@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from app.api import answers
 from app.api.answers import Answer
-from app.api.dependencies import Choices
+from app.api.queries import Choices
 from app.inference.classifier import Classifier
 from app.observe.record import RequestRecord
 from app.pipeline import Checkpoint, LookOptions, Pipeline, Reading, ReadOptions, Sight

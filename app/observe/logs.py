@@ -32,7 +32,10 @@ def log_request(record: RequestRecord) -> None:
     """Writes the line of a request that is over."""
     level = logging.ERROR if record.status >= 500 and record.error == "internal_error" else logging.INFO
     if _ACCESS.isEnabledFor(level):
-        _ACCESS.log(level, "request", extra={"request": record})
+        # Made by hand: the logger's own way walks the stack for a place that no line shows.
+        line = logging.LogRecord(_ACCESS.name, level, "", 0, "request", (), None)
+        line.request = record
+        _ACCESS.handle(line)
 
 
 def request_fields(record: RequestRecord) -> dict[str, Any]:

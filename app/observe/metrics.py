@@ -21,7 +21,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of every histogram of time."""
 
-STAGES: Final = frozenset({"queue", "decode", "detect", "prepare", "inference", "explain", "quality"})
+STAGES: Final = ("queue", "decode", "detect", "prepare", "inference", "explain", "quality")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _FACES = (0, 1, 2, 3, 5, 10, 20, 50)
@@ -75,7 +75,8 @@ class Metrics:
         self._errors = counter("errors", "Errors of requests and of a batch's items, by code.", "code")
         self._shed = counter("requests_shed", "Requests turned away or dropped, by reason.", "reason")
         self._rate_limited = counter("requests_rate_limited", "Requests over their client's rate.")
-        self._stages = histogram("stage_duration_seconds", "Time of a picture in each stage.", SECONDS, "stage")
+        stages = histogram("stage_duration_seconds", "Time of a picture in each stage.", SECONDS, "stage")
+        self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._faces = histogram("faces_per_image", "Faces found in a picture.", _FACES)
         self._warnings = counter("warnings", "Pictures with a warning on their quality, by code.", "code")
         self._predictions = counter("predictions", "Faces read, by the likeliest label.", "model", "label")
@@ -119,8 +120,8 @@ class Metrics:
     def picture(self, note: PictureNote) -> None:
         """Counts a picture that was answered."""
         for stage, milliseconds in note.timings_ms.items():
-            if stage in STAGES:
-                self._stages.labels(stage).observe(milliseconds / 1000)
+            if (series := self._stages.get(stage)) is not None:
+                series.observe(milliseconds / 1000)
         self._faces.observe(note.faces_detected)
         for code in note.warnings:
             self._warnings.labels(code).inc()

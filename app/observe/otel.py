@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -13,9 +11,8 @@ from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import app
+from app.observe.metrics import STAGES
 from app.observe.record import RequestRecord
-
-_STAGES_BY_START: Final = ("queue", "decode", "detect", "prepare", "inference", "explain", "quality")
 
 
 class OpenTelemetry:
@@ -54,7 +51,7 @@ class OpenTelemetry:
 
     def _stages(self, record: RequestRecord, end: int, context: Context) -> None:
         # The stages follow one another, and the answer goes out right after the last.
-        stages = [(name, record.timings_ms[name]) for name in _STAGES_BY_START if name in record.timings_ms]
+        stages = [(name, record.timings_ms[name]) for name in STAGES if name in record.timings_ms]
         at = max(end - _nanoseconds(sum(milliseconds for _, milliseconds in stages)), record.started_ns)
         for name, milliseconds in stages:
             span = self._tracer.start_span(name, context=context, start_time=at)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app.api import reading
 from app.api.base64_image import picture_of
 from app.api.context import TheService, TheTicket
-from app.api.dependencies import OnNoFace, TheModel
 from app.api.openapi import PICTURE, READING, errors
+from app.api.queries import Analyzing
 from app.api.responses import json_response
 from app.api.schemas import Analysis
 from app.errors import MultipleFaces, UnsupportedMediaType
@@ -57,18 +57,7 @@ def _json_body() -> dict[str, Any]:
     responses=errors(*READING, *PICTURE, MultipleFaces),
     openapi_extra=_json_body(),
 )
-async def analyze_facial(
-    *,
-    request: Request,
-    service: TheService,
-    ticket: TheTicket,
-    model: TheModel,
-    faces: Annotated[
-        Literal["one", "largest"],
-        Query(description="`one` refuses a picture with several faces, `largest` reads the largest."),
-    ] = "one",
-    on_no_face: OnNoFace = "error",
-) -> Response:
+async def analyze_facial(request: Request, service: TheService, ticket: TheTicket, query: Analyzing) -> Response:
     """Takes a picture as base64 or as a data URL and answers in the short form that many front ends know.
 
     White space, the URL-safe alphabet and missing padding are fine. A picture without a face is the error
@@ -83,6 +72,7 @@ async def analyze_facial(
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
+    model = service.registry.get(query.model)
     record = record_of(request.scope)
     record.model = model.manifest.name
     body = await request.body()
@@ -91,7 +81,7 @@ async def analyze_facial(
         ticket,
         lambda: picture_of(body, max_bytes=service.settings.max_file_bytes),
         model,
-        LookOptions(faces, on_no_face),
+        LookOptions(query.faces, query.on_no_face),
     )
     reading.account(service, read)
     reading.describe(record, read)

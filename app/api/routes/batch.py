@@ -14,9 +14,9 @@ from fastapi import APIRouter, Request, Response
 from app.api import reading
 from app.api.context import TheService, TheTicket
 from app.api.csv_table import table
-from app.api.dependencies import Choices, TheChoices
 from app.api.errors import known_error
 from app.api.openapi import READING, errors, file_form
+from app.api.queries import Choices, Predicting, choices
 from app.api.reading import Read
 from app.api.responses import json_response
 from app.api.schemas import Batch
@@ -49,7 +49,7 @@ router = APIRouter(tags=["Predictions"])
     },
     openapi_extra=file_form("files", several=True),
 )
-async def predict_batch(request: Request, service: TheService, ticket: TheTicket, choices: TheChoices) -> Response:
+async def predict_batch(request: Request, service: TheService, ticket: TheTicket, query: Predicting) -> Response:
     """Reads each picture as `/predict` would, in the order of the request. An item that cannot be read has its error
     in its place and does not touch the others.
 
@@ -62,9 +62,11 @@ async def predict_batch(request: Request, service: TheService, ticket: TheTicket
     client's rate as it holds pictures.
     """
     started = time.perf_counter()
+    chosen = choices(service, query)
+    manifest = chosen.model.manifest
     record = record_of(request.scope)
-    record.model = choices.model.manifest.name
-    work = _Work(service, ticket, choices, record)
+    record.model = manifest.name
+    work = _Work(service, ticket, chosen, record)
     try:
         await work.take_all(request)
     finally:
@@ -72,8 +74,7 @@ async def predict_batch(request: Request, service: TheService, ticket: TheTicket
     items = work.items
     if _wants_csv(request.headers.get("accept", "")):
         headers = {"Content-Disposition": 'attachment; filename="predictions.csv"', "Vary": "Accept"}
-        return Response(table(items, choices.model.manifest.labels), headers=headers, media_type="text/csv")
-    manifest = choices.model.manifest
+        return Response(table(items, manifest.labels), headers=headers, media_type="text/csv")
     return json_response(
         {
             "success": True,
@@ -91,11 +92,11 @@ class _Work:
     """The items of one batch, each a job of its own. An upload waits while as many are read as there are workers, so
     the batch in memory is never more than what is being read."""
 
-    def __init__(self, service: Service, ticket: Ticket, choices: Choices, record: RequestRecord) -> None:
+    def __init__(self, service: Service, ticket: Ticket, chosen: Choices, record: RequestRecord) -> None:
         self.items: list[Fields] = []
         self._service = service
         self._ticket = ticket
-        self._choices = choices
+        self._chosen = chosen
         self._record = record
         # One more than there are workers, so that none is idle while the loop hands on the next.
         self._room = asyncio.Semaphore(service.pool.size + 1)
@@ -140,7 +141,7 @@ class _Work:
 
     async def _read(self, upload: Upload, item: Fields) -> None:
         try:
-            read = await reading.predict(self._service, self._ticket, upload.content, self._choices)
+            read = await reading.predict(self._service, self._ticket, upload.content, self._chosen)
         except (ClientLeft, asyncio.CancelledError):
             raise
         except Exception as exception:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import reading
 from app.api.context import TheService, TheTicket
-from app.api.dependencies import TheChoices
 from app.api.openapi import PICTURE, READING, errors, file_form
+from app.api.queries import Predicting, choices
 from app.api.responses import json_response
 from app.api.schemas import Prediction
 from app.api.uploads import one_file
@@ -25,7 +25,7 @@ router = APIRouter(tags=["Predictions"])
     responses=errors(*READING, *PICTURE, MultipleFaces),
     openapi_extra=file_form("file"),
 )
-async def predict(request: Request, service: TheService, ticket: TheTicket, choices: TheChoices) -> Response:
+async def predict(request: Request, service: TheService, ticket: TheTicket, query: Predicting) -> Response:
     """Finds the face in a picture and answers with its apparent expression: what a face shows, which need not be what
     somebody feels.
 
@@ -35,11 +35,12 @@ async def predict(request: Request, service: TheService, ticket: TheTicket, choi
 
     The picture is read in memory and forgotten with the answer.
     """
+    chosen = choices(service, query)
     record = record_of(request.scope)
-    record.model = choices.model.manifest.name
+    record.model = chosen.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
-    read = await reading.predict(service, ticket, lambda: data, choices)
+    read = await reading.predict(service, ticket, lambda: data, chosen)
     reading.account(service, read)
     reading.describe(record, read)
     fields = {**read.answer.fields, "request_id": record.request_id}
