@@ -12,7 +12,7 @@ from training.folder import amend
 from training.metrics import Floats, Labels, calibration_error, log_loss, softmax
 from training.protocols import ferplus7
 from training.shipped import Shipped
-from training.source import read_split
+from training.source import data_folder, read_split
 
 
 def fit(logits: Floats, labels: Labels) -> float:
@@ -36,7 +36,7 @@ def fit(logits: Floats, labels: Labels) -> float:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training calibrate", description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/default"))
-    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--limit", type=int, help="fit on this many faces only")
     options = parser.parse_args(arguments)
     valid = read_split(options.data, "valid").subset(slice(options.limit))

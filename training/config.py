@@ -74,6 +74,11 @@ class Run:
     def side_at(self, epoch: int) -> int:
         return next(side for start, side in reversed(self.schedule.sides) if epoch >= start)
 
+    @property
+    def stages(self) -> Finetuning:
+        """How the run's stages really are: without weights to start from there is nothing to tune finely."""
+        return self.finetuning if self.network.weights else Finetuning()
+
     def rate_at(self, epoch: float) -> float:
         """The rate at a point in time, counted in epochs."""
         plan = self.schedule

@@ -20,16 +20,14 @@ from torch.nn import functional
 from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
 from training import config, networks
 from training.config import Run
+from training.data import EYE_CENTER, EYE_DISTANCE
 from training.folder import MODEL_FILE, publish
 from training.heads import TwoHeaded
 from training.labels import FER2013, SERVED_FROM_FERPLUS
 from training.shipped import FER2013_OUTPUT, FERPLUS_OUTPUT, session
-from training.source import read_split
+from training.source import data_folder, read_split
 
 OPSET: Final = 17
-FRAMING: Final = ByEyes(eye_distance=0.37, eye_center=(0.5, 0.395))
-"""How FER-2013 shows a face, which is what a crop must look like."""
-
 _INPUT: Final = "image"
 _SERVED: Final = "logits"
 _FEATURES: Final = "features"
@@ -168,7 +166,7 @@ def describe(run: Run, network: TwoHeaded, name: str, version: str, photos: bool
             mean=0.0,
             std=1.0,
         ),
-        face=FRAMING,
+        face=ByEyes(eye_distance=EYE_DISTANCE, eye_center=EYE_CENTER),
         output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0),
         explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.maps_explain else None,
     )
@@ -178,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of a training run")
     parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder to write")
-    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument(
         "--fer2013-share", type=float, default=0.0, help="share of the second head in the served logits"

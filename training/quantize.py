@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,8 @@ from training.folder import publish
 from training.labels import FER2013
 from training.metrics import Labels, by_class
 from training.protocols import ferplus7
-from training.shipped import Shipped, session, tensor
-from training.source import read_split
+from training.shipped import Shipped, one_core_ms, tensor
+from training.source import data_folder, read_split
 
 LARGEST_LOSS: Final = 0.003
 LARGEST_LOSS_OF_A_CLASS: Final = 0.02
@@ -107,24 +106,11 @@ def compare(before: Labels, after: Labels, labels: Labels) -> Loss:
     return Loss(lost, lost_by_class, reason)
 
 
-def one_core_ms(models: list[bytes], spec: InputSpec, rounds: int = 60) -> list[float]:
-    """The median time of one face on one thread; the models take turns, so that a busy machine treats them alike."""
-    face = tensor(np.full((1, spec.height, spec.width), 128, dtype=np.uint8), spec)
-    runners = [session(model, 1) for model in models]
-    times: list[list[float]] = [[] for _ in models]
-    for _ in range(rounds):
-        for runner, taken in zip(runners, times, strict=True):
-            started = time.perf_counter()
-            runner.run(None, {runner.get_inputs()[0].name: face})
-            taken.append((time.perf_counter() - started) * 1000)
-    return [float(np.median(taken)) for taken in times]
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training quantize", description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder of the float model")
     parser.add_argument("--to", type=Path, default=Path("models/default"), help="folder to write")
-    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     parser.add_argument("--limit", type=int, help="check on this many faces only")
     options = parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,3 +83,16 @@ def tensor(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32] | N
         scaled = ((planes.astype(np.float32) * spec.scale - mean) / std).astype(np.float32)
         return scaled if spec.layout == "NCHW" else scaled.transpose(0, 2, 3, 1)
     return planes if spec.layout == "NCHW" else planes.transpose(0, 2, 3, 1)
+
+
+def one_core_ms(models: list[bytes], spec: InputSpec, rounds: int = 60) -> list[float]:
+    """The median time of one face on one thread; the models take turns, so that a busy machine treats them alike."""
+    face = tensor(np.full((1, spec.height, spec.width), 128, dtype=np.uint8), spec)
+    runners = [session(model, 1) for model in models]
+    times: list[list[float]] = [[] for _ in models]
+    for _ in range(rounds):
+        for runner, taken in zip(runners, times, strict=True):
+            started = time.perf_counter()
+            runner.run(None, {runner.get_inputs()[0].name: face})
+            taken.append((time.perf_counter() - started) * 1000)
+    return [float(np.median(taken)) for taken in times]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data import SIDE
+
 SPLITS: Final = ("train", "valid", "test")
 ARRAYS: Final = "ferplus.npz"
 _USAGES: Final = dict(zip(("Training", "PublicTest", "PrivateTest"), SPLITS, strict=True))
-_SIDE: Final = 48
 
 
 class MissingData(Exception):
@@ -51,6 +53,11 @@ class Photo:
     data: bytes
 
 
+def data_folder() -> Path:
+    """Where the data lies: the setting ``DATA``, or ``data``."""
+    return Path(os.environ.get("DATA", "data"))
+
+
 def read_split(data: Path, name: str) -> Split:
     """A split from the arrays in the data folder."""
     path = data / ARRAYS
@@ -80,7 +87,7 @@ def gather(data: Path) -> None:
                 raise MissingData(f"{tags.name} does not go with {pictures.name}: row {index} is of another split.")
             # FER+ gives no name to a picture that shows no face.
             if image_name:
-                pixels = np.array(picture["pixels"].split(), dtype=np.uint8).reshape(_SIDE, _SIDE)
+                pixels = np.array(picture["pixels"].split(), dtype=np.uint8).reshape(SIDE, SIDE)
                 rows[_USAGES[usage]].append((pixels, [int(vote) for vote in votes], int(picture["emotion"]), index))
     arrays: dict[str, Any] = {}
     for name, kept in rows.items():

@@ -141,7 +141,7 @@ class Trainer:
 
     def _begin_stage(self, epoch: int) -> list[float]:
         """Readies the network for an epoch; returns each parameter group's share of the rate."""
-        plan = self._run.finetuning
+        plan = self._run.stages
         self._network.train()
         if plan.head_epochs:
             heads_alone = epoch < plan.head_epochs
@@ -252,10 +252,10 @@ def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 def _parameter_groups(network: TwoHeaded, run: Run) -> list[dict[str, Any]]:
     """Weight decay for the matrices alone: on norms and biases it only hurts.
 
-    The heads are groups of their own, behind the body's, only where a run gives the two different rates.
+    The heads are groups of their own, behind the body's, only where a run trains the two differently.
     """
     parts = [list(network.parameters())]
-    if run.finetuning != Finetuning():
+    if run.stages != Finetuning():
         parts = [network.body(), network.heads()]
     groups = []
     for part in parts:

@@ -1,0 +1,7 @@
+"""Tests that import PyTorch are not collected where it is missing; ``test_torch.py`` says so as a skipped test."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+collect_ignore = [] if find_spec("torch") else ["test_chain.py", "test_config.py", "test_networks.py", "test_train.py"]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.training.synthetic import write_data
+from training import duplicates, protocols
+from training.data import NO_LABEL, is_face, majority, plurality, vote_targets
+from training.labels import FER2013, FERPLUS
+from training.source import ARRAYS, MissingData, gather, read_split
+
+
+def votes(*row: int) -> np.ndarray:
+    return np.array([[*row, *[0] * (10 - len(row))]], dtype=np.uint8)
+
+
+def test_single_votes_are_dropped_from_targets() -> None:
+    assert vote_targets(votes(6, 3, 1))[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0, 0, 0])
+
+
+def test_votes_for_no_emotion_are_no_target() -> None:
+    unknown = votes(0, 0, 0, 0, 0, 0, 0, 0, 8, 2)
+    assert vote_targets(unknown).sum() == 0
+    assert plurality(unknown)[0] == NO_LABEL
+    assert majority(unknown)[0] == NO_LABEL
+
+
+def test_a_majority_is_more_than_half_of_what_is_left() -> None:
+    assert majority(votes(5, 4, 1))[0] == 0
+    assert majority(votes(5, 5))[0] == NO_LABEL
+    assert plurality(votes(4, 3, 3))[0] == 0
+    assert majority(votes(4, 3, 3))[0] == NO_LABEL
+
+
+def test_five_taggers_can_say_that_it_is_no_face() -> None:
+    assert not is_face(votes(5, 0, 0, 0, 0, 0, 0, 0, 0, 5))[0]
+    assert is_face(votes(6, 0, 0, 0, 0, 0, 0, 0, 0, 4))[0]
+
+
+def test_seven_labels_leave_contempt_out(tmp_path: Path) -> None:
+    split = read_split(write_data(tmp_path), "valid")
+    eight, seven = protocols.ferplus8(split, "majority"), protocols.ferplus7(split, "majority")
+    for before, after in zip(eight, seven, strict=True):
+        assert after == NO_LABEL if FERPLUS[before] == "contempt" else FER2013[after] == FERPLUS[before]
+
+
+def test_missing_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match=ARRAYS):
+        read_split(tmp_path, "train")
+    with pytest.raises(MissingData, match=r"fer2013\.csv"):
+        gather(tmp_path)
+
+
+def test_the_published_files_become_the_arrays(tmp_path: Path) -> None:
+    with (tmp_path / "fer2013.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["emotion", "pixels", "Usage"])
+        for shade, usage in enumerate(("Training", "Training", "PublicTest", "PrivateTest")):
+            writer.writerow([3, " ".join([str(shade)] * 48 * 48), usage])
+    with (tmp_path / "fer2013new.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Usage", "Image name", *FERPLUS, "unknown", "NF"])
+        for name, usage in (("a.png", "Training"), ("", "Training"), ("c.png", "PublicTest"), ("d.png", "PrivateTest")):
+            writer.writerow([usage, name, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0])
+    gather(tmp_path)
+    train, test = read_split(tmp_path, "train"), read_split(tmp_path, "test")
+    assert train.ids.tolist() == [0], "a picture without a name in FER+ shows no face"
+    assert test.images.shape == (1, 48, 48)
+    assert test.images[0, 0, 0] == 3
+    assert test.votes[0, :2].tolist() == [4, 6]
+    assert FER2013[test.fer2013[0]] == "happy"
+
+
+def test_duplicates_are_found_exactly_and_nearly() -> None:
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(30, 200, (3, 12, 12), dtype=np.uint8)
+    pictures = coarse.repeat(4, axis=1).repeat(4, axis=2)
+    relit = (pictures[:1] * 0.8 + 20).astype(np.uint8)
+    mirrored = np.ascontiguousarray(pictures[1:2, :, ::-1])
+    others = np.concatenate([relit, mirrored])
+    assert duplicates.exact(pictures, others).tolist() == [False, False, False]
+    assert duplicates.exact(pictures, pictures[2:]).tolist() == [False, False, True]
+    assert (duplicates.likeness(pictures, others) > duplicates.NEAR).tolist() == [True, True, False]
+    assert duplicates.groups(np.concatenate([pictures, pictures[:1]])) == 1

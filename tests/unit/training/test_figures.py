@@ -1,0 +1,39 @@
+"""The shipped files give the figures that are kept of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.inference.manifest import load_manifest
+from training.evaluate import FILE, SAMPLE, evaluate
+from training.source import ARRAYS
+
+ROOT = Path(__file__).parents[3]
+FIGURES = sorted((ROOT / "docs" / "training" / "figures").glob("*.test.json"))
+DATA = Path(os.environ.get("DATA", "data"))
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not (DATA / ARRAYS).exists(), reason="the training data is not here: DATA names its folder")
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.name)
+def test_a_short_evaluation_gives_the_kept_figures(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    kept = FILE.validate_json(path.read_bytes())
+    found = evaluate(Path("models") / kept.model, DATA, kept.split, SAMPLE)
+    assert found.sha256 == kept.sha256
+    for name, value in kept.sample.items():
+        # Integers are rounded differently on other processors: one face may change sides.
+        assert found.sample[name] == pytest.approx(value, abs=1.5 / SAMPLE), name
+
+
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.name)
+def test_the_manifest_shows_the_kept_figures(path: Path) -> None:
+    kept = FILE.validate_json(path.read_bytes())
+    manifest = load_manifest(ROOT / "models" / kept.model)
+    assert manifest.sha256 == kept.sha256
+    assert manifest.metrics["ferplus7_plurality_accuracy"] == pytest.approx(
+        kept.ferplus7_plurality.accuracy.value, abs=1e-4
+    )

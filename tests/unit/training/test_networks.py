@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training import networks
+from training.config import Network
+
+# Parameters of torchvision's networks with their thousand classes, and the width that its last layer reads.
+PUBLISHED = {
+    "efficientnet_b0": (5_288_548, 1280),
+    "efficientnet_b2": (9_109_994, 1408),
+    "mobilenet_v3_large": (5_483_032, 1280),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_networks_of_imagenet_have_as_many_parameters_as_published(name: str) -> None:
+    whole, width = PUBLISHED[name]
+    body = sum(parameter.numel() for parameter in networks.build(Network(name=name)).body())
+    assert body + (width + 1) * 1000 == whole
+
+
+@pytest.mark.parametrize("name", ["facenet", *PUBLISHED])
+def test_grey_faces_give_both_heads(name: str) -> None:
+    network = networks.build(Network(name=name)).eval()
+    with torch.inference_mode():
+        logits = network(torch.full((2, 1, 64, 64), 128.0))
+    assert logits.ferplus.shape == (2, 8)
+    assert logits.fer2013.shape == (2, 7)
+
+
+def test_weights_of_a_file_come_into_the_body(tmp_path: Path) -> None:
+    donor = networks.build(Network(name="mobilenet_v3_large"))
+    weights = {name: value for name, value in donor.state_dict().items() if not name.startswith("fer")}
+    weights["classifier.3.weight"] = torch.zeros(1000, 1280)
+    path = tmp_path / "weights.pth"
+    torch.save(weights, path)
+    network = networks.build(Network(name="mobilenet_v3_large", weights=str(path)))
+    for ours, theirs in zip(network.body(), donor.body(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(networks.build(Network(name="efficientnet_b0")).state_dict(), path)
+    with pytest.raises(ValueError, match="another network"):
+        networks.build(Network(name="efficientnet_b2", weights=str(path)))
+
+
+def test_unknown_networks_are_named() -> None:
+    with pytest.raises(ValueError, match="resnet"):
+        networks.build(Network(name="resnet"))

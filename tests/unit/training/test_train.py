@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.training.synthetic import write_data
+from training import config, prepare, train
+from training.config import Run
+from training.data import Faces
+
+TINY = [
+    "batch=16",
+    "threads=1",
+    "network.widths=[8, 8]",
+    "network.depths=[0, 1]",
+    "schedule.epochs=3",
+    "schedule.decay_from=1",
+    "schedule.sides=[[0, 24], [2, 48]]",
+]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    prepare.main(["--data", str(write_data(folder / "data")), "--to", str(folder / "prepared")])
+    return folder / "prepared"
+
+
+def tiny(*overrides: str) -> Run:
+    return config.load(None, [*TINY, *overrides])
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = torch.load(train.train(tiny(), prepared, tmp_path / "whole"), weights_only=True)
+
+    begin = train.Trainer._begin_stage
+
+    def die_in_the_third_epoch(self: train.Trainer, epoch: int) -> list[float]:
+        if epoch == 2:
+            raise Killed
+        return begin(self, epoch)
+
+    monkeypatch.setattr(train.Trainer, "_begin_stage", die_in_the_third_epoch)
+    with pytest.raises(Killed):
+        train.train(tiny(), prepared, tmp_path / "parts")
+    monkeypatch.setattr(train.Trainer, "_begin_stage", begin)
+    torch.rand(7)  # whatever else drew random numbers in between
+    parts = torch.load(train.train(tiny(), prepared, tmp_path / "parts"), weights_only=True)
+
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_another_seed_gives_another_network(prepared: Path, tmp_path: Path) -> None:
+    first, second = (
+        torch.load(train.train(tiny("schedule.epochs=1", f"seed={seed}"), prepared, tmp_path / str(seed)))
+        for seed in (1, 2)
+    )
+    assert not torch.equal(first["stem.0.weight"], second["stem.0.weight"])
+
+
+def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path) -> None:
+    plain = [
+        "schedule.epochs=12",
+        "schedule.decay_from=8",
+        "schedule.sides=[[0, 48]]",
+        "average=0.8",
+        "rate=0.05",
+        "augmentation.roll_degrees=0",
+        "augmentation.scale=0",
+        "augmentation.shift=0",
+        "augmentation.erase_probability=0",
+        "augmentation.mixup_probability=0",
+    ]
+    run = tiny(*plain)
+    train.train(run, prepared, tmp_path)
+    last = (tmp_path / run.name / "curves.csv").read_text().splitlines()[-1].split(",")
+    assert float(last[3]) > 0.35, "chance is one in eight"
+
+
+def test_the_body_stands_still_while_the_heads_begin(prepared: Path, tmp_path: Path) -> None:
+    run = tiny(
+        "network.name=mobilenet_v3_large",
+        f"network.weights={_weights(tmp_path)}",
+        "schedule.epochs=1",
+        "schedule.sides=[[0, 32]]",
+        "finetuning.head_epochs=1",
+        "finetuning.body_rate=0.1",
+    )
+    before = torch.load(run.network.weights, weights_only=True)
+    after = torch.load(train.train(run, prepared, tmp_path), weights_only=True)
+    for name, value in before.items():
+        if not name.startswith(("ferplus", "fer2013")):
+            assert torch.equal(value, after[name]), name
+    assert not torch.equal(before["ferplus.weight"], after["ferplus.weight"])
+
+
+def _weights(folder: Path) -> Path:
+    from training import networks
+    from training.config import Network
+
+    path = folder / "weights.pth"
+    torch.save(networks.build(Network(name="mobilenet_v3_large")).state_dict(), path)
+    return path
+
+
+def test_prepared_faces_are_targets(prepared: Path) -> None:
+    faces = Faces.load(prepared / "train.npz")
+    assert faces.votes.sum(axis=1) == pytest.approx(1)
+    assert len(Faces.load(prepared / "photos.npz")) == 0

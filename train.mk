@@ -1,0 +1,49 @@
+# Training, apart from the service: its environment has everything that the tests have, and PyTorch.
+DATA ?= data
+MODEL ?= default
+CONFIG ?= training/configs/default.toml
+TRAIN_VENV := .venv-train
+TRAINING := $(TRAIN_VENV)/.training
+TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
+SMOKE := runs/smoke
+
+.PHONY: prepare train ship evaluate report train-test train-types train-smoke
+
+$(TRAINING): requirements/dev.txt requirements/train.txt
+	test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/train.txt
+	@touch $@
+
+prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like
+	$(TRAIN) prepare --report docs/training
+
+train: $(TRAINING) ## Train the network of $CONFIG; goes on where it was stopped
+	$(TRAIN) train --config $(CONFIG)
+
+ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL
+	$(TRAIN) export --run runs/$(MODEL) --model runs/float/$(MODEL)
+	$(TRAIN) quantize --model runs/float/$(MODEL) --to models/$(MODEL)
+	$(TRAIN) calibrate --model models/$(MODEL)
+
+evaluate: $(TRAINING) ## Print every figure of models/$MODEL
+	$(TRAIN) evaluate --model models/$(MODEL)
+
+report: $(TRAINING) ## Write the report and the cards from the figures that are kept
+	$(TRAIN) report
+
+train-test: $(TRAINING) ## Run the tests of training, PyTorch's among them
+	DATA=$(DATA) $(TRAIN_VENV)/bin/python -m pytest tests/unit/training
+
+train-types: $(TRAINING) ## Check the types of training, which need PyTorch's
+	$(TRAIN_VENV)/bin/mypy --package training
+
+train-smoke: $(TRAINING) ## Run the whole chain on 500 faces, to see that it runs
+	rm -rf $(SMOKE)
+	$(TRAIN) prepare --to $(SMOKE)/prepared --report $(SMOKE)/report --limit 500
+	$(TRAIN) train --config training/configs/smoke.toml --prepared $(SMOKE)/prepared --runs $(SMOKE)/runs
+	$(TRAIN) export --run $(SMOKE)/runs/smoke --model $(SMOKE)/float/smoke --limit 500
+	$(TRAIN) quantize --model $(SMOKE)/float/smoke --to $(SMOKE)/models/smoke --prepared $(SMOKE)/prepared --limit 500
+	$(TRAIN) calibrate --model $(SMOKE)/models/smoke --limit 500
+	$(TRAIN) evaluate --model $(SMOKE)/models/smoke --split valid --limit 500 --to $(SMOKE)/figures/smoke.valid.json --write
+	$(TRAIN) report --models $(SMOKE)/models --figures $(SMOKE)/figures --runs $(SMOKE)/runs --to $(SMOKE)/report --split valid
