@@ -1,0 +1,82 @@
+"""``python -m benchmarks run``, ``report`` and ``check``, which the targets of ``bench.mk`` call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+RESULTS = Path("benchmarks/results.json")
+DOCS = Path("docs/performance.md")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measures the service against its peers.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="measure, and write JSON and a page")
+    run.add_argument("--quick", action="store_true", help="every ratio in less than three minutes")
+    run.add_argument("--seconds", type=int, help="length of one turn")
+    run.add_argument("--rounds", type=int, help="how often each contestant has its turn")
+    run.add_argument("--json", type=Path, default=RESULTS, help="where the figures go")
+    run.add_argument("--docs", type=Path, help="where the page goes; none without it")
+    run.add_argument("--build", type=Path, default=Path("build/bench"), help="pictures, networks and logs")
+    run.add_argument("--models", type=Path, default=Path("models"), help="the service's models")
+    report = verbs.add_parser("report", help="write the page again from the JSON")
+    report.add_argument("--json", type=Path, default=RESULTS)
+    report.add_argument("--docs", type=Path, default=DOCS)
+    check = verbs.add_parser("check", help="compare a run with the committed one")
+    check.add_argument("fresh", type=Path)
+    check.add_argument("--committed", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    return {"run": _run, "report": _report, "check": _check}[asked.verb](asked)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    # The peers read it when they import ONNX Runtime.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    from benchmarks import plan, ratios, results  # noqa: PLC0415
+    from benchmarks.load import closed  # noqa: PLC0415
+    from benchmarks.report import write_page  # noqa: PLC0415
+    from benchmarks.run import Bench  # noqa: PLC0415
+
+    # A run that is ended from outside still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not closed.installed():
+        sys.exit(closed.MISSING)
+    chosen = (plan.quick if asked.quick else plan.full)(asked.seconds, asked.rounds)
+    found = Bench(chosen, asked.build.resolve(), asked.models.resolve(), note=_note).run()
+    figures = ratios.ratios(found)
+    results.save(found, ratios.as_json(figures), asked.json)
+    if asked.docs:
+        write_page(found, asked.docs)
+    for figure in figures:
+        spread = f"{figure.least:.2f} to {figure.most:.2f}"
+        print(f"{figure.title}: {figure.value:.2f}{figure.unit} ({spread}); {figure.verdict}")
+    print(f"{found.duration:.0f} s in all; {found.wrong} wrong answers.")
+    return 1 if found.wrong else 0
+
+
+def _report(asked: argparse.Namespace) -> int:
+    from benchmarks import results  # noqa: PLC0415
+    from benchmarks.report import write_page  # noqa: PLC0415
+
+    write_page(results.load(asked.json), asked.docs)
+    return 0
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from benchmarks.check import losses  # noqa: PLC0415
+
+    lost = losses(asked.committed, asked.fresh)
+    print("\n".join(lost) or "No figure lost more than a tenth.")
+    return 1 if lost else 0
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""wrk: a fixed number of connections, each of which sends its next request as soon as it has an answer."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.pictures import BOUNDARY
+
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+
+MISSING = "wrk is not installed: it is what puts servers under load. On Debian or Ubuntu: apt install wrk."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent, and what the answer must be."""
+
+    port: int
+    path: str
+    body: Path
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run under load. Latencies are milliseconds; ``generator_cpu`` is what the generator itself took."""
+
+    requests: int
+    seconds: float
+    wrong: int
+    p50: float
+    p95: float
+    p99: float
+    longest: float
+    generator_cpu: float
+    example: str = ""
+    """One of the wrong answers."""
+
+    @property
+    def throughput(self) -> float:
+        return self.requests / self.seconds
+
+
+def installed() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
+    """Puts a server under load. ``wrong`` counts answers of another status or text, and broken connections."""
+    command = [
+        *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s"),
+        *("--script", str(_SCRIPT), f"http://127.0.0.1:{request.port}{request.path}", "--"),
+        *(str(request.body), f"multipart/form-data; boundary={BOUNDARY}", str(request.status), request.text),
+    ]
+    before = _children_cpu()
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds + 60)
+    took = _children_cpu() - before
+    lines = [line for line in ended.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise RuntimeError(f"wrk said nothing that can be read: {ended.stdout[-500:]} {ended.stderr[-500:]}")
+    said = json.loads(lines[-1])
+    return Measured(
+        requests=said["requests"],
+        seconds=said["seconds"],
+        wrong=said["wrong"] + said["broken"],
+        p50=said["p50"],
+        p95=said["p95"],
+        p99=said["p99"],
+        longest=said["max"],
+        generator_cpu=took,
+        example=said["example"],
+    )
+
+
+def _children_cpu() -> float:
+    """CPU seconds of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

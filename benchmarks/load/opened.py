@@ -1,0 +1,35 @@
+"""An open loop: requests at a rate of their own, through :mod:`benchmarks.load.generator`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from benchmarks.load.closed import Measured, Request
+from benchmarks.plan import Arrivals
+
+
+def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals) -> Measured:
+    """Sends ``rate`` requests a second; latencies count from when each was due."""
+    command = [
+        *(sys.executable, "-m", "benchmarks.load.generator"),
+        *("--port", str(request.port), "--path", request.path, "--body", str(request.body)),
+        *("--status", str(request.status), "--text", request.text),
+        *("--rate", str(rate), "--seconds", str(seconds), "--arrivals", arrivals),
+    ]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    latencies = said["latencies"]
+    p50, p95, p99 = np.percentile(latencies, (50, 95, 99))
+    return Measured(
+        requests=len(latencies),
+        seconds=seconds,
+        wrong=said["wrong"],
+        p50=float(p50),
+        p95=float(p95),
+        p99=float(p99),
+        longest=max(latencies),
+        generator_cpu=said["cpu"],
+    )

@@ -1,0 +1,55 @@
+-- Sends one multipart body over and over, looks at every answer, and prints what happened as JSON.
+-- Arguments: body file, content type, expected status, text that each answer must hold.
+
+local threads = {}
+
+function setup(thread)
+  table.insert(threads, thread)
+end
+
+function init(args)
+  local file = assert(io.open(args[1], "rb"))
+  wrk.method = "POST"
+  wrk.body = file:read("*a")
+  file:close()
+  wrk.headers["Content-Type"] = args[2]
+  expected_status = tonumber(args[3])
+  expected_text = args[4]
+  prepared = wrk.format()
+  wrong = 0
+  example = ""
+end
+
+function request()
+  return prepared
+end
+
+-- Some write JSON with a space after each colon.
+local function holds_text(body)
+  return string.find(body, expected_text, 1, true)
+    or string.find(string.gsub(body, '": ', '":'), expected_text, 1, true)
+end
+
+function response(status, headers, body)
+  if status ~= expected_status or not holds_text(body) then
+    wrong = wrong + 1
+    example = string.format("%d %s", status, string.sub(body, 1, 200))
+  end
+end
+
+function done(summary, latency, requests)
+  local wrong, example = 0, ""
+  for _, thread in ipairs(threads) do
+    wrong = wrong + thread:get("wrong")
+    example = thread:get("example")
+  end
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests": %d, "seconds": %.6f, "wrong": %d, "broken": %d, ' ..
+    '"p50": %.3f, "p95": %.3f, "p99": %.3f, "max": %.3f, "example": "%s"}\n',
+    summary.requests, summary.duration / 1e6, wrong,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    string.gsub(example, '[%c"\\]', " ")
+  ))
+end

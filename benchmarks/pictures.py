@@ -1,0 +1,96 @@
+"""The pictures that every contestant gets, made from two that packages bring, and the forms that carry them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+BOUNDARY = "visage-benchmark-7f3a"
+
+_GRAIN = 4.0
+"""Standard deviation of the noise over an enlarged picture, which gives its JPEG the size of a camera's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A one-face picture: its pixels and the quality of its JPEG."""
+
+    width: int
+    height: int
+    quality: int
+
+
+SIZES = {"640x480": Size(640, 480, 90), "1080p": Size(1920, 1080, 88), "12mp": Size(4000, 3000, 92)}
+
+
+def make_pictures(folder: Path) -> dict[str, Path]:
+    """The pictures as JPEG files in ``folder``, by name. The same bytes every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    portrait = _portrait()
+    made = {name: _jpeg(_enlarged(portrait, size), size.quality) for name, size in SIZES.items()}
+    made["group"] = _jpeg(_group(portrait), 88)
+    made["no-face"] = _jpeg(_fitted(np.asarray(data.coffee(), np.uint8), 640, 480), 90)
+    paths = {}
+    for name, content in made.items():
+        paths[name] = folder / f"{name}.jpg"
+        paths[name].write_bytes(content)
+    return paths
+
+
+def form(content: bytes, field: str, count: int = 1) -> bytes:
+    """A multipart body that holds the same picture ``count`` times."""
+    head = (
+        f"--{BOUNDARY}\r\n"
+        f'Content-Disposition: form-data; name="{field}"; filename="photo.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    ).encode()
+    return (head + content + b"\r\n") * count + f"--{BOUNDARY}--\r\n".encode()
+
+
+def _portrait() -> NDArray[np.uint8]:
+    """A face that fills 0.38 of the width."""
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    return np.asarray(Image.open(path).convert("RGB"), np.uint8)
+
+
+def _enlarged(portrait: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    enlarged = _fitted(portrait, size.width, size.height).astype(np.int16)
+    grain = np.random.default_rng(1).normal(0, _GRAIN, (size.height, size.width, 1))
+    return np.clip(enlarged + grain.round().astype(np.int16), 0, 255).astype(np.uint8)
+
+
+def _fitted(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The picture cut to the wanted shape, from a little above its middle, and scaled."""
+    rows, columns = picture.shape[:2]
+    kept_rows = min(rows, round(columns * height / width))
+    kept_columns = min(columns, round(rows * width / height))
+    top, left = round((rows - kept_rows) * 0.45), (columns - kept_columns) // 2
+    part = picture[top : top + kept_rows, left : left + kept_columns]
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _group(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Six people in two rows, the first of them nearest."""
+    astronaut = np.asarray(data.astronaut(), np.uint8)[:384, 40:424]
+    picture = np.full((960, 1440, 3), 168, np.uint8)
+    people = (portrait, astronaut, portrait[:, ::-1], astronaut[:, ::-1], portrait, astronaut)
+    for number, person in enumerate(people):
+        row, column = divmod(number, 3)
+        side = 480 if number == 0 else 420
+        top, left = row * 480 + (480 - side), column * 480 + (480 - side) // 2
+        picture[top : top + side, left : left + side] = _fitted(person, side, side)
+    return picture
+
+
+def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

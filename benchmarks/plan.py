@@ -1,0 +1,154 @@
+"""What is measured: the work, the loads, and which of them take turns with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Faces = Literal["one", "all"]
+Arrivals = Literal["even", "random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one request carries and what its answer must be. ``pictures`` is how many it holds."""
+
+    name: str
+    picture: str
+    path: str = "/predict"
+    field: str = "file"
+    pictures: int = 1
+    faces: Faces = "one"
+    status: int = 200
+
+
+ONE_FACE = Work("640x480", "640x480")
+FULL_HD = Work("1080p", "1080p")
+TWELVE_MP = Work("12mp", "12mp")
+GROUP = Work("group", "group", path="/predict?faces=all", faces="all")
+NO_FACE = Work("no-face", "no-face", status=422)
+
+
+def batch(pictures: int) -> Work:
+    return Work(f"batch-{pictures}", "640x480", "/predict/batch", "files", pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One contestant at one work with so many connections; for the limit, threads."""
+
+    contestant: str
+    work: Work
+    connections: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.contestant} {self.work.name} {self.connections}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cells that take turns: a ratio is made only of cells of one group, round by round."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    stretch: int = 1
+    """How many times longer than usual a turn is: where an answer takes long, a short turn counts too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCell:
+    """A contestant at a share of the capacity that was measured before, in an open loop."""
+
+    contestant: str
+    share: float
+    arrivals: Arrivals
+
+    @property
+    def name(self) -> str:
+        return f"{self.contestant} open {self.share:.2f} {self.arrivals}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. The cells of a group take turns, ``rounds`` times, each for ``seconds``, which wrk takes whole only."""
+
+    name: str
+    rounds: int
+    seconds: int
+    warm_up: float
+    groups: tuple[Group, ...]
+    open: tuple[OpenCell, ...]
+    open_seconds: int
+    quotas: tuple[float, ...]
+    cold_starts: int
+
+
+CAPACITY = Cell("visage", ONE_FACE, 8)
+"""What an open loop takes its rate from."""
+
+_PEERS = ("litserve", "bentoml", "plain")
+
+
+def _duel(work: Work, contestants: tuple[str, ...], connections: int, threads: int = 2) -> tuple[Cell, ...]:
+    return (Cell("limit", work, threads), *(Cell(name, work, connections) for name in ("visage", *contestants)))
+
+
+def _concurrency(*connections: int) -> tuple[Cell, ...]:
+    return tuple(Cell("visage", ONE_FACE, count) for count in connections)
+
+
+def _batches(*pictures: int) -> tuple[Cell, ...]:
+    return tuple(Cell("visage", batch(count), 1) for count in pictures)
+
+
+_ONE_WORKER = Cell("visage-1-worker", ONE_FACE, 8)
+
+
+def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
+    """Every ratio, in less than three minutes."""
+    seconds = seconds or 1
+    return Plan(
+        name="quick",
+        rounds=rounds or 4,
+        seconds=seconds,
+        warm_up=0.15,
+        groups=(
+            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin"), 8), *_concurrency(16))),
+            Group("12mp", _duel(TWELVE_MP, ("plain",), 8), stretch=2),
+            Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 8, 256), _ONE_WORKER)),
+            Group("batch", (*_batches(32), *_concurrency(32))),
+        ),
+        open=(OpenCell("visage", 0.8, "even"), OpenCell("visage", 0.8, "random")),
+        open_seconds=3 * seconds,
+        quotas=(),
+        cold_starts=3,
+    )
+
+
+def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
+    """Everything, in about an hour."""
+    seconds = seconds or 5
+    return Plan(
+        name="full",
+        rounds=rounds or 5,
+        seconds=seconds,
+        warm_up=0.5,
+        groups=(
+            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin"), 8), *_concurrency(4, 16))),
+            Group("one at a time", _duel(ONE_FACE, _PEERS, 1, threads=1)),
+            Group("crowd", _duel(ONE_FACE, _PEERS, 64)),
+            Group("1080p", _duel(FULL_HD, _PEERS, 8)),
+            Group("12mp", _duel(TWELVE_MP, _PEERS, 8), stretch=2),
+            Group("group photo", _duel(GROUP, (), 8)),
+            Group("no face", _duel(NO_FACE, ("litserve", "bentoml"), 8)),
+            Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), _ONE_WORKER)),
+            Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
+        ),
+        open=tuple(
+            OpenCell("visage", share, arrivals) for share in (0.5, 0.8, 0.95) for arrivals in ("even", "random")
+        ),
+        open_seconds=3 * seconds,
+        quotas=(0.5, 1.0, 2.0),
+        cold_starts=7,
+    )

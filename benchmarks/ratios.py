@@ -1,0 +1,163 @@
+"""The figures that count: each made of one run, round by round, so that what the machine does cancels out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any, Literal
+
+from benchmarks.results import CellResult, Results
+
+Values = list[float]
+_ONE = "640x480"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is asked of the service. ``unit`` is empty for a ratio."""
+
+    key: str
+    title: str
+    better: Literal["higher", "lower"]
+    floor: float
+    goal: float
+    values: Callable[[Results], Values]
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A figure as one run found it, with the least and the most of its rounds."""
+
+    key: str
+    title: str
+    better: str
+    unit: str
+    value: float
+    least: float
+    most: float
+    floor: float
+    goal: float
+
+    @property
+    def verdict(self) -> str:
+        if self._reaches(self.goal):
+            return "goal"
+        return "floor" if self._reaches(self.floor) else "below"
+
+    def _reaches(self, bound: float) -> bool:
+        return self.value >= bound if self.better == "higher" else self.value <= bound
+
+
+def ratios(results: Results) -> list[Ratio]:
+    """All figures that a run is enough for."""
+    found = []
+    for figure in FIGURES:
+        values = figure.values(results)
+        if values:
+            found.append(
+                Ratio(
+                    figure.key,
+                    figure.title,
+                    figure.better,
+                    figure.unit,
+                    median(values),
+                    min(values),
+                    max(values),
+                    figure.floor,
+                    figure.goal,
+                )
+            )
+    return found
+
+
+def as_json(found: list[Ratio]) -> list[dict[str, Any]]:
+    return [{**asdict(ratio), "verdict": ratio.verdict} for ratio in found]
+
+
+def _paired(first: CellResult | None, second: CellResult | None, name: str = "throughput") -> Values:
+    if first is None or second is None:
+        return []
+    return [one / other for one, other in zip(first.all(name), second.all(name), strict=True)]
+
+
+def _best(results: Results, group: str, work: str) -> CellResult | None:
+    """The service at the number of connections that suits it best."""
+    cells = [c for c in results.groups.get(group, ()) if (c.contestant, c.work) == ("visage", work)]
+    return max(cells, key=lambda cell: cell.median("throughput"), default=None)
+
+
+def _of_the_limit(results: Results) -> Values:
+    return _paired(_best(results, "throughput", _ONE), results.cell("throughput", "limit", _ONE))
+
+
+def _overhead(results: Results) -> Values:
+    pair = (results.cell("concurrency", name, _ONE, 1) for name in ("visage", "limit"))
+    return _paired(*pair, name="p50")
+
+
+def _against(contestant: str, group: str, work: str) -> Callable[[Results], Values]:
+    def values(results: Results) -> Values:
+        return _paired(results.cell(group, "visage", work, 8), results.cell(group, contestant, work, 8))
+
+    return values
+
+
+def _same_picture(contestant: str) -> Callable[[Results], Values]:
+    return _against(contestant, "throughput", _ONE)
+
+
+def _two_workers(results: Results) -> Values:
+    one = results.cell("concurrency", "visage-1-worker", _ONE, 8)
+    return _paired(results.cell("concurrency", "visage", _ONE, 8), one)
+
+
+def _crowd(results: Results) -> Values:
+    cells = (results.cell("concurrency", "visage", _ONE, connections) for connections in (256, 8))
+    return _paired(*cells)
+
+
+def _batch(results: Results) -> Values:
+    singles = results.cell("batch", "visage", _ONE, 32)
+    return _paired(results.cell("batch", "visage", "batch-32", 1), singles)
+
+
+def _tail(arrivals: str) -> Callable[[Results], Values]:
+    def values(results: Results) -> Values:
+        loops = [loop for loop in results.open if (loop.share, loop.arrivals) == (0.8, arrivals)]
+        return [turn.p99 / turn.p50 for loop in loops for turn in loop.turns]
+
+    return values
+
+
+def _footprint(read: Callable[[Any], Values]) -> Callable[[Results], Values]:
+    def values(results: Results) -> Values:
+        return next((read(footprint) for footprint in results.footprints if footprint.contestant == "visage"), [])
+
+    return values
+
+
+def _inference(results: Results) -> Values:
+    stages = results.stages.get(_ONE, {})
+    return [stages["inference"]] if "inference" in stages else []
+
+
+FIGURES = (
+    Figure("limit", "throughput / limit, 640×480, best concurrency", "higher", 0.80, 0.92, _of_the_limit),
+    Figure("overhead", "p50 at concurrency 1 / the bare road's p50", "lower", 1.5, 1.25, _overhead),
+    Figure("litserve", "throughput / LitServe's, 640×480", "higher", 1.1, 1.4, _same_picture("litserve")),
+    Figure("bentoml", "throughput / BentoML's, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),
+    Figure("plain", "throughput / the plain way's, 640×480", "higher", 3.5, 6, _same_picture("plain")),
+    Figure("plain-12mp", "throughput / the plain way's, 12 MP", "higher", 8, 14, _against("plain", "12mp", "12mp")),
+    Figure("twin", "throughput / with the twin's network", "higher", 1.5, 3, _same_picture("twin")),
+    Figure("workers", "two workers / one worker", "higher", 1.7, 1.9, _two_workers),
+    Figure("batch", "a batch of 32 / 32 single requests at once, throughput", "higher", 1.1, 1.3, _batch),
+    Figure("tail", "p99 / p50 at 80 % of capacity, open loop", "lower", 4, 2.5, _tail("even")),
+    Figure("tail-random", "the same with random arrivals", "lower", 4, 2.5, _tail("random")),
+    Figure("crowd", "throughput at concurrency 256 / at 8", "higher", 0.95, 1.0, _crowd),
+    Figure("idle", "memory idle after warm-up", "lower", 250, 150, _footprint(lambda f: [f.idle_mb]), "MB"),
+    Figure("loaded", "memory under full load", "lower", 350, 200, _footprint(lambda f: [f.peak_mb]), "MB"),
+    Figure("start", "process start to ready", "lower", 2, 1, _footprint(lambda f: f.cold_starts), "s"),
+    Figure("inference", "default model, one face, one core, on the road", "lower", 1.7, 0.8, _inference, "ms"),
+)

@@ -1,0 +1,375 @@
+"""One run of the benchmark, from making the pictures to the last turn. Everything that it starts, it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import machine, networks, pictures, processes
+from benchmarks.contestants import Contestant, Limit, Places, Running, bare, contestants
+from benchmarks.load.closed import Measured, Request, closed_loop
+from benchmarks.load.opened import open_loop
+from benchmarks.plan import CAPACITY, ONE_FACE, Cell, Group, OpenCell, Plan, Work
+from benchmarks.processes import Hold, MemoryWatch, Server
+from benchmarks.results import CellResult, Footprint, Network, OpenResult, QuotaResult, Results, Turn
+
+_WARM_REQUESTS = 24
+_WORKERS = 2
+
+_PUBLISHED = (
+    # Networks that others use, with the accuracy that they are published with.
+    ("ResNet18, 224 px", "resnet18", 0.859, "FER+ 7 classes, plurality; ImageNet weights"),
+    ("ResNet18, 224 px, int8", "resnet18-int8", 0.859, "as fp32; what int8 costs is not published"),
+    ("VGG13, 64 px", "vgg13", 0.8499, "FER+ 8 classes, majority"),
+    ("EfficientNet-B0, 224 px", "efficientnet_b0", None, "no figure on FER+ is published"),
+)
+
+
+class Bench:
+    """A run. ``note`` is told what is going on."""
+
+    def __init__(self, plan: Plan, build: Path, models: Path, note: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._build = build
+        self._models = models
+        self._note = note
+        self._running: dict[str, Running] = {}
+        self._expected: dict[tuple[str, str], str] = {}
+
+    def run(self) -> Results:
+        started = time.perf_counter()
+        self._note("Making pictures and networks.")
+        self._pictures = pictures.make_pictures(self._build / "pictures")
+        self._places = _places(self._build, self._models)
+        self._contestants = contestants(self._places, _WORKERS)
+        self._results = Results(
+            taken=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            plan=self._plan.name,
+            rounds=self._plan.rounds,
+            seconds=self._plan.seconds,
+            machine=machine.machine(),
+            versions=machine.versions(),
+            pictures={name: _facts(path) for name, path in self._pictures.items()},
+        )
+        with contextlib.ExitStack() as ends:
+            self._limit = Limit(_WORKERS, self._models, self._build / "logs" / "limit.log")
+            ends.callback(self._limit.stop)
+            ends.callback(self._stop_all)
+            self._start_all()
+            self._cold_starts()
+            for group in self._plan.groups:
+                self._take_turns(group)
+            self._take_stages()
+            for cell in self._plan.open:
+                self._open(cell)
+            self._stop_all()
+            self._quotas()
+        self._networks()
+        self._generators()
+        self._results.duration = time.perf_counter() - started
+        return self._results
+
+    def _start_all(self) -> None:
+        wanted = {cell.contestant for group in self._plan.groups for cell in group.cells} - {"limit"}
+        for name, contestant in self._contestants.items():
+            if name in wanted:
+                self._note(f"Starting {contestant.title}.")
+                running = Running(contestant, self._build / "logs")
+                self._running[name] = running
+                self._warm(running)
+                memory = running.server.memory()
+                self._results.footprints.append(
+                    Footprint(name, contestant.title, [running.cold_start], memory.resident, memory.proportional)
+                )
+                running.server.sleep()
+
+    def _stop_all(self) -> None:
+        for running in self._running.values():
+            running.stop()
+        self._running.clear()
+
+    def _cold_starts(self) -> None:
+        """Starts the service again and again while everybody sleeps; the first time has filled the disk's cache."""
+        footprint = next(f for f in self._results.footprints if f.contestant == "visage")
+        footprint.cold_starts.clear()
+        for _ in range(self._plan.cold_starts):
+            running = Running(self._contestants["visage"], self._build / "logs", tag="-start")
+            footprint.cold_starts.append(running.cold_start)
+            running.stop()
+
+    def _take_turns(self, group: Group) -> None:
+        results = [CellResult(cell.contestant, cell.work.name, cell.connections) for cell in group.cells]
+        self._results.groups[group.name] = results
+        for number in range(self._plan.rounds):
+            self._note(f"{group.name}: round {number + 1} of {self._plan.rounds}.")
+            turns = list(zip(group.cells, results, strict=True))
+            # Every second round goes backwards, so that nobody always comes after the same neighbour.
+            for cell, result in turns if number % 2 == 0 else reversed(turns):
+                result.turns.append(self._turn(cell, self._plan.seconds * group.stretch))
+
+    def _turn(self, cell: Cell, seconds: int) -> Turn:
+        picture = self._pictures[cell.work.picture]
+        if cell.contestant == "limit":
+            expected = self._expect(cell.work)
+            self._limit.run(cell.work, picture, cell.connections, self._plan.warm_up, expected)
+            said = self._limit.run(cell.work, picture, cell.connections, seconds, expected)
+            return _turn(bare(said), cpu=said["cpu"])
+        running = self._running[cell.contestant]
+        footprint = next(f for f in self._results.footprints if f.contestant == cell.contestant)
+        with _awake(running.server):
+            request = self._request(running, cell.work)
+            self._warm_again(running, cell.work)
+            turn = _measured(running.server, cell.work, lambda: closed_loop(request, cell.connections, seconds))
+        footprint.peak_mb = max(footprint.peak_mb, turn.peak_mb)
+        return turn
+
+    def _open(self, cell: OpenCell) -> None:
+        capacity = self._capacity() * cell.share
+        result = OpenResult(cell.contestant, cell.share, cell.arrivals, capacity)
+        self._results.open.append(result)
+        self._note(f"Open loop: {capacity:.0f} requests a second, {cell.arrivals} arrivals.")
+        running = self._running[cell.contestant]
+        with _awake(running.server):
+            request = self._request(running, ONE_FACE)
+            self._warm_again(running, ONE_FACE)
+            for _ in range(self._plan.rounds):
+                result.turns.append(
+                    _measured(
+                        running.server,
+                        ONE_FACE,
+                        lambda: open_loop(request, capacity, self._plan.open_seconds, cell.arrivals),
+                    )
+                )
+
+    def _capacity(self) -> float:
+        cells = [
+            cell
+            for cell in self._results.cells
+            if (cell.contestant, cell.work, cell.connections)
+            == (CAPACITY.contestant, CAPACITY.work.name, CAPACITY.connections)
+        ]
+        return median(value for cell in cells for value in cell.all("throughput"))
+
+    def _quotas(self) -> None:
+        for cores in self._plan.quotas:
+            self._note(f"A quota of {cores:g} cores.")
+            try:
+                with processes.quota(cores) as hold:
+                    self._held(cores, hold)
+            except PermissionError as error:
+                self._note(f"{error} The quota of {cores:g} cores is left out.")
+
+    def _held(self, cores: float, hold: Hold) -> None:
+        # The service finds out for itself how many workers it may have.
+        ours = self._contestants["visage"]
+        environment = {name: value for name, value in ours.environment.items() if name != "WORKERS"}
+        free = Contestant(ours.name, ours.title, ours.command, ours.ready, environment)
+        running = Running(free, self._build / "logs", prefix=hold.prefix, tag="-quota")
+        try:
+            result = QuotaResult(cores, hold.how, running.cold_start)
+            request = self._request(running, ONE_FACE)
+            self._warm(running)
+            for _ in range(self._plan.rounds):
+                result.turns.append(
+                    _measured(running.server, ONE_FACE, lambda: closed_loop(request, 8, self._plan.seconds))
+                )
+            self._results.quotas.append(result)
+        finally:
+            running.stop()
+
+    def _take_stages(self) -> None:
+        """Where the time of the bare road goes, on one thread."""
+        works = {cell.work.name: cell.work for group in self._plan.groups for cell in group.cells}
+        for work in works.values():
+            if work.status == 200 and work.pictures == 1:
+                picture = self._pictures[work.picture]
+                said = self._limit.run(work, picture, 1, self._plan.seconds, self._expect(work))
+                self._results.stages[work.name] = {**said["stages"], "road": said["p50"]}
+
+    def _networks(self) -> None:
+        self._note("Timing networks.")
+        folder = self._build / "networks"
+        files = {name: folder / f"{file}.onnx" for name, file, _, _ in _PUBLISHED}
+        own = _own_models(self._models)
+        files |= {name: path for name, (path, _, _) in own.items()}
+        said = _program("benchmarks.servers.networks_loop", *(f"{name}={path}" for name, path in files.items()))
+        for name, _, accuracy, protocol in _PUBLISHED:
+            self._results.networks.append(Network(name, said[name], accuracy, protocol, ours=False))
+        for name, (_, accuracy, protocol) in own.items():
+            self._results.networks.append(Network(name, said[name], accuracy, protocol, ours=True))
+
+    def _generators(self) -> None:
+        """What the load generators themselves cost, and how much load wrk could bring."""
+        self._note("Measuring the load generators.")
+        port = processes.free_port()
+        command = (sys.executable, "-m", "benchmarks.servers.null_server", str(port))
+        server = Server(command, {}, self._build / "logs" / "null.log")
+        try:
+            # It answers only what has a body, so there is no path that says when it is ready.
+            request = self._plain_request(port)
+            _wait_for_port(port)
+            closed = closed_loop(request, 8, self._plan.seconds)
+            rate = self._capacity() * 0.8
+            opened = open_loop(request, rate, self._plan.seconds, "even")
+        finally:
+            server.stop()
+        self._results.generator = {
+            "wrk_most": closed.throughput,
+            "wrk_cpu_ms": closed.generator_cpu / closed.requests * 1000,
+            "wrk_wrong": closed.wrong,
+            "open_rate": rate,
+            "open_cpu_ms": opened.generator_cpu / opened.requests * 1000,
+            "open_p50": opened.p50,
+            "open_p99": opened.p99,
+        }
+
+    def _plain_request(self, port: int) -> Request:
+        return Request(port, "/predict", self._body(ONE_FACE), 200, '"emotion":"null"')
+
+    def _request(self, running: Running, work: Work) -> Request:
+        return Request(running.port, work.path, self._body(work), work.status, self._answer(running, work))
+
+    def _body(self, work: Work) -> Path:
+        path = self._build / "bodies" / f"{work.name}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = pictures.form(self._pictures[work.picture].read_bytes(), work.field, work.pictures)
+        if not path.exists() or path.stat().st_size != len(content):
+            path.write_bytes(content)
+        return path
+
+    def _answer(self, running: Running, work: Work) -> str:
+        """The text that every right answer holds."""
+        if work.status != 200:
+            return self._expect(work)
+        if work.pictures > 1:
+            return f'"succeeded":{work.pictures},'
+        if running.contestant.reads_like_us:
+            return f'"emotion":"{self._expect(work)}"'
+        key = (running.contestant.name, work.picture)
+        if key not in self._expected:
+            self._expected[key] = _ask(running.port, work, self._body(work))["emotion"]
+        return f'"emotion":"{self._expected[key]}"'
+
+    def _expect(self, work: Work) -> str:
+        """What the bare pipeline says of a picture."""
+        key = ("limit", work.picture)
+        if key not in self._expected:
+            self._expected[key] = self._limit.label(work, self._pictures[work.picture])
+        said = self._expected[key]
+        if work.status == 422 and said != "no_face_detected":
+            raise RuntimeError(f"The picture {work.picture} shows no face, but the pipeline says {said}.")
+        return said
+
+    def _warm(self, running: Running) -> None:
+        for _ in range(_WARM_REQUESTS):
+            _ask(running.port, ONE_FACE, self._body(ONE_FACE))
+
+    def _warm_again(self, running: Running, work: Work) -> None:
+        """What a process that was stopped needs to get going: its pages and its branches are cold."""
+        until = time.perf_counter() + self._plan.warm_up
+        while time.perf_counter() < until:
+            _ask(running.port, work, self._body(work))
+
+
+def _measured(server: Server, work: Work, load: Callable[[], Measured]) -> Turn:
+    """One turn under load, with what it cost the server."""
+    before = server.cpu_seconds()
+    with MemoryWatch(server) as watch:
+        measured = load()
+    return _turn(measured, cpu=server.cpu_seconds() - before, pictures=work.pictures, peak=watch.peak)
+
+
+def _turn(measured: Measured, *, cpu: float, pictures: int = 1, peak: float = 0.0) -> Turn:
+    count = max(measured.requests * pictures, 1)
+    return Turn(
+        throughput=measured.throughput * pictures,
+        p50=measured.p50,
+        p95=measured.p95,
+        p99=measured.p99,
+        longest=measured.longest,
+        wrong=measured.wrong,
+        cpu_ms=cpu / count * 1000,
+        generator_cpu_ms=measured.generator_cpu / count * 1000,
+        peak_mb=peak,
+    )
+
+
+@contextlib.contextmanager
+def _awake(server: Server) -> Iterator[None]:
+    server.wake()
+    try:
+        yield
+    finally:
+        server.sleep()
+
+
+def _places(build: Path, models: Path) -> Places:
+    folder = build / "networks"
+    plain, twin = folder / "efficientnet_b0.onnx", folder / "resnet18-int8.onnx"
+    if not plain.exists():
+        networks.efficientnet_b0(plain)
+    if not (folder / "vgg13.onnx").exists():
+        networks.vgg13(folder / "vgg13.onnx")
+    if not twin.exists():
+        networks.int8(networks.resnet18(folder / "resnet18.onnx"), twin)
+    twin_models = networks.twin_models(build / "twin", twin, models / "face_detector")
+    return Places(build, models, plain, twin_models)
+
+
+def _own_models(models: Path) -> dict[str, tuple[Path, float | None, str]]:
+    """The models that ship, with the accuracy that their manifests claim."""
+    found = {}
+    for path in sorted(models.glob("*/manifest.json")):
+        manifest = json.loads(path.read_text())
+        metrics = manifest.get("metrics", {})
+        accuracy = _accuracy(metrics)
+        name = f"Visage {manifest['name']}, {manifest['input']['width']} px"
+        found[name] = (path.parent / manifest["file"], accuracy, "FER+ 7 classes, plurality")
+    return found
+
+
+def _accuracy(metrics: dict[str, Any]) -> float | None:
+    value = metrics.get("ferplus7_plurality_accuracy")
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size}
+
+
+def _ask(port: int, work: Work, body: Path) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    content_type = f"multipart/form-data; boundary={pictures.BOUNDARY}"
+    connection.request("POST", work.path, body.read_bytes(), {"Content-Type": content_type})
+    response = connection.getresponse()
+    answer: dict[str, Any] = json.loads(response.read())
+    connection.close()
+    if response.status != work.status:
+        raise RuntimeError(f"A contestant answers {response.status} to {work.name}: {str(answer)[:300]}")
+    return answer
+
+
+def _program(module: str, *arguments: str) -> dict[str, Any]:
+    output = subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
+    said: dict[str, Any] = json.loads(output.stdout)
+    return said
+
+
+def _wait_for_port(port: int) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+            return
+        except OSError:
+            time.sleep(0.01)
+    raise RuntimeError("The server that does nothing does not listen.")

@@ -1,0 +1,108 @@
+"""The limit: the pipeline in a bare loop on worker threads, with no HTTP. Told what to do by lines of JSON.
+
+Takes ``{"picture": path, "faces": mode, "threads": n, "seconds": s, "expected": label or error}`` and answers with one
+line; without ``expected`` it answers with the label alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.errors import VisageError
+from app.pipeline import LookOptions
+from benchmarks.servers.road import Road
+
+
+class Runner(threading.Thread):
+    """One worker thread, which reads the same picture until the time is over."""
+
+    def __init__(self, road: Road, data: bytes, look: LookOptions, expected: str, until: float) -> None:
+        super().__init__()
+        self.latencies: list[float] = []
+        self.stages: dict[str, list[float]] = defaultdict(list)
+        self.wrong = 0
+        self._work = (road, data, look, expected)
+        self._until = until
+
+    def run(self) -> None:
+        road, data, look, expected = self._work
+        finished = time.perf_counter()
+        while finished < self._until:
+            started = finished
+            try:
+                sight, reading = road.read(data, look)
+            except VisageError as error:
+                self.wrong += error.code != expected
+            else:
+                probabilities = reading.faces[0].probabilities
+                labels = reading.model.manifest.labels
+                self.wrong += labels[probabilities.index(max(probabilities))] != expected
+                for name, milliseconds in sight.timings.stages.items():
+                    self.stages[name].append(milliseconds)
+            finished = time.perf_counter()
+            self.latencies.append((finished - started) * 1000)
+
+
+def measure(roads: list[Road], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
+    look = LookOptions(faces=asked["faces"])
+    started, cpu = time.perf_counter(), time.process_time()
+    runners = [
+        Runner(road, data, look, asked["expected"], started + asked["seconds"]) for road in roads[: asked["threads"]]
+    ]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join()
+    seconds = time.perf_counter() - started
+    latencies = [latency for runner in runners for latency in runner.latencies]
+    stages = {
+        name: float(np.median([value for runner in runners for value in runner.stages[name]]))
+        for name in runners[0].stages
+    }
+    p50, p95, p99 = np.percentile(latencies, (50, 95, 99))
+    return {
+        "requests": len(latencies),
+        "seconds": seconds,
+        "wrong": sum(runner.wrong for runner in runners),
+        "p50": p50,
+        "p95": p95,
+        "p99": p99,
+        "longest": max(latencies),
+        "cpu": time.process_time() - cpu,
+        "stages": stages,
+    }
+
+
+def label(road: Road, data: bytes, faces: str) -> str:
+    """What the pipeline says of a picture: its label, or the code of its error."""
+    try:
+        return road.label(data, LookOptions(faces=faces))  # type: ignore[arg-type]
+    except VisageError as error:
+        return error.code
+
+
+def main() -> None:
+    roads = [Road() for _ in range(int(sys.argv[1]))]
+    gc.collect()
+    gc.freeze()
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        data = Path(asked["picture"]).read_bytes()
+        if "expected" in asked:
+            print(json.dumps(measure(roads, data, asked)), flush=True)
+        else:
+            print(json.dumps({"label": label(roads[0], data, asked["faces"])}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

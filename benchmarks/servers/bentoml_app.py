@@ -1,0 +1,35 @@
+"""The same pipeline behind BentoML, with one worker process a core, as its documentation advises for CPU work."""
+
+from __future__ import annotations
+
+import os
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+
+from app.errors import VisageError
+from benchmarks.servers.road import Road
+
+
+class Refused(BentoMLException):
+    """A picture that cannot be read; BentoML answers with the status of its class."""
+
+    error_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@bentoml.service(
+    workers=int(os.environ.get("WORKERS", "1")), traffic={"timeout": 30}, logging={"access": {"enabled": False}}
+)
+class Expressions:
+    def __init__(self) -> None:
+        self.road = Road()
+
+    @bentoml.api
+    def predict(self, file: Path) -> dict[str, Any]:
+        try:
+            return self.road.answer(file.read_bytes())
+        except VisageError as error:
+            raise Refused(error.code) from error
