@@ -142,7 +142,6 @@ class Prediction(FaceReading):
                     "detect": 2.4,
                     "prepare": 0.2,
                     "inference": 1.1,
-                    "quality": 0.1,
                     "total": 5.9,
                 },
                 "request_id": EXAMPLE_ID,
@@ -158,7 +157,7 @@ class Prediction(FaceReading):
     inference_time_ms: float
     timings_ms: dict[str, float] = Field(
         description="Milliseconds by stage: `queue` (the wait for a worker), `decode`, `detect`, `prepare`, "
-        "`inference`, `explain` when asked for, `quality`, and `total`."
+        "`inference`, `explain` when asked for, and `total`."
     )
     request_id: str
 
