@@ -13,10 +13,15 @@ port=${PORT:-8765}
 image=${IMAGE:-visage:smoke}
 most_mb=420
 url=http://127.0.0.1:$port
-cleanup=()
+log=$(mktemp)
+cleanup=("rm $log")
 trap 'for ((i = ${#cleanup[@]} - 1; i >= 0; i--)); do eval "${cleanup[i]}" >/dev/null 2>&1 || true; done' EXIT
 
-fail() { echo "smoke: $*" >&2; exit 1; }
+fail() {
+  [[ -z ${container:-} ]] || { journal || true; } | tail -n 20 >&2
+  echo "smoke: $*" >&2
+  exit 1
+}
 now_ms() { date +%s%3N; }
 
 if docker version >/dev/null 2>&1; then
@@ -27,6 +32,8 @@ if docker version >/dev/null 2>&1; then
       --memory 512m --cpus 2 --env "PORT=$port" --publish "127.0.0.1:$port:$port" "$image")
     cleanup+=("docker rm --force $container")
   }
+  running() { [[ $(docker inspect --format '{{.State.Running}}' "$container") == true ]]; }
+  journal() { docker logs "$container" 2>&1; }
   process() { docker exec "$container" cat "/proc/1/$1"; }
   probe() { docker exec "$container" "$@"; }
   finish() { docker stop --time 45 "$container" >/dev/null; docker wait "$container"; }
@@ -38,46 +45,54 @@ else
   cleanup+=("buildah rm $container")
   root=$(buildah mount "$container")
   cleanup+=("buildah umount $container")
-  config() { buildah inspect --type container --format "{{json .OCIv1.Config}}" "$container" | python3 -c "import json, sys; print(*json.load(sys.stdin).get('$1') or [], sep='\n')"; }
+  config() {
+    buildah inspect --type container "$container" |
+      python3 -c 'import json, sys; value = json.load(sys.stdin)["OCIv1"]["config"][sys.argv[1]]; print(*[value] if isinstance(value, str) else value, sep="\n")' "$1"
+  }
   mapfile -t environment < <(config Env)
   mapfile -t command < <(config Entrypoint)
-  user=$(buildah inspect --type container --format "{{.OCIv1.Config.User}}" "$container")
-  folder=$(buildah inspect --type container --format "{{.OCIv1.Config.WorkingDir}}" "$container")
+  user=$(config User)
+  folder=$(config WorkingDir)
   confined=(setpriv "--reuid=${user%%:*}" "--regid=${user##*:}" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs)
   share_mb() { du --summarize --total --block-size=1M "$root/opt/site" "$root/srv/visage" | awk 'END {print $1}'; }
   launch() {
     # shellcheck disable=SC2016
-    unshare --mount --pid --fork --kill-child sh -c '
+    unshare --mount --pid --fork sh -c '
       root=$1; folder=$2; shift 2
       mount --bind "$root" "$root"
       mount --rbind /dev "$root/dev"
       mount -t proc proc "$root/proc"
       mount -o remount,ro,bind "$root"
       exec chroot "$root" sh -c "cd $folder && exec \"\$@\"" sh "$@"
-    ' sh "$root" "$folder" env -i "${environment[@]}" "PORT=$port" "${confined[@]}" "${command[@]}" &
+    ' sh "$root" "$folder" env -i "${environment[@]}" "PORT=$port" "${confined[@]}" "${command[@]}" >"$log" 2>&1 &
     outer=$!
-    cleanup+=("kill -9 $outer")
+    cleanup+=("kill -9 \$(inner)")
   }
+  running() { kill -0 "$outer" 2>/dev/null; }
+  journal() { cat "$log"; }
   inner() { pgrep --parent "$outer" | head -n 1; }
   process() { cat "/proc/$(inner)/$1"; }
   probe() { nsenter --target "$(inner)" --mount --pid -- chroot "$root" env -i "${environment[@]}" "PORT=$port" "$@"; }
   finish() { kill -TERM "$(inner)"; local code=0; wait "$outer" || code=$?; echo "$code"; }
 fi
 
+curl --silent --output /dev/null --max-time 1 "$url" && fail "something listens on port $port; set PORT"
 share=$(share_mb)
 started=$(now_ms)
 launch
 until curl --silent --fail --output /dev/null --max-time 1 "$url/health/ready"; do
+  running || fail "it ended before it was ready"
   (($(now_ms) - started < 60000)) || fail "not ready after a minute"
   sleep 0.02
 done
 cold=$(($(now_ms) - started))
 idle=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
 
-process status | grep -q '^Uid:.10001' || fail "does not run as user 10001"
-process status | grep -q '^CapBnd:.0000000000000000' || fail "has capabilities"
-process status | grep -q '^NoNewPrivs:.1' || fail "may gain privileges"
-process limits | grep -Eq '^Max core file size +0 +0 ' || fail "may dump its memory"
+has() { process "$1" | grep -E "$2" >/dev/null; }
+has status '^Uid:.10001' || fail "does not run as user 10001"
+has status '^CapBnd:.0+$' || fail "has capabilities"
+has status '^NoNewPrivs:.1' || fail "may gain privileges"
+has limits '^Max core file size +0 +0 ' || fail "may dump its memory"
 probe python -c "open('/srv/visage/x', 'w')" 2>/dev/null && fail "can write to its root file system"
 mapfile -t health < <(python3 - <<'PY'
 import json, pathlib, re
@@ -87,7 +102,7 @@ PY
 )
 probe "${health[@]}" || fail "its health check fails while it is ready"
 
-predict() { curl --silent --output /dev/null --write-out '%{http_code} %{time_total}' --form "file=@sample_images/$1" "$url/predict"; }
+predict() { curl --silent --output /dev/null --write-out '%{http_code} %{time_total}\n' --form "file=@sample_images/$1" "$url/predict"; }
 expect() {
   read -r status seconds < <(predict "$1")
   [[ $status == "$2" ]] || fail "$1 is answered $status, not $2"
