@@ -36,7 +36,10 @@ if docker version >/dev/null 2>&1; then
   journal() { docker logs "$container" 2>&1; }
   process() { docker exec "$container" cat "/proc/1/$1"; }
   probe() { docker exec "$container" "$@"; }
-  finish() { docker stop --time 45 "$container" >/dev/null; docker wait "$container"; }
+  finish() {
+    docker stop --time 45 "$container" >/dev/null
+    code=$(docker wait "$container")
+  }
 else
   export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
   [[ $(id -u) == 0 ]] || fail "no Docker daemon answers, and without root there is no other way to run the image"
@@ -73,7 +76,11 @@ else
   inner() { pgrep --parent "$outer" | head -n 1; }
   process() { cat "/proc/$(inner)/$1"; }
   probe() { nsenter --target "$(inner)" --mount --pid -- chroot "$root" env -i "${environment[@]}" "PORT=$port" "$@"; }
-  finish() { kill -TERM "$(inner)"; local code=0; wait "$outer" || code=$?; echo "$code"; }
+  finish() {
+    kill -TERM "$(inner)"
+    code=0
+    wait "$outer" || code=$?
+  }
 fi
 
 curl --silent --output /dev/null --max-time 1 "$url" && fail "something listens on port $port; set PORT"
@@ -86,6 +93,7 @@ until curl --silent --fail --output /dev/null --max-time 1 "$url/health/ready"; 
   sleep 0.02
 done
 cold=$(($(now_ms) - started))
+spent=$(process stat | awk -v ticks="$(getconf CLK_TCK)" '{print int(($14 + $15) * 1000 / ticks)}')
 idle=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
 
 has() { process "$1" | grep -E "$2" >/dev/null; }
@@ -117,11 +125,11 @@ expect multiple_faces.jpg 422
 for _ in $(seq 75); do expect happy_sample.jpg 200; done
 used=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
 
-code=$(finish)
+finish
 [[ $code == 0 ]] || fail "ends with status $code after SIGTERM"
 
 printf 'share of the image  %5d MB (at most %d)\n' "$share" "$most_mb"
-printf 'start to ready      %5d ms\n' "$cold"
+printf 'start to ready      %5d ms, %d ms of them on a processor\n' "$cold" "$spent"
 printf 'resident memory     %5d MB ready, %d MB after 100 pictures\n' "$idle" "$used"
 printf 'prediction          %5.0f ms first, %.0f ms warm\n' "$(awk "BEGIN {print $first * 1000}")" "$(awk "BEGIN {print $warm * 1000}")"
 ((share <= most_mb)) || fail "the service's share of the image is over $most_mb MB"
