@@ -15,6 +15,8 @@ const LOADERS = {
   about: async () => (await import("./about.js")).about,
 };
 
+const IDLE_MS = 1500;
+
 let current = "";
 let view = null;
 
@@ -25,8 +27,11 @@ const wanted = () => {
 
 async function show(name, { focus }) {
   if (name === current) return;
-  view?.leave?.();
   current = name;
+  const loaded = await LOADERS[name]();
+  if (current !== name) return;
+  view?.leave?.();
+  view = loaded;
   for (const key of Object.keys(LOADERS)) $(`view-${key}`).hidden = key !== name;
   for (const link of document.querySelectorAll(".tabs a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
@@ -34,10 +39,6 @@ async function show(name, { focus }) {
   }
   document.title = `${TITLES[name]} · Visage`;
   window.scrollTo(0, 0);
-  view = null;
-  const loaded = await LOADERS[name]();
-  if (current !== name) return;
-  view = loaded;
   view.enter?.();
   if (focus) heading(name)?.focus({ preventScroll: true });
 }
@@ -106,3 +107,5 @@ listenForDrops();
 photo.start();
 service.start();
 show(wanted(), { focus: false });
+// The other views are fetched while nobody waits for them.
+window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load()), IDLE_MS));

@@ -54,6 +54,11 @@ class Photo {
     for (const button of document.querySelectorAll("#request [data-copy]")) {
       button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
     }
+    for (const image of document.querySelectorAll("#samples img")) {
+      const drop = () => image.closest("li").remove();
+      if (image.complete && !image.naturalWidth) drop();
+      else image.addEventListener("error", drop);
+    }
     service.addEventListener("learned", () => this.#offerModels());
     new ResizeObserver(() => this.#fit()).observe($("plate"));
     this.#layBars();
@@ -335,7 +340,7 @@ class Photo {
   /** The same faces as a list: small faces are hard to hit in the picture. */
   async #listFaces() {
     const faces = this.#faces;
-    $("faces").hidden = faces.length < 2;
+    $("faces").hidden = true;
     if (faces.length < 2) return;
     const answer = this.#answer;
     const image = $("stage-picture");
@@ -355,6 +360,7 @@ class Photo {
         );
       }),
     );
+    $("faces").hidden = false;
   }
 
   #choose(index) {

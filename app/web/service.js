@@ -1,4 +1,4 @@
-/** How the service is: asleep, waking, ready or out of reach; and what it offers. */
+/** How the service is: waking, ready, busy or out of reach; and what it offers. */
 
 import { health, info, models } from "./api.js";
 import { $ } from "./dom.js";
@@ -8,6 +8,7 @@ const TEXT = {
   ready: "Ready",
   cold: "Ready, just started",
   waking: "Waking up",
+  busy: "Busy",
   offline: "Offline",
 };
 
@@ -37,13 +38,13 @@ class Service extends EventTarget {
     } catch {
       this.#become(navigator.onLine === false ? "offline" : "waking");
     }
-    if (this.state === "waking" && !document.hidden) this.#timer = setTimeout(() => this.check(), POLL_MS);
+    if ((this.state === "waking" || this.state === "busy") && !document.hidden) this.#timer = setTimeout(() => this.check(), POLL_MS);
   }
 
   /** Takes note of an answer of `/health` that somebody else got. */
   saw(answer) {
-    const serves = answer.model_loaded && !["starting", "draining", "unavailable"].includes(answer.status);
-    this.#become(serves ? (answer.is_cold_start ? "cold" : "ready") : "waking");
+    if (answer.status === "ok") this.#become(answer.is_cold_start ? "cold" : "ready");
+    else this.#become(answer.model_loaded && answer.status !== "starting" ? "busy" : "waking");
   }
 
   #become(state) {
@@ -63,6 +64,7 @@ class Service extends EventTarget {
     const [about, loaded] = await Promise.allSettled([info(), models()]);
     if (about.status === "fulfilled") this.#readInfo(about.value);
     if (loaded.status === "fulfilled") this.#readModels(loaded.value);
+    $("status").dataset.learned = "yes";
     this.dispatchEvent(new Event("learned"));
   }
 

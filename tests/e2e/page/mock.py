@@ -1,7 +1,7 @@
 """A stand-in for the service that can be put into every state the page has a face for.
 
 It serves the page's own files, answers with fixed readings, and fails on demand: ``mock.fail("rate_limited")`` makes
-the next prediction end so. Run it by hand to work on the page: ``python -m tests.e2e.page_mock 8765``.
+the next prediction end so. Run it by hand to work on the page: ``python -m tests.e2e.page.mock 8765``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from PIL import Image
 from app.api.middleware.security import headers_for
 from app.errors import CATALOGUE, RetryableError
 
-WEB = Path(__file__).parents[2] / "app" / "web"
+WEB = Path(__file__).parents[3] / "app" / "web"
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ERRORS = {error.code: error for error in CATALOGUE}
@@ -148,7 +148,7 @@ METRICS: dict[str, Any] = {
 }
 
 
-def card(name: str) -> dict[str, Any]:
+def card(name: str, explains_by: str) -> dict[str, Any]:
     return {
         "name": name,
         "version": "1.0.0",
@@ -158,6 +158,7 @@ def card(name: str) -> dict[str, Any]:
         "sha256": "3f" * 32,
         "labels": list(LABELS),
         "metrics": METRICS,
+        "explains_by": explains_by,
     }
 
 
@@ -199,12 +200,14 @@ class State:
     cold: bool = False
     delay: float = 0.0
     models: tuple[str, ...] = ("default",)
+    explains_by: str = "cam"
     faces: tuple[MockFace, ...] | None = None
     stats: dict[str, Any] | None = field(default_factory=lambda: STATS)
     key: str = ""
     failures: deque[tuple[str, int]] = field(default_factory=deque)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     uploads: list[tuple[str, bytes]] = field(default_factory=list)
+    errors_sent: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
     gate: threading.Event | None = None
@@ -216,20 +219,38 @@ class Failure(Exception):
         self.code, self.retry_after = code, retry_after
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A browser that leaves in the middle of an answer is part of the tests.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Mock:
     """The server, on a port of its own, until it is closed."""
 
     def __init__(self, port: int = 0, **state: Any) -> None:
         self.state = State(**state)
         handler = type("Handler", (Handler,), {"state": self.state})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}{self.state.prefix}/"
+
+    @staticmethod
+    def known(name: str) -> tuple[MockFace, ...]:
+        return READINGS[name]
+
+    @property
+    def asked(self) -> list[str]:
+        """The addresses of the predictions so far, with their queries."""
+        asked = [(path, query) for method, path, query in self.state.seen if method == "POST"]
+        return [f"{path}?{'&'.join(f'{name}={value}' for name, value in query.items())}" for path, query in asked]
 
     def fail(self, *codes: str, retry_after: int = 2) -> None:
         """Ends the next predictions in these errors, in this order."""
@@ -279,8 +300,6 @@ class Handler(BaseHTTPRequestHandler):
             extra = {"Retry-After": str(failure.retry_after)} if issubclass(error, RetryableError) else {}
             fields = {"success": False, "error": error.code, "message": error.default_message, "request_id": "4f7c2d9e"}
             self._json(fields, error.status, extra)
-        except BrokenPipeError:
-            pass
 
     def _route(self, path: str, body: bytes) -> None:
         if path.startswith("/samples/"):
@@ -307,7 +326,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self, path: str, body: bytes) -> None:
         if path == "/models":
-            return self._json({"default": self.state.models[0], "models": [card(name) for name in self.state.models]})
+            cards = [card(name, self.state.explains_by) for name in self.state.models]
+            return self._json({"default": self.state.models[0], "models": cards})
         if path == "/info":
             limits = {"max_file_size_mb": 5, "max_batch_files": 32, "rate_limit": "6000/minute"}
             return self._json({"name": "visage", "version": "1.0.0", "limits": limits})
@@ -416,6 +436,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(extra or {})}.items():
             self.send_header(name, value)
         self.end_headers()
+        self.state.errors_sent += status >= 400
         self.wfile.write(body)
 
 

@@ -1,0 +1,100 @@
+"""Chromium as the page's tests use it: Debian's build, a fake camera, nothing that phones home."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+_STATUS_LINE = "Failed to load resource: the server responded with a status of"
+"""What Chromium itself logs for an error status. The page cannot silence it."""
+
+_WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    for (const { node, previousRect, currentRect } of entry.sources) {
+      window.shifts.push({ value: entry.value, name: `${node?.nodeName} ${node?.className ?? ""}#${node?.id ?? ""}`,
+        from: previousRect.toJSON(), to: currentRect.toJSON() });
+    }
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@dataclass(frozen=True)
+class Screen:
+    name: str
+    width: int
+    height: int
+    touch: bool = False
+
+
+PHONE = Screen("phone", 390, 844, touch=True)
+DESK = Screen("desk", 1440, 900)
+SCREENS = (PHONE, DESK)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser of its own. While it is open, its thread counts as having a running event loop."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserContext:
+    context = browser.new_context(
+        viewport={"width": screen.width, "height": screen.height},
+        is_mobile=screen.touch,
+        has_touch=screen.touch,
+        **options,
+    )
+    context.add_init_script(_WATCH_SHIFTS)
+    context.set_default_timeout(20_000)
+    return context
+
+
+class Watcher:
+    """Notes what a page must not do: log errors, throw, or ask another origin for anything."""
+
+    def __init__(self, page: Page) -> None:
+        self.status_lines = 0
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"thrown: {error}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.text.startswith(_STATUS_LINE):
+            self.status_lines += 1
+        elif message.type in {"error", "warning"}:
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def strangers(self, origin: str) -> list[str]:
+        own = urlsplit(origin).netloc
+        parts = ((url, urlsplit(url)) for url in self.requests)
+        return [url for url, part in parts if part.scheme not in {"blob", "data"} and part.netloc != own]

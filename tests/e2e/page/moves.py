@@ -1,0 +1,101 @@
+"""What a person does on the page, in one line each."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from playwright.sync_api import FilePayload, Page
+
+DONE = "#view-photo[data-state=done]"
+BUSY = "#view-photo[data-state=busy]"
+TROUBLE = "#photo-trouble .trouble__title"
+
+_TRANSFER = """
+const transfer = new DataTransfer();
+for (const { name, type, data } of files) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  transfer.items.add(new File([bytes], name, { type }));
+}
+"""
+
+
+def until(page: Page, condition: str) -> None:
+    """Waits for a condition in the page's own JavaScript. Playwright's way needs ``eval``, which the page forbids."""
+    page.evaluate(
+        f"""() => new Promise((done, give_up) => {{
+          const end = performance.now() + 20_000;
+          const look = () => {{
+            if ({condition}) done();
+            else if (performance.now() > end) give_up(new Error("It never came true."));
+            else setTimeout(look, 30);
+          }};
+          look();
+        }})"""
+    )
+
+
+def settled(page: Page) -> None:
+    """Waits for two frames, so that what was just changed has been laid out and drawn."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def picked(name: str, data: bytes, kind: str = "image/jpeg") -> FilePayload:
+    return {"name": name, "mimeType": kind, "buffer": data}
+
+
+def _described(files: list[FilePayload]) -> list[dict[str, str]]:
+    return [
+        {"name": file["name"], "type": file["mimeType"], "data": base64.b64encode(file["buffer"]).decode()}
+        for file in files
+    ]
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    page.set_input_files("#photo-file", list(files))
+
+
+def drop(page: Page, *files: FilePayload) -> None:
+    page.evaluate(
+        f"""(files) => {{ {_TRANSFER}
+        const options = {{ dataTransfer: transfer, bubbles: true, cancelable: true }};
+        for (const kind of ["dragenter", "dragover", "drop"])
+          document.body.dispatchEvent(new DragEvent(kind, options));
+        }}""",
+        _described(list(files)),
+    )
+
+
+def paste(page: Page, *files: FilePayload) -> None:
+    page.evaluate(
+        f"""(files) => {{ {_TRANSFER}
+        document.body.dispatchEvent(new ClipboardEvent("paste", {{ clipboardData: transfer, bubbles: true }}));
+        }}""",
+        _described(list(files)),
+    )
+
+
+def shoot(page: Page) -> None:
+    page.click("#photo-camera")
+    until(page, "document.querySelector('#finder-video').videoWidth > 0")
+    page.click("#finder-shoot")
+
+
+def read_sample(page: Page, name: str = "happy_sample") -> None:
+    page.click(f"[data-sample={name}]")
+    page.wait_for_selector(DONE)
+
+
+def go(page: Page, view: str) -> None:
+    page.click(f".tabs [data-view={view}]")
+    page.wait_for_selector(f"#view-{view}:not([hidden])")
+
+
+def text(page: Page, selector: str) -> str:
+    return " ".join(page.inner_text(selector).split())
+
+
+def rect(page: Page, selector: str) -> dict[str, Any]:
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    return dict(box)

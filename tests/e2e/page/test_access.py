@@ -1,0 +1,225 @@
+"""For everybody: keyboard alone, small screens, screen readers, strict rules of the browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.page.browser import Screen, open_context
+from tests.e2e.page.mock import WEB, Mock, sample
+from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, text, until
+
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm install in tests/e2e).")
+
+
+SETTLED = """document.getAnimations().every(
+  (animation) => animation.playState !== "running" || animation.effect.getTiming().iterations === Infinity)"""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it stands, one line each."""
+    # A colour in the middle of a transition is nobody's colour.
+    until(page, SETTLED)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found = page.evaluate("(tags) => axe.run(document, { runOnly: tags })", AXE_TAGS)["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+@pytest.fixture(params=["light", "dark"])
+def dressed(page: Page, request: pytest.FixtureRequest) -> Page:
+    page.emulate_media(color_scheme=request.param)
+    return page
+
+
+@needs_axe
+def test_axe_finds_nothing_in_one_photo(dressed: Page, mock: Mock) -> None:
+    mock.state.models = ("default", "other")
+    dressed.reload()
+    dressed.wait_for_selector("#status[data-state=ready]")
+    assert violations(dressed) == []
+    read_sample(dressed, "multiple_faces")
+    dressed.click("#compare summary")
+    dressed.click("#request summary")
+    dressed.click("text=Compare on this photo")
+    dressed.wait_for_selector(".verdictline")
+    assert violations(dressed) == []
+    choose(dressed, picked("unsure.jpg", sample("unsure")))
+    dressed.wait_for_selector(DONE)
+    assert violations(dressed) == []
+    with mock.held():
+        choose(dressed, picked("unsure.jpg", sample("unsure")))
+        dressed.wait_for_selector("#view-photo[data-state=busy]")
+        assert violations(dressed) == []
+    for code in ("rate_limited", "no_face_detected", "unauthorized"):
+        mock.fail(code, retry_after=60)
+        choose(dressed, picked("me.jpg", sample("happy_sample")))
+        dressed.wait_for_selector("#photo-trouble h1")
+        assert violations(dressed) == []
+    mock.state.asleep = True
+    choose(dressed, picked("me.jpg", sample("happy_sample")))
+    expect(dressed.locator("#photo-trouble h1")).to_have_text("Waking up")
+    assert violations(dressed) == []
+
+
+@needs_axe
+def test_axe_finds_nothing_in_the_other_views(dressed: Page, tmp_path: Path) -> None:
+    for name in ("happy_sample", "no_face", "unsure"):
+        (tmp_path / f"{name}.jpg").write_bytes(sample(name))
+    go(dressed, "many")
+    assert violations(dressed) == []
+    dressed.set_input_files("#many-folder-input", str(tmp_path))
+    dressed.wait_for_selector("#view-many[data-state=done]")
+    assert violations(dressed) == []
+    go(dressed, "live")
+    assert violations(dressed) == []
+    dressed.click("#live-on")
+    dressed.wait_for_selector("#live-box:not([hidden])")
+    assert violations(dressed) == []
+    go(dressed, "totals")
+    dressed.wait_for_selector(".chart svg")
+    assert violations(dressed) == []
+    go(dressed, "about")
+    dressed.wait_for_selector(".confusion")
+    assert violations(dressed) == []
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.id || document.activeElement.dataset.sample || ''"))
+
+
+def tab_to(page: Page, name: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if focused(page) == name:
+            outline = page.evaluate(
+                """() => [...[document.activeElement], document.activeElement.closest("label")].some(
+                    (element) => element && getComputedStyle(element).outlineStyle === "solid")"""
+            )
+            assert outline, f"{name} has no visible focus"
+            return
+    pytest.fail(f"{name} is not reached with the Tab key")
+
+
+def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    tab_to(page, "happy_sample")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DONE)
+    expect(page.locator("#photo-another")).to_be_focused()
+    tab_to(page, "reason-opacity")
+    page.keyboard.press("End")
+    assert text(page, "#reason-value") == "100 %"
+    page.focus("#request summary")
+    page.keyboard.press("Enter")
+    expect(page.locator("#curl")).to_be_visible()
+
+
+def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
+    read_sample(page, "multiple_faces")
+    page.focus("#stage-boxes .box >> nth=1")
+    page.keyboard.press("Space")
+    assert text(page, "#verdict").startswith("Seems Neutral")
+    page.focus(".tabs [data-view=live]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#view-live h1")).to_be_focused()
+    assert page.title() == "Live · Visage"
+    tab_to(page, "live-on")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#live-box:not([hidden])")
+    expect(page.locator("#live-off")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-on")).to_be_focused()
+
+
+def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
+    go(page, "many")
+    tab_to(page, "many-folder")
+    tab_to(page, "many-files")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files([picked("a.jpg", sample("happy_sample")), picked("b.jpg", sample("no_face"))])
+    page.wait_for_selector("#view-many[data-state=done]")
+    page.focus("[data-filter=happy]")
+    page.keyboard.press("Space")
+    assert page.get_attribute("[data-filter=happy]", "aria-pressed") == "true"
+    page.focus(".tile button >> nth=0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DONE)
+
+
+@pytest.fixture
+def narrow(browser: Browser, mock: Mock) -> Iterator[Page]:
+    context = open_context(browser, Screen("narrow", 320, 640, touch=True), reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(mock.url)
+    page.wait_for_selector("#status[data-state=ready]")
+    yield page
+    context.close()
+
+
+def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page) -> None:
+    def check() -> None:
+        assert narrow.evaluate("document.documentElement.scrollWidth") == 320
+        small = narrow.evaluate(
+            """() => [...document.querySelectorAll("button, a, select, summary, [type=range], [type=checkbox]")]
+              .filter((e) => e.checkVisibility() && !e.closest(".skip, .vh, .prose p"))
+              .filter((e) => { const r = e.getBoundingClientRect(); return r.width < 24 || r.height < 24; })
+              .map((e) => e.outerHTML.slice(0, 90))"""
+        )
+        assert small == []
+
+    check()
+    read_sample(narrow, "multiple_faces")
+    narrow.click("#request summary")
+    check()
+    for view in ("many", "live", "totals", "about"):
+        go(narrow, view)
+        check()
+
+
+def test_motion_stops_where_it_is_not_wanted(narrow: Page, mock: Mock) -> None:
+    with mock.held():
+        narrow.click("[data-sample=happy_sample]")
+        narrow.wait_for_selector("#view-photo[data-state=busy]")
+        until(narrow, "document.getAnimations().every((animation) => animation.playState !== 'running')")
+    narrow.wait_for_selector(DONE)
+
+
+def test_it_works_under_a_prefix(browser: Browser, screen: Screen) -> None:
+    mock = Mock(prefix="/faces")
+    context = open_context(browser, screen)
+    page = context.new_page()
+    page.goto(mock.url)
+    read_sample(page)
+    go(page, "about")
+    page.wait_for_selector(".confusion")
+    assert {path for _, path, _ in mock.state.seen} >= {"/predict", "/models", "/web/about.js"}
+    context.close()
+    mock.close()
+
+
+def test_no_cookie_and_nothing_kept(page: Page) -> None:
+    read_sample(page)
+    assert page.context.cookies() == []
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+def test_the_page_is_small_and_has_nothing_inline() -> None:
+    assert sum(file.stat().st_size for file in WEB.rglob("*") if file.is_file()) <= 150 * 1024
+    html = (WEB / "index.html").read_text()
+    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", html)
+    assert re.findall(r"<script(.*?)>(.*?)</script>", html) == [(' type="module" src="web/main.js"', "")]
+    for file in WEB.rglob("*"):
+        addresses = re.findall(r"https?://[^\s\"'`)]+", file.read_text())
+        assert set(addresses) <= {"http://www.w3.org/2000/svg"}

@@ -1,0 +1,142 @@
+"""A folder of photos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.page.mock import Mock, sample
+from tests.e2e.page.moves import drop, go, picked, settled, text, until
+
+DONE = "#view-many[data-state=done]"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Nine photos, one of them without a face, one with a name that a spreadsheet would run; and a text."""
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    for index in range(7):
+        (folder / f"photo {index}.jpg").write_bytes(sample("happy_sample"))
+    (folder / "=1+1.jpg").write_bytes(sample("neutral_sample"))
+    (folder / "no_face.jpg").write_bytes(sample("no_face"))
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+@pytest.fixture
+def filled(page: Page, folder: Path) -> Page:
+    go(page, "many")
+    page.set_input_files("#many-folder-input", str(folder))
+    page.wait_for_selector(DONE)
+    return page
+
+
+def test_a_folder_is_read_a_few_at_a_time(filled: Page, mock: Mock) -> None:
+    assert text(filled, "#many-count") == "8 of 9 photos read, 1 could not be"
+    assert filled.get_attribute("#many-meter", "aria-valuenow") == "100"
+    expect(filled.locator(".tile")).to_have_count(9)
+    expect(filled.locator(".tile canvas")).to_have_count(9)
+    assert mock.asked == ["/predict/batch?faces=largest"] * 3
+    assert mock.state.most_in_flight == 1
+    tiles = [tile.replace("\n", " ") for tile in filled.locator(".tile").all_inner_texts()]
+    assert "No face found no_face.jpg" in tiles[1]
+    assert "Happy 93 % photo 0.jpg" in tiles[2]
+
+
+def test_the_sheet_is_filtered_by_label(filled: Page) -> None:
+    filled.click("[data-filter=happy]")
+    expect(filled.locator(".tile:visible")).to_have_count(7)
+    filled.click("[data-filter=failed]")
+    expect(filled.locator(".tile:visible")).to_have_count(1)
+    assert filled.get_attribute("[data-filter=failed]", "aria-pressed") == "true"
+    filled.click("[data-filter=all]")
+    expect(filled.locator(".tile:visible")).to_have_count(9)
+
+
+def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
+    with filled.expect_download() as download:
+        filled.click("#many-csv")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert len(rows) == 9
+    by_name = {row["filename"]: row for row in rows}
+    assert by_name["holiday/photo 3.jpg"]["emotion"] == "happy"
+    assert by_name["holiday/photo 3.jpg"]["happy"] == "0.93"
+    assert by_name["holiday/no_face.jpg"]["error"] == "no_face_detected"
+
+
+def test_csv_disarms_formulas(page: Page) -> None:
+    go(page, "many")
+    drop(page, picked("=1+1.jpg", sample("happy_sample")), picked("b.jpg", sample("happy_sample")))
+    page.wait_for_selector(DONE)
+    with page.expect_download() as download:
+        page.click("#many-csv")
+    names = [row[0] for row in csv.reader(io.StringIO(Path(download.value.path()).read_text()))]
+    assert names == ["filename", "'=1+1.jpg", "b.jpg"]
+
+
+def test_json_holds_whole_answers(filled: Page) -> None:
+    with filled.expect_download() as download:
+        filled.click("#many-json")
+    records = json.loads(Path(download.value.path()).read_text())
+    assert len(records) == 9
+    assert records[2]["probabilities"]["happy"] == 0.93
+
+
+def test_what_failed_is_tried_again(filled: Page, mock: Mock) -> None:
+    mock.state.faces = mock.known("happy_sample")
+    filled.click("#many-retry")
+    filled.wait_for_selector(DONE)
+    assert text(filled, "#many-count") == "9 of 9 photos read"
+    expect(filled.locator("#many-retry")).to_be_hidden()
+
+
+def test_it_can_be_cancelled_and_taken_up_again(page: Page, mock: Mock, folder: Path) -> None:
+    go(page, "many")
+    with mock.held():
+        page.set_input_files("#many-folder-input", str(folder))
+        until(page, "document.querySelectorAll('.tile canvas').length > 4")
+        page.click("#many-cancel")
+        page.wait_for_selector(DONE)
+        assert text(page, "#many-count") == "0 of 9 photos read, stopped"
+    expect(page.locator("#many-retry")).to_have_text("Read the rest")
+    page.click("#many-retry")
+    page.wait_for_selector(DONE)
+    assert text(page, "#many-count") == "8 of 9 photos read, 1 could not be"
+
+
+def test_a_limit_is_waited_for(page: Page, mock: Mock, folder: Path) -> None:
+    go(page, "many")
+    mock.fail("rate_limited", retry_after=1)
+    page.set_input_files("#many-folder-input", str(folder))
+    expect(page.locator("#many-trouble h2")).to_have_text("A short pause")
+    page.wait_for_selector(DONE)
+    assert text(page, "#many-count") == "8 of 9 photos read, 1 could not be"
+    expect(page.locator("#many-trouble")).to_be_empty()
+
+
+def test_several_dropped_photos_come_here_and_one_opens_alone(page: Page) -> None:
+    drop(page, picked("a.jpg", sample("happy_sample")), picked("b.jpg", sample("neutral_sample")))
+    page.wait_for_selector(DONE)
+    assert page.url.endswith("#many")
+    page.click(".tile button >> nth=1")
+    page.wait_for_selector("#view-photo[data-state=done]")
+    assert page.url.endswith("#photo")
+    page.go_back()
+    expect(page.locator(".tile")).to_have_count(2)
+
+
+def test_nothing_moves_while_the_sheet_fills(page: Page, mock: Mock, folder: Path) -> None:
+    go(page, "many")
+    with mock.held():
+        page.set_input_files("#many-folder-input", str(folder))
+        until(page, "document.querySelectorAll('.tile canvas').length > 4")
+        settled(page)
+        page.evaluate("window.shifts.length = 0")
+    until(page, "document.querySelector('#many-meter').ariaValueNow > 40")
+    assert page.evaluate("window.shifts") == []

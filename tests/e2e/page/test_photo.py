@@ -1,0 +1,200 @@
+"""One photo, from picking it to the request behind its answer."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.e2e.page.mock import Mock, as_jpeg, hopper, sample
+from tests.e2e.page.moves import BUSY, DONE, choose, drop, paste, picked, read_sample, rect, settled, shoot, text, until
+
+
+def test_a_sample_is_read(page: Page) -> None:
+    read_sample(page)
+    assert text(page, "#verdict") == "Looks Happy 😄 93 %, sure"
+    assert page.get_attribute("#verdict", "data-level") == "high"
+    bars = page.locator("#bars li").all_inner_texts()
+    assert [bar.split("\n")[1] for bar in bars] == ["Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"]
+    assert "93 %" in bars[3]
+    expect(page.locator("#said")).to_contain_text("Looks happy, 93 %, sure.")
+
+
+@pytest.mark.parametrize("bring", [choose, drop, paste])
+def test_a_photo_comes_by_every_way(page: Page, mock: Mock, bring: object) -> None:
+    assert callable(bring)
+    bring(page, picked("me.jpg", sample("happy_sample")))
+    page.wait_for_selector(DONE)
+    [(name, data)] = mock.state.uploads
+    assert (name, data) == ("me.jpg", sample("happy_sample"))
+    assert "sent as it is" in text(page, "#photo-note")
+
+
+def test_the_camera_takes_a_photo(page: Page, mock: Mock) -> None:
+    shoot(page)
+    page.wait_for_selector(DONE)
+    [(name, data)] = mock.state.uploads
+    assert name == "camera.jpg"
+    assert Image.open(io.BytesIO(data)).format == "JPEG"
+    assert page.evaluate("document.querySelector('#finder-video').srcObject") is None
+
+
+def test_try_another_begins_again(page: Page) -> None:
+    read_sample(page)
+    page.click("#photo-another")
+    expect(page.locator("#intro")).to_be_visible()
+    expect(page.locator("#photo-choose")).to_be_focused()
+    read_sample(page, "neutral_sample")
+    assert text(page, "#verdict").startswith("Seems Neutral")
+
+
+def test_the_face_is_boxed_where_it_is(page: Page) -> None:
+    read_sample(page)
+    picture, box = rect(page, "#stage-picture"), rect(page, "#stage-boxes .box")
+    assert (box["x"] - picture["x"]) / picture["width"] == pytest.approx(174 / 512, abs=0.01)
+    assert (box["y"] - picture["y"]) / picture["height"] == pytest.approx(61 / 512, abs=0.01)
+    assert box["width"] / picture["width"] == pytest.approx(102 / 512, abs=0.01)
+
+
+def test_each_of_several_faces_can_be_chosen(page: Page) -> None:
+    read_sample(page, "multiple_faces")
+    assert text(page, "#verdict").startswith("Looks Happy")
+    page.click("#stage-boxes .box >> nth=1")
+    assert text(page, "#verdict").startswith("Seems Neutral")
+    assert page.get_attribute("#stage-boxes .box >> nth=1", "aria-pressed") == "true"
+    page.click("#faces button >> nth=0")
+    assert text(page, "#verdict").startswith("Looks Happy")
+
+
+def test_doubt_is_said_in_words_with_what_to_do(page: Page) -> None:
+    choose(page, picked("unsure.jpg", sample("unsure")))
+    page.wait_for_selector(DONE)
+    assert text(page, "#verdict") == "Uncertain, perhaps Sad 😢 44 %, uncertain or neutral, 31 %"
+    assert page.get_attribute("#verdict", "data-level") == "low"
+    notes = text(page, "#notes")
+    assert "The face is blurred. Hold still" in notes
+    assert "The face is turned away." in notes
+
+
+def test_the_reason_lies_over_the_face(page: Page, mock: Mock) -> None:
+    read_sample(page)
+    assert page.evaluate("getComputedStyle(document.querySelector('#stage-heat')).opacity") == "0"
+    page.focus("#reason-opacity")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("getComputedStyle(document.querySelector('#stage-heat')).opacity") == "0.5"
+    assert text(page, "#reason-value") == "50 %"
+    # Drawn on the face (the middle of its box), and nowhere else (a corner of the picture).
+    inside, outside = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("#stage-heat");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return [[225, 130], [500, 500]].map(([x, y]) => data[(y * canvas.width + x) * 4 + 3]);
+        }"""
+    )
+    assert inside > 100
+    assert outside == 0
+    assert mock.asked == ["/predict?faces=all&explain=grid"]
+
+
+def test_the_request_can_be_copied(page: Page, mock: Mock) -> None:
+    read_sample(page)
+    page.click("#request summary")
+    page.click("[data-copy=curl]")
+    expect(page.locator("[data-copy=curl]")).to_have_text("Copied")
+    address = f"{mock.url}predict?faces=all&explain=grid"
+    assert page.evaluate("navigator.clipboard.readText()") == f"curl -F 'file=@happy_sample.jpg' \\\n  '{address}'"
+    page.click("[data-copy=json]")
+    expect(page.locator("[data-copy=json]")).to_have_text("Copied")
+    answer = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert answer["emotion"] == "happy"
+    assert len(answer["explanation"]["grid"]) == 6
+
+
+def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, mock: Mock) -> None:
+    lying = hopper().rotate(90, expand=True).resize((3600, 3000))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    choose(page, picked("large.jpg", as_jpeg(lying, exif=exif)))
+    page.wait_for_selector(DONE)
+    [(_, data)] = mock.state.uploads
+    sent = Image.open(io.BytesIO(data))
+    assert sent.size == (1707, 2048)
+    assert not sent.getexif()
+    # The sky is at the right of the upright photo, the flag at its left.
+    right, left = (sent.getpixel((x, 500)) for x in (1690, 20))
+    assert isinstance(right, tuple)
+    assert isinstance(left, tuple)
+    assert right[2] > 120 > left[2]
+    assert text(page, "#photo-note").startswith("Made smaller here before it was sent: 3000 × 3600")
+
+
+def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, mock: Mock) -> None:
+    out = io.BytesIO()
+    hopper().convert("P").save(out, "GIF")
+    choose(page, picked("me.gif", out.getvalue(), "image/gif"))
+    page.wait_for_selector(DONE)
+    [(name, data)] = mock.state.uploads
+    assert name == "me.jpg"
+    assert Image.open(io.BytesIO(data)).format == "JPEG"
+    assert text(page, "#photo-note").startswith("Turned into a JPEG")
+
+
+def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
+    choose(page, picked("me.heic", b"\0\0\0\x18ftypheic", "image/heic"))
+    expect(page.locator("#photo-trouble h1")).to_have_text("Not a format it reads")
+    expect(page.locator("#plate-blind")).to_be_visible()
+    page.click("text=Try another photo")
+    expect(page.locator("#intro")).to_be_visible()
+
+
+def test_the_middle_is_read_when_asked_for(page: Page, mock: Mock) -> None:
+    page.click("[data-sample=no_face]")
+    page.click("text=Read the middle anyway")
+    page.wait_for_selector(DONE)
+    assert mock.asked[-1] == "/predict?faces=all&explain=grid&on_no_face=center"
+    assert "the middle of the photo was read" in text(page, "#notes")
+
+
+def test_models_are_chosen_and_compared(page: Page, mock: Mock) -> None:
+    mock.state.models = ("default", "other")
+    page.reload()
+    read_sample(page)
+    page.select_option("#model", "other")
+    expect(page.locator("#fine")).to_contain_text("by other 1.0.0")
+    assert mock.asked[-1] == "/predict?faces=all&explain=grid&model=other"
+    page.click("#compare summary")
+    page.click("text=Compare on this photo")
+    expect(page.locator("#compare tbody tr")).to_have_count(2)
+    assert "They disagree. They are furthest apart on happy: 91 points." in text(page, "#compare")
+    assert mock.asked[-1] == "/predict/compare?models=default,other&faces=largest"
+
+
+def test_a_model_that_explains_by_covering_is_asked_only_when_somebody_looks(page: Page, mock: Mock) -> None:
+    mock.state.explains_by = "occlusion"
+    page.reload()
+    page.wait_for_selector("#status[data-state=ready]")
+    until(page, "document.querySelector('#status').dataset.learned === 'yes'")
+    read_sample(page)
+    assert mock.asked == ["/predict?faces=all"]
+    page.focus("#reason-opacity")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#reason-hint")).to_contain_text("the warmer a spot")
+    assert mock.asked[-1] == "/predict?faces=all&explain=grid"
+
+
+@pytest.mark.parametrize("name", ["happy_sample", "multiple_faces"])
+def test_nothing_moves_while_the_answer_arrives(page: Page, mock: Mock, name: str) -> None:
+    with mock.held():
+        page.click(f"[data-sample={name}]")
+        page.wait_for_selector(BUSY)
+        until(page, "document.querySelector('#stage-picture').naturalWidth > 0")
+        settled(page)
+        page.evaluate("window.shifts.length = 0")
+    page.wait_for_selector(DONE)
+    until(page, "document.getAnimations().every((animation) => animation.playState === 'finished')")
+    settled(page)
+    assert page.evaluate("window.shifts") == []

@@ -1,0 +1,249 @@
+"""Pictures of the page in each of its states, into ``docs/images/``: ``python -m tests.e2e.screenshots``.
+
+Readings come from a real service with the shipped model; failures from the stand-in, which can be put into any state.
+Only the two public-domain portraits of the sample pictures may be seen.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.e2e.page.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, Screen, open_context
+from tests.e2e.page.mock import Mock, as_jpeg, astronaut, hopper, sample
+from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, settled, until
+from tests.process import ServerProcess
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+COLOURS = 256
+CAMERA_FRAMES = 60
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One state: how to bring a page there, and where it is pictured."""
+
+    name: str
+    reach: Callable[[Page, Mock | None], None]
+    real: bool = True
+    whole: bool = False
+    screens: tuple[Screen, ...] = (DESK, PHONE)
+    schemes: tuple[str, ...] = ("light",)
+
+
+def first(page: Page, mock: Mock | None) -> None:
+    until(page, "[...document.querySelectorAll('#samples img')].every((image) => image.complete)")
+
+
+def reading(page: Page, mock: Mock | None) -> None:
+    read_sample(page)
+    page.fill("#reason-opacity", "60")
+    calm(page)
+
+
+def several(page: Page, mock: Mock | None) -> None:
+    read_sample(page, "multiple_faces")
+    page.wait_for_selector("#faces:not([hidden])")
+    calm(page)
+
+
+def request(page: Page, mock: Mock | None) -> None:
+    read_sample(page)
+    page.click("#request summary")
+    calm(page)
+
+
+def compared(page: Page, mock: Mock | None) -> None:
+    assert mock
+    mock.state.models = ("default", "another")
+    page.reload()
+    until(page, "document.querySelector('#status').dataset.learned === 'yes'")
+    read_sample(page)
+    page.click("#compare summary")
+    page.click("text=Compare on this photo")
+    page.wait_for_selector(".verdictline")
+    calm(page)
+
+
+def uncertain(page: Page, mock: Mock | None) -> None:
+    choose(page, picked("unsure.jpg", sample("unsure")))
+    page.wait_for_selector(DONE)
+    calm(page)
+
+
+def loading(page: Page, mock: Mock | None) -> None:
+    assert mock
+    mock.state.delay = 3
+    page.click("[data-sample=neutral_sample]")
+    until(page, "document.querySelector('#stage-picture').naturalWidth > 0")
+    settled(page)
+
+
+def failing(code: str) -> Callable[[Page, Mock | None], None]:
+    def reach(page: Page, mock: Mock | None) -> None:
+        assert mock
+        if code == "not_ready":
+            mock.state.asleep = True
+        elif code == "offline":
+            page.context.set_offline(True)
+        else:
+            mock.fail(code, retry_after=20)
+        name = "no_face" if code == "no_face_detected" else "happy_sample"
+        choose(page, picked(f"{name}.jpg", sample(name)))
+        page.wait_for_selector("#photo-trouble h1")
+        calm(page)
+
+    return reach
+
+
+def no_camera(page: Page, mock: Mock | None) -> None:
+    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    page.click("#photo-camera")
+    page.wait_for_selector("#photo-trouble h1")
+    calm(page)
+
+
+def many(page: Page, mock: Mock | None) -> None:
+    go(page, "many")
+    with folder() as photos:
+        page.set_input_files("#many-folder-input", str(photos))
+        page.wait_for_selector("#view-many[data-state=done]")
+    calm(page)
+
+
+def live(page: Page, mock: Mock | None) -> None:
+    go(page, "live")
+    page.click("#live-on")
+    page.wait_for_selector("#live-box:not([hidden])")
+    until(page, "Number(document.querySelector('#live-frames').textContent) >= 40")
+
+
+def totals(page: Page, mock: Mock | None) -> None:
+    go(page, "totals")
+    page.wait_for_selector(".chart svg")
+    calm(page)
+
+
+def about(page: Page, mock: Mock | None) -> None:
+    read_sample(page)
+    go(page, "about")
+    page.wait_for_selector("#card .card")
+    calm(page)
+
+
+SHOTS = (
+    Shot("page", reading, screens=(DESK,)),
+    Shot("page-first", first, schemes=("light", "dark")),
+    Shot("page-reading", reading, screens=(PHONE,), whole=True),
+    Shot("page-reading", reading, screens=(DESK,), schemes=("dark",)),
+    Shot("page-several", several),
+    Shot("page-request", request, screens=(DESK,), whole=True),
+    Shot("page-compared", compared, real=False, screens=(DESK,)),
+    Shot("page-uncertain", uncertain, real=False),
+    Shot("page-loading", loading, real=False),
+    Shot("page-no-face", failing("no_face_detected"), real=False),
+    Shot("page-damaged", failing("invalid_image"), real=False, screens=(PHONE,)),
+    Shot("page-limited", failing("rate_limited"), real=False),
+    Shot("page-waking", failing("not_ready"), real=False, schemes=("dark",)),
+    Shot("page-offline", failing("offline"), real=False, screens=(PHONE,)),
+    Shot("page-key", failing("unauthorized"), real=False, screens=(PHONE,)),
+    Shot("page-no-camera", no_camera, real=False, screens=(PHONE,)),
+    Shot("page-many", many),
+    Shot("page-live", live),
+    Shot("page-totals", totals, real=False),
+    Shot("page-about", about, whole=True, screens=(DESK,)),
+    Shot("page-about", about, screens=(PHONE,)),
+)
+
+
+def calm(page: Page) -> None:
+    """Nothing moves any more, and nothing but the page's first screen is in view."""
+    until(
+        page,
+        "document.getAnimations().every((one) => one.playState !== 'running'"
+        " || one.effect.getTiming().iterations === Infinity)",
+    )
+    page.evaluate("window.scrollTo(0, 0)")
+    page.mouse.move(0, 0)
+    settled(page)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Two portraits, cut, turned and lit in a dozen ways; and one picture of nobody."""
+    with tempfile.TemporaryDirectory() as place:
+        photos = Path(place) / "album"
+        photos.mkdir()
+        faces = (astronaut().crop((120, 0, 380, 260)), hopper().crop((80, 60, 420, 400)), astronaut(), hopper())
+        for index in range(11):
+            portrait = faces[index % 4].rotate(
+                (index * 7) % 16 - 8, resample=Image.Resampling.BICUBIC, fillcolor="#999"
+            )
+            shade = Image.blend(portrait, Image.new("RGB", portrait.size, "#000"), (index % 5) * 0.12)
+            (photos / f"{index + 1:02}.jpg").write_bytes(as_jpeg(shade))
+        (photos / "12.jpg").write_bytes(sample("no_face"))
+        yield photos
+
+
+def fake_camera(place: Path) -> Path:
+    """What the fake camera shows: the astronaut, a little nearer and farther, as a Motion JPEG."""
+    frames = []
+    for index in range(CAMERA_FRAMES):
+        inset = abs(index - CAMERA_FRAMES // 2)
+        portrait = astronaut().crop((60 + inset, inset // 2, 452 - inset, 294 - inset)).resize((640, 480))
+        frames.append(as_jpeg(portrait))
+    file = place / "camera.mjpeg"
+    file.write_bytes(b"".join(frames))
+    return file
+
+
+def save(page: Page, name: str, whole: bool) -> int:
+    """Writes what is seen as a PNG of few colours, which is a quarter of the size. Returns its bytes."""
+    if whole:
+        height = page.evaluate("document.documentElement.scrollHeight")
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    file = IMAGES / f"{name}.png"
+    few.save(file, optimize=True)
+    return file.stat().st_size
+
+
+def main(wanted: list[str]) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright, ServerProcess() as service:
+        service.wait_ready()
+        camera = f"--use-file-for-fake-video-capture={fake_camera(Path(place))}"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, camera])
+        for shot in SHOTS:
+            if wanted and shot.name not in wanted:
+                continue
+            for screen in shot.screens:
+                for scheme in shot.schemes:
+                    mock = None if shot.real else Mock()
+                    context = open_context(browser, screen, permissions=["camera"], color_scheme=scheme)
+                    page = context.new_page()
+                    page.goto(mock.url if mock else f"{service.url}/")
+                    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
+                    shot.reach(page, mock)
+                    ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
+                    name = "-".join(end for end in ends if end)
+                    print(f"{name}.png {save(page, name, shot.whole) // 1024} KB")
+                    context.close()
+                    if mock:
+                        mock.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
