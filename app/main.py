@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import __version__
 from app.api import errors, openapi
 from app.api.middleware import layers
+from app.api.notice import NOTICE
 from app.api.routes import ROUTERS
 from app.config import Settings, load_settings
 from app.engine import Engine, real_engine
@@ -42,9 +43,11 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
     app = FastAPI(
         title="Visage",
         summary="Reads the apparent expression of a face in a photo.",
+        description=NOTICE,
         version=__version__,
         lifespan=lifespan,
         middleware=layers(settings, tracer),
+        docs_url=None,
         redoc_url=None,
         # Traces are the service's own; nothing else may note what a request holds, or send it anywhere.
         telemetry={

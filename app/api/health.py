@@ -13,7 +13,7 @@ from app.api.context import TheService
 
 COLD_START_SECONDS = 60.0
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["Operation"])
 
 
 class Health(BaseModel):

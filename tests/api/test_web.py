@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+import app.api
 from tests.api.conftest import Start
 
 WEB = Path(__file__).parents[2] / "app" / "web"
@@ -37,6 +39,23 @@ def test_files_have_their_types_and_may_not_be_guessed(client: TestClient, path:
     assert "unsafe" not in response.headers["content-security-policy"]
 
 
+def test_the_documentation_is_served_without_a_line_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    named = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    assert {"docs/swagger-ui-bundle.js", "docs/swagger-ui.css", "docs/start.js"} <= set(named)
+    for path in named:
+        assert client.get(f"/{path}").status_code == 200, path
+    assert 'url: "openapi.json"' in client.get("/docs/start.js").text
+    assert "unsafe" not in page.headers["content-security-policy"]
+
+
+def test_swagger_ui_is_the_one_that_was_taken(client: TestClient) -> None:
+    folder = Path(app.api.__file__).parent / "swagger"
+    for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+
+
 def test_a_file_that_a_browser_has_is_not_sent_again(client: TestClient) -> None:
     first = client.get("/")
     again = client.get("/", headers={"If-None-Match": first.headers["etag"]})
@@ -53,6 +72,8 @@ def test_a_head_request_has_no_body(client: TestClient) -> None:
     "path",
     [
         "/web/",
+        "/docs/SHA256SUMS",
+        "/docs/../keys.py",
         "/web/nothing.js",
         "/web/../main.py",
         "/web/%2e%2e/main.py",
@@ -72,8 +93,7 @@ def test_nothing_else_of_the_disk_is_served(client: TestClient, path: str) -> No
 def test_the_page_works_under_a_prefix(start: Start) -> None:
     client = start(root_path="/visage")
     text = client.get("/").text
-    assert not re.search(r'(?:href|src)="/', text)
-    assert "http" not in re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert not re.search(r'(?:href|src)="(?:/|http)', text + client.get("/docs").text)
 
 
 def test_the_page_needs_no_key(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""The built-in page: its files and the samples, served as they are. The security headers are the middleware's."""
+"""The built-in page, the samples and Swagger UI, served as the files that they are. A middleware adds the headers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ router = APIRouter(include_in_schema=False)
 
 _ROOT: Final = Path(__file__).parents[3]
 _WEB: Final = Path(__file__).parents[2] / "web"
+_SWAGGER: Final = Path(__file__).parents[1] / "swagger"
 
-_page = StaticFiles(directory=_WEB, check_dir=False)
+_page = StaticFiles(directory=_WEB)
+_swagger = StaticFiles(directory=_SWAGGER)
 _samples = StaticFiles(directory=_ROOT / "sample_images", check_dir=False)
 
 _REVALIDATE: Final = "no-cache"
@@ -36,6 +38,16 @@ async def favicon(request: Request) -> Response:
 @router.api_route("/web/{path:path}", methods=["GET", "HEAD"])
 async def web(path: str, request: Request) -> Response:
     return await _file(_page, path, request, _REVALIDATE)
+
+
+@router.api_route("/docs", methods=["GET", "HEAD"])
+async def docs(request: Request) -> Response:
+    return await _file(_swagger, "index.html", request, _REVALIDATE)
+
+
+@router.api_route("/docs/{path:path}", methods=["GET", "HEAD"])
+async def swagger(path: str, request: Request) -> Response:
+    return await _file(_swagger, path, request, _A_DAY)
 
 
 @router.api_route("/samples/{path:path}", methods=["GET", "HEAD"])
