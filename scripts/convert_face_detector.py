@@ -1,0 +1,235 @@
+"""Rewrites the face detector's TFLite file as ONNX, weight by weight, without TensorFlow.
+
+    python -m scripts.convert_face_detector
+
+The ONNX file takes uint8 (n, 128, 128, 3) RGB and scales it to [-1, 1] itself; its two outputs are those of the
+TFLite file: ``regressors`` (n, 896, 16) and ``classificators`` (n, 896, 1). The network is a chain of convolutions
+in NHWC; here they are in NCHW, so weights and the paddings of channels change their axes, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from flatbuffers import encode, packer
+from flatbuffers.number_types import Int8Flags, Int32Flags, Uint32Flags
+from flatbuffers.table import Table
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+FOLDER = Path("models/face_detector")
+SOURCE = FOLDER / "face_detection_short_range.tflite"
+TARGET = FOLDER / "face_detection_short_range.onnx"
+OPSET = 17
+
+ADD, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE = 0, 2, 3, 4, 6
+MAX_POOL_2D, RELU, RESHAPE, PAD = 17, 19, 22, 34
+SAME_PADDING, NO_ACTIVATION = 0, 0
+TYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.float16, 2: np.int32}
+
+
+class Node:
+    """A table of the flatbuffer; fields are read by their number in TensorFlow Lite's schema."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._table = Table(data, position)
+
+    @classmethod
+    def root(cls, data: bytes) -> Node:
+        return cls(data, encode.Get(packer.uoffset, data, 0))
+
+    def _offset(self, field: int) -> int:
+        return int(self._table.Offset(4 + 2 * field))
+
+    def number(self, field: int, flags: Any, default: int = 0) -> int:
+        offset = self._offset(field)
+        return int(self._table.Get(flags, offset + self._table.Pos)) if offset else default
+
+    def text(self, field: int) -> str:
+        return str(self._table.String(self._offset(field) + self._table.Pos).decode())
+
+    def child(self, field: int) -> Node:
+        return Node(self._data, self._table.Indirect(self._offset(field) + self._table.Pos))
+
+    def children(self, field: int) -> list[Node]:
+        start, count = self._vector(field)
+        return [Node(self._data, self._table.Indirect(start + 4 * number)) for number in range(count)]
+
+    def numbers(self, field: int) -> list[int]:
+        start, count = self._vector(field)
+        return [int(value) for value in np.frombuffer(self._data, "<i4", count, start)]
+
+    def content(self, field: int) -> bytes:
+        start, count = self._vector(field)
+        return self._data[start : start + count]
+
+    def _vector(self, field: int) -> tuple[int, int]:
+        offset = self._offset(field)
+        return (self._table.Vector(offset), self._table.VectorLen(offset)) if offset else (0, 0)
+
+
+class Converter:
+    """Writes one ONNX node or constant for each operator of the TFLite graph."""
+
+    def __init__(self, data: bytes) -> None:
+        model = Node.root(data)
+        self._graph = model.children(2)[0]
+        self._tensors = self._graph.children(0)
+        self._buffers = model.children(4)
+        # The field of one byte came first; a newer one of four bytes holds the larger codes.
+        self._codes = [max(code.number(0, Int8Flags), code.number(3, Int32Flags)) for code in model.children(1)]
+        self._weights: dict[int, NDArray[Any]] = {}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def model(self) -> onnx.ModelProto:
+        (source,) = self._graph.numbers(1)
+        self._scale_input(source)
+        write: dict[int, Callable[[list[int], int, Node], None]] = {
+            ADD: self._add,
+            CONCATENATION: self._concatenate,
+            CONV_2D: self._convolve,
+            DEPTHWISE_CONV_2D: self._convolve_each_channel,
+            DEQUANTIZE: self._dequantize,
+            MAX_POOL_2D: self._pool,
+            RELU: self._relu,
+            RESHAPE: self._reshape,
+            PAD: self._pad_channels,
+        }
+        for operator in self._graph.children(3):
+            (output,) = operator.numbers(2)
+            write[self._codes[operator.number(0, Uint32Flags)]](operator.numbers(1), output, operator)
+        graph = helper.make_graph(
+            self._nodes,
+            "face_detection_short_range",
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *self._shape(source)[1:]])],
+            [
+                helper.make_tensor_value_info(self._name(output), TensorProto.FLOAT, ["n", *self._shape(output)[1:]])
+                for output in self._graph.numbers(2)
+            ],
+            self._constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+    def _scale_input(self, source: int) -> None:
+        self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)
+        scale, one = np.float32(2 / 255), np.float32(1)
+        self._node("Mul", ["image_float", self._constant("input_scale", np.asarray(scale))], "image_scaled")
+        self._node("Sub", ["image_scaled", self._constant("input_shift", np.asarray(one))], "image_shifted")
+        self._node("Transpose", ["image_shifted"], self._name(source), perm=[0, 3, 1, 2])
+
+    def _dequantize(self, inputs: list[int], output: int, _: Node) -> None:
+        self._weights[output] = self._stored(inputs[0]).astype(np.float32)
+
+    def _convolve(self, inputs: list[int], output: int, operator: Node) -> None:
+        kernel = self._weights[inputs[1]].transpose(0, 3, 1, 2)
+        self._convolution(inputs, output, kernel, operator, groups=1)
+
+    def _convolve_each_channel(self, inputs: list[int], output: int, operator: Node) -> None:
+        kernel = self._weights[inputs[1]].transpose(3, 0, 1, 2)
+        self._convolution(inputs, output, kernel, operator, groups=kernel.shape[0])
+
+    def _convolution(self, inputs: list[int], output: int, kernel: NDArray[Any], operator: Node, groups: int) -> None:
+        options = operator.child(4)
+        require(options.number(4 if groups > 1 else 3, Int8Flags) == NO_ACTIVATION, "a convolution with an activation")
+        require(groups == 1 or options.number(3, Int32Flags) == 1, "more than one filter a channel")
+        strides = [options.number(2, Int32Flags), options.number(1, Int32Flags)]
+        size = list(kernel.shape[2:])
+        self._node(
+            "Conv",
+            [
+                self._name(inputs[0]),
+                self._constant(f"kernel_{output}", np.ascontiguousarray(kernel)),
+                self._constant(f"bias_{output}", self._weights[inputs[2]]),
+            ],
+            self._name(output),
+            group=groups,
+            kernel_shape=size,
+            strides=strides,
+            pads=self._padding(options, inputs[0], size, strides),
+        )
+
+    def _pool(self, inputs: list[int], output: int, operator: Node) -> None:
+        options = operator.child(4)
+        strides = [options.number(2, Int32Flags), options.number(1, Int32Flags)]
+        size = [options.number(4, Int32Flags), options.number(3, Int32Flags)]
+        pads = self._padding(options, inputs[0], size, strides)
+        self._node(
+            "MaxPool", [self._name(inputs[0])], self._name(output), kernel_shape=size, strides=strides, pads=pads
+        )
+
+    def _padding(self, options: Node, source: int, size: list[int], strides: list[int]) -> list[int]:
+        """None, or what TensorFlow calls SAME: as little as covers the input, the odd pixel at the end."""
+        if options.number(0, Int8Flags) != SAME_PADDING:
+            return [0, 0, 0, 0]
+        missing = [
+            max((-(-length // stride) - 1) * stride + window - length, 0)
+            for length, window, stride in zip(self._shape(source)[1:3], size, strides, strict=True)
+        ]
+        return [total // 2 for total in missing] + [total - total // 2 for total in missing]
+
+    def _add(self, inputs: list[int], output: int, _: Node) -> None:
+        self._node("Add", [self._name(number) for number in inputs], self._name(output))
+
+    def _relu(self, inputs: list[int], output: int, _: Node) -> None:
+        self._node("Relu", [self._name(inputs[0])], self._name(output))
+
+    def _pad_channels(self, inputs: list[int], output: int, _: Node) -> None:
+        before_after = self._stored(inputs[1])[[0, 3, 1, 2]].T.astype(np.int64).ravel()
+        self._node("Pad", [self._name(inputs[0]), self._constant(f"pads_{output}", before_after)], self._name(output))
+
+    def _reshape(self, inputs: list[int], output: int, _: Node) -> None:
+        """Boxes are counted along rows, columns, channels: the order of NHWC."""
+        flat = f"nhwc_{output}"
+        self._node("Transpose", [self._name(inputs[0])], flat, perm=[0, 2, 3, 1])
+        shape = np.array([0, *self._shape(output)[1:]], np.int64)
+        self._node("Reshape", [flat, self._constant(f"shape_{output}", shape)], self._name(output))
+
+    def _concatenate(self, inputs: list[int], output: int, operator: Node) -> None:
+        axis = operator.child(4).number(0, Int32Flags)
+        self._node("Concat", [self._name(number) for number in inputs], self._name(output), axis=axis)
+
+    def _stored(self, number: int) -> NDArray[Any]:
+        tensor = self._tensors[number]
+        content = self._buffers[tensor.number(2, Uint32Flags)].content(0)
+        return np.frombuffer(content, TYPES[tensor.number(1, Int8Flags)]).reshape(tensor.numbers(0))
+
+    def _shape(self, number: int) -> list[int]:
+        return self._tensors[number].numbers(0)
+
+    def _name(self, number: int) -> str:
+        return self._tensors[number].text(3) if number in self._graph.numbers(2) else f"tensor_{number}"
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        self._constants.append(numpy_helper.from_array(value, name))
+        return name
+
+
+def require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(f"This file has {otherwise}, which the converter does not know.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--source", type=Path, default=SOURCE)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    options = parser.parse_args()
+    content = Converter(options.source.read_bytes()).model().SerializeToString(deterministic=True)
+    options.target.write_bytes(content)
+    print(f"{options.target}: {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
