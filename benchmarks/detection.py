@@ -37,26 +37,24 @@ FACE_IN_PORTRAIT = 0.89
 """Share of a portrait's width that its face fills."""
 
 LIMITS = ImageLimits(max_pixels=50_000_000)
-FACELESS = tuple(
-    [
-        "brick",
-        "cell",
-        "chelsea",
-        "clock",
-        "coffee",
-        "colorwheel",
-        "grass",
-        "gravel",
-        "horse",
-        "hubble_deep_field",
-        "immunohistochemistry",
-        "logo",
-        "moon",
-        "page",
-        "retina",
-        "rocket",
-        "text",
-    ]
+FACELESS = (
+    "brick",
+    "cell",
+    "chelsea",
+    "clock",
+    "coffee",
+    "colorwheel",
+    "grass",
+    "gravel",
+    "horse",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "logo",
+    "moon",
+    "page",
+    "retina",
+    "rocket",
+    "text",
 )
 """Pictures of :mod:`skimage.data` that come with the package and show nobody; one is of a cat."""
 
