@@ -32,7 +32,7 @@ PROXY = ROOT / "deploy/nginx/visage.conf"
 BOUNDARY = "replicas"
 BUDGET = 30
 CLIENTS = 8
-LONGEST_START = 30.0
+LONGEST_START = 120.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 WRK_SCRIPT = """
