@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from app.inference.manifest import Manifest
 from training.config import Run
 from training.evaluate import Evaluation
@@ -10,8 +12,8 @@ from training.tables import percent, table
 
 _CARD = """# {name} {version}
 
-Reads the *apparent expression* of one face: which of {labels} people would most likely say that they see in it. It
-does not know what somebody feels, and nobody can know that from a picture.
+Reads the *apparent expression* of one face, as {labels}: which of these people would most
+likely say that they see in it. It does not know what somebody feels, and nobody can know that from a picture.
 
 | | |
 | --- | --- |
@@ -45,8 +47,8 @@ its maker has to answer; the MIT licence gives what the makers of these weights 
 
 ## Figures
 
-Of the shipped file, on the split `{split}`, {chosen}. The crop was chosen on `wild-dev`. In brackets: the 95 % interval
-from 1,000 bootstrap samples.
+Of the shipped file, on the split `{split}`, {chosen}. The crop was chosen on
+`wild-dev`. In brackets: the 95 % interval from 1,000 bootstrap samples.
 
 {figures}
 
@@ -64,7 +66,7 @@ Accuracy with something done to the faces, and the share of the undisturbed accu
 
 {robustness}
 
-Confidence: {confidence}
+{confidence}
 
 ## Where it fails
 
@@ -107,7 +109,7 @@ def card(manifest: Manifest, run: Run | None, evaluation: Evaluation) -> str:
         temperature=manifest.output.temperature,
         license=manifest.license,
         trained_on=manifest.trained_on,
-        method=_method(run) if run else "See `docs/training/report.md`.",
+        method=fill(_method(run), 118) if run else "See `docs/training/report.md`.",
         split=evaluation.split,
         chosen="on which nothing was chosen" if evaluation.split == "test" else "on which the temperature was fitted",
         figures=headline_table([evaluation]),
@@ -209,7 +211,7 @@ def _confidence(evaluation: Evaluation) -> str:
             f"{percent(sure.disagreement_when_certain)} of the others (area under the ROC curve "
             f"{sure.disagreement_ranking:.2f})"
         )
-    return "; ".join(parts) + "."
+    return fill(f"Confidence: {'; '.join(parts)}.", 118)
 
 
 def _failures(evaluation: Evaluation) -> str:

@@ -18,7 +18,7 @@ from app.inference.session import SessionSpec
 from training import metrics, photos, protocols
 from training.data import NO_LABEL, majority, vote_targets
 from training.folder import amend
-from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
+from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS, TAGS
 from training.metrics import ClassFigures, Figure, Floats, Labels, ReliabilityBin, softmax
 from training.robustness import CHANGES
 from training.shipped import Outputs, Shipped, one_core_ms
@@ -31,6 +31,7 @@ SAMPLE: Final = 300
 """Faces whose figures are kept too, so that a short run can be compared."""
 
 _COMMON: Final = 20
+_EXAMPLES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,16 @@ class Wild:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """One face in words: its row in FER-2013, what the taggers voted, and what the model answers."""
+
+    row: int
+    votes: dict[str, int]
+    answer: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All figures of one model on one split. The seven-label figures are of the served labels."""
 
@@ -108,6 +119,8 @@ class Evaluation:
     certainty: Certainty
     robustness: dict[str, Change]
     wild: Wild | None
+    surest_mistakes: tuple[Example, ...]
+    surest_hits: tuple[Example, ...]
     sample: dict[str, float]
 
 
@@ -209,6 +222,24 @@ def wild(folder: Path, data: Path, limit: int | None) -> Wild:
     )
 
 
+def examples(split: Split, logits: Floats, temperature: float, *, right: bool) -> tuple[Example, ...]:
+    """The faces with the surest right, or the surest wrong, answers."""
+    labels = protocols.ferplus7(split, "plurality")
+    probabilities = softmax(logits, temperature)
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    rows = np.flatnonzero((labels != NO_LABEL) & ((answers == labels) == right))
+    rows = rows[np.argsort(-confidence[rows], kind="stable")][:_EXAMPLES]
+    return tuple(
+        Example(
+            int(split.ids[row]),
+            {name: int(count) for name, count in zip(TAGS, split.votes[row], strict=True) if count},
+            FER2013[answers[row]],
+            float(confidence[row]),
+        )
+        for row in rows
+    )
+
+
 def sample(split: Split, outputs: Outputs) -> dict[str, float]:
     """Accuracies on the first faces."""
     head, part = outputs.head(SAMPLE), split.subset(slice(SAMPLE))
@@ -253,6 +284,8 @@ def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None
         certainty=certainty(split, outputs.served, manifest.output.temperature),
         robustness=robustness(model, split, outputs),
         wild=wild(folder, data, limit) if has_photos(data, "dev") else None,
+        surest_mistakes=examples(split, outputs.served, manifest.output.temperature, right=False),
+        surest_hits=examples(split, outputs.served, manifest.output.temperature, right=True),
         sample=sample(split, outputs),
     )
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
-"""The emotions of FER+, in the order of its vote columns; ``unknown`` and ``not-a-face`` follow there."""
+"""The emotions of FER+, in the order of its vote columns."""
+
+TAGS = (*FERPLUS, "unknown", "not a face")
+"""All that a tagger of FER+ could vote for, in the order of the columns."""
 
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven original labels; the served model answers with these, in this order."""

@@ -14,7 +14,7 @@ from app.inference.manifest import Manifest, load_manifest
 from training import config, plots
 from training.card import card, class_table, headline_table, robustness_table
 from training.config import Run
-from training.evaluate import FILE, Evaluation
+from training.evaluate import FILE, Evaluation, Example
 from training.tables import percent, table
 
 _CURVES, _RUN = "curves.csv", "run.json"
@@ -134,6 +134,11 @@ def _section(folder: Path, subject: Subject) -> list[str]:
             ],
         ),
     ]
+    parts += [
+        "The surest mistakes and the surest right answers, in words, since the pictures may not be shown here:",
+        _examples(evaluation.surest_mistakes),
+        _examples(evaluation.surest_hits),
+    ]
     if evaluation.wild:
         parts.append(
             f"`wild-dev` through the whole road: no face found in {evaluation.wild.without_face} photos, "
@@ -141,6 +146,17 @@ def _section(folder: Path, subject: Subject) -> list[str]:
             f"error {evaluation.wild.calibration_error:.3f}."
         )
     return parts
+
+
+def _examples(examples: tuple[Example, ...]) -> str:
+    head = ("row in FER-2013", "votes of the taggers", "answer", "confidence")
+    return table(
+        head,
+        [
+            (e.row, ", ".join(f"{count} {tag}" for tag, count in e.votes.items()), e.answer, percent(e.confidence))
+            for e in examples
+        ],
+    )
 
 
 def _alone(evaluation: Evaluation, key: str) -> float | None:

@@ -93,6 +93,6 @@ def one_core_ms(models: list[bytes], spec: InputSpec, rounds: int = 60) -> list[
     for _ in range(rounds):
         for runner, taken in zip(runners, times, strict=True):
             started = time.perf_counter()
-            runner.run(None, {runner.get_inputs()[0].name: face})
+            runner.run([runner.get_outputs()[0].name], {runner.get_inputs()[0].name: face})
             taken.append((time.perf_counter() - started) * 1000)
     return [float(np.median(taken)) for taken in times]
