@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from app.api.schemas import Batch
 from tests.api.conftest import PICTURE, Start, service_of, until
@@ -182,3 +186,32 @@ def test_a_batch_that_runs_out_of_its_rate_is_refused_as_a_whole(start: Start) -
     assert (response.status_code, response.json()["error"]) == (429, "rate_limited")
     assert int(response.headers["retry-after"]) >= 1
     until(lambda: service_of(client).pool.busy == 0 and service_of(client).pool.waiting == 0)
+
+
+def test_a_batch_that_breaks_off_leaves_nothing_behind(start: Start, script: Script) -> None:
+    client = start(workers=1)
+    script.gate = threading.Event()
+    whole = client.build_request("POST", "/predict/batch", **form(PICTURE, PICTURE, PICTURE))
+    body = whole.read()
+
+    async def cut_short() -> AsyncIterator[bytes]:
+        yield body[:-100]
+        await asyncio.to_thread(script.wait_until_entered)
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        await client.app({**scope, "state": {"service": service_of(client)}}, receive, send)
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(with_state)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as sender:
+            headers = {"Content-Type": whole.headers["content-type"]}
+            return await sender.post("/predict/batch", content=cut_short(), headers=headers)
+
+    assert client.portal is not None
+    response = client.portal.call(send)
+    assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+    pool = service_of(client).pool
+    assert pool.waiting == 0
+    script.gate.set()
+    until(lambda: pool.busy == 0)
+    assert (script.started, script.finished) == (1, 0)

@@ -70,7 +70,7 @@ async def predict_batch(request: Request, service: TheService, ticket: TheTicket
     try:
         await work.take_all(request)
     finally:
-        work.cancel()
+        await work.end()
     items = work.items
     if _wants_csv(request.headers.get("accept", "")):
         headers = {"Content-Disposition": 'attachment; filename="predictions.csv"', "Vary": "Accept"}
@@ -123,9 +123,11 @@ class _Work:
         self._record.faces = self._faces
         self._record.timings_ms = dict(self._timings)
 
-    def cancel(self) -> None:
+    async def end(self) -> None:
+        """Lets go of the items that nobody waits for any more; there are none after :meth:`take_all`."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _charge(self, request: Request) -> None:
         """Charges for every picture but the first, for which the request itself was charged."""
