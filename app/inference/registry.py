@@ -16,7 +16,7 @@ from app.inference.errors import BadModel
 from app.inference.manifest import MANIFEST_FILE
 from app.inference.session import ProviderUnavailable, SessionSpec
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger("visage.models")
 
 Loader = Callable[[str], Classifier]
 """Loads and checks the model of a name, or raises :class:`BadModel`."""
@@ -96,7 +96,7 @@ class _Shelf:
         return model.engine
 
     def _fail(self, name: str, error: Exception) -> None:
-        log.error("%s", error)
+        logger.error("%s", error)
         self.failures[name] = str(error)
 
     def _hold(self, name: str, engine: Engine) -> None:

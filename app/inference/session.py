@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from app.inference.errors import BadModel
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger("visage.models")
 
 ORT_NAMES = {
     "cpu": "CPUExecutionProvider",
@@ -88,7 +88,7 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
     for provider in wanted:
         if provider not in registered:
             missing[provider] = "it did not start"
-        elif provider not in used and provider != "cpu":
+        elif provider not in used:
             missing[provider] = "it takes no part of this graph"
     if asked[0] != used[0]:
         reason = missing[asked[0]]
@@ -96,7 +96,7 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
             raise ProviderUnavailable(
                 f"STRICT_PROVIDERS: {asked[0]} was asked for, but model {name} would run on {used[0]}: {reason}."
             )
-        log.warning("Model %s runs on %s, not on %s: %s.", name, used[0], asked[0], reason)
+        logger.warning("Model %s runs on %s, not on %s: %s.", name, used[0], asked[0], reason)
     return session, used
 
 
