@@ -58,6 +58,7 @@ def test_axe_finds_nothing_in_one_photo(dressed: Page, mock: Mock) -> None:
         choose(dressed, picked("unsure.jpg", sample("unsure")))
         dressed.wait_for_selector("#view-photo[data-state=busy]")
         assert violations(dressed) == []
+    dressed.wait_for_selector(DONE)
     for code in ("rate_limited", "no_face_detected", "unauthorized"):
         mock.fail(code, retry_after=60)
         choose(dressed, picked("me.jpg", sample("happy_sample")))
