@@ -21,6 +21,7 @@ COPY scripts/slim_image.py scripts/
 RUN python scripts/slim_image.py /opt/site
 WORKDIR /srv/visage
 COPY LICENSE ATTRIBUTION.md ./
+COPY sample_images/ sample_images/
 COPY models/ models/
 COPY app/ app/
 # Nothing is written at run time, so byte-code has to be there; it halves the time from start to ready. Importing
