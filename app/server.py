@@ -74,7 +74,7 @@ def run(settings: Settings) -> None:
         from app.main import create_app  # noqa: PLC0415
 
         app = create_app(settings)
-        server = Server(_config(app, settings), app, settings.drain_seconds)
+        server = Server(config_of(app, settings), app, settings.drain_seconds)
         logger.info("Listening on %s:%d.", *listener.getsockname()[:2])
         server.run(sockets=[listener])
         logger.info("Stopped.")
@@ -82,7 +82,7 @@ def run(settings: Settings) -> None:
         raise BadSettings(server.fatal)
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
     limits = ProtocolLimits(
         header_timeout=settings.header_timeout_seconds,
         write_timeout=settings.request_timeout_seconds,

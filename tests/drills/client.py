@@ -1,0 +1,138 @@
+"""A small HTTP client for drills: requests are bytes made beforehand, so that it costs little beside the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HOST = "127.0.0.1"
+PATIENCE = 60.0
+LOST = 0
+"""The status of a request that got no answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. ``refused`` tells a connection that was never made from an answer that never came."""
+
+    status: int
+    seconds: float
+    body: bytes = b""
+    headers: bytes = b""
+    refused: bool = False
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        return str(self.json["error"]) if self.status >= 400 and self.body else ""
+
+
+def get(path: str, *headers: str) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", f"Host: {HOST}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def post(path: str, body: bytes, content_type: str, *headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", f"Host: {HOST}", f"Content-Type: {content_type}"]
+    lines += [f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def upload(path: str, *pictures: bytes, field: str = "file", name: str = "a.jpg", headers: Sequence[str] = ()) -> bytes:
+    """A request that sends pictures as a form."""
+    parts = b"".join(
+        b'--drill\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n%b\r\n" % (field.encode(), name.encode(), picture)
+        for picture in pictures
+    )
+    return post(path, parts + b"--drill--\r\n", "multipart/form-data; boundary=drill", *headers)
+
+
+async def ask(port: int, request: bytes) -> Answer:
+    """Sends one request on a connection of its own."""
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection(HOST, port)
+    except (OSError, TimeoutError):
+        return Answer(LOST, time.perf_counter() - started, refused=True)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            body = await reader.readexactly(length)
+        return Answer(int(head[9:12]), time.perf_counter() - started, body, head)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return Answer(LOST, time.perf_counter() - started)
+    finally:
+        writer.close()
+
+
+async def closed_loop(port: int, request: bytes, clients: int, seconds: float) -> list[Answer]:
+    """Clients that each ask again as soon as they have their answer."""
+    until = time.perf_counter() + seconds
+
+    async def client() -> list[Answer]:
+        answers = []
+        while time.perf_counter() < until:
+            answers.append(await ask(port, request))
+        return answers
+
+    return [answer for answers in await asyncio.gather(*(client() for _ in range(clients))) for answer in answers]
+
+
+async def open_loop(port: int, request: bytes, rate: float, seconds: float) -> list[Answer]:
+    """Requests at a steady rate, whether or not the earlier ones are answered."""
+    started = time.perf_counter()
+    tasks: list[asyncio.Task[Answer]] = []
+    while (elapsed := time.perf_counter() - started) < seconds:
+        due = int(elapsed * rate) + 1 - len(tasks)
+        tasks += [asyncio.create_task(ask(port, request)) for _ in range(due)]
+        await asyncio.sleep(min(1 / rate, 0.005))
+    return list(await asyncio.gather(*tasks))
+
+
+async def beside(port: int, work: Awaitable[Any], request: bytes, every: float = 0.1) -> tuple[Any, list[Answer]]:
+    """Awaits ``work`` while one request is sent again and again, such as a probe."""
+    answers: list[Answer] = []
+
+    async def probe() -> None:
+        while True:
+            answers.append(await ask(port, request))
+            await asyncio.sleep(every)
+
+    task = asyncio.create_task(probe())
+    try:
+        return await work, answers
+    finally:
+        task.cancel()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> float:
+    """Waits for something and tells the seconds that it took."""
+    started = time.perf_counter()
+    async with asyncio.timeout(patience):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return time.perf_counter() - started
+
+
+def statuses(answers: Sequence[Answer]) -> str:
+    """How often each status came."""
+    counts = Counter(str(answer.status or "lost") for answer in answers)
+    return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "none"
+
+
+def quantile(answers: Sequence[Answer], share: float) -> float:
+    """Milliseconds that this share of the answers took at most."""
+    times = sorted(answer.seconds for answer in answers)
+    return times[min(int(share * len(times)), len(times) - 1)] * 1000 if times else 0.0

@@ -1,0 +1,202 @@
+"""The live API document against the live service: no undeclared status, one error shape, CORS on every error, no 500.
+
+Requests are made by Hypothesis from what the document says of each operation, and from what it does not say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.drills.client import Answer, ask, get, post, upload
+from tests.drills.report import Report, run
+from tests.hostile import hostile_files
+from tests.pictures import faceless, portrait
+from tests.process import ROOT, ServerProcess
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+)
+ORIGIN = "https://page.example"
+ERROR_KEYS = {"success", "error", "message", "request_id"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, and what the document says of it."""
+
+    method: str
+    path: str
+    document: dict[str, Any]
+
+    @property
+    def declared(self) -> set[int]:
+        return {int(status) for status in self.document["responses"]}
+
+    @property
+    def form_field(self) -> str | None:
+        """The field of a form that takes files."""
+        content = self.document.get("requestBody", {}).get("content", {})
+        schema = content.get("multipart/form-data", {}).get("schema", {})
+        return next(iter(schema.get("properties", {})), None)
+
+
+@dataclass
+class Tally:
+    """What was answered, and what should not have been."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    complaints: Counter[str] = field(default_factory=Counter)
+
+
+def drill(report: Report) -> None:
+    examples = 500 if report.long else 25
+    with ServerProcess({"CORS_ORIGINS": ORIGIN, "LOG_LEVEL": "warning"}) as server:
+        server.wait_ready()
+        document = json.loads(asyncio.run(ask(server.port, get("/openapi.json"))).body)
+        operations = [
+            Operation(method, path, item)
+            for path, methods in document["paths"].items()
+            for method, item in methods.items()
+            if "reload" not in path
+        ]
+        for operation in operations:
+            tally = _try(server.port, operation, examples)
+            said = ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
+            worst = "; ".join(f"{what} ({count}x)" for what, count in tally.complaints.most_common(3))
+            report.check(f"{operation.method.upper()} {operation.path}", not tally.complaints, worst)
+            report.note(f"  {said}")
+        _schemathesis(report, server.url, examples)
+        report.check("no traceback in the log", "Traceback" not in server.log)
+
+
+def _schemathesis(report: Report, url: str, examples: int) -> None:
+    """The same question, asked by a tool that knows the document's format better."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", f"--max-examples={examples}"]
+    command += [f"--checks={','.join(CHECKS)}", "--exclude-path-regex=reload", "--no-color"]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.drills.schemathesis_hooks"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    report.check(f"schemathesis, {examples} examples an operation", done.returncode == 0, done.stdout[-3000:])
+
+
+def _try(port: int, operation: Operation, examples: int) -> Tally:
+    tally = Tally()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(_requests(operation))
+    def attempt(request: bytes) -> None:
+        answer = asyncio.run(ask(port, request))
+        tally.statuses[answer.status] += 1
+        tally.complaints.update(_complaints(operation, answer))
+
+    attempt()
+    return tally
+
+
+def _complaints(operation: Operation, answer: Answer) -> list[str]:
+    if answer.status == 0:
+        return ["no answer"]
+    found = []
+    if answer.status == 500:
+        found.append("500")
+    if answer.status not in operation.declared:
+        found.append(f"status {answer.status} ({answer.error}) is not declared")
+    if f"access-control-allow-origin: {ORIGIN}".encode() not in answer.headers.lower():
+        found.append(f"no CORS header on {answer.status}")
+    if answer.status >= 400 and not operation.path.startswith("/health"):
+        try:
+            if answer.json.keys() != ERROR_KEYS:
+                found.append(f"the error has the keys {sorted(answer.json)}")
+        except ValueError:
+            found.append("the error is no JSON")
+    return found
+
+
+def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
+    paths = st.builds(lambda query: operation.path + query, _queries(operation))
+    if operation.method == "get":
+        return paths.map(lambda path: get(path, f"Origin: {ORIGIN}"))
+    origin = (f"Origin: {ORIGIN}",)
+    pictures = st.sampled_from([portrait(256), faceless(256), *(file.data for file in hostile_files())])
+    raw = st.binary(max_size=2000)
+    types = st.sampled_from(
+        ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
+    )
+    anything = st.builds(lambda path, body, kind: post(path, body, kind, *origin), paths, raw, types)
+    field_name = operation.form_field
+    if field_name is None:
+        images = st.one_of(pictures.map(_data_url), st.text(max_size=50), st.none(), st.integers(), st.lists(st.none()))
+        bodies = st.one_of(
+            images.map(lambda image: {"image": image}),
+            st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+            st.lists(st.integers(), max_size=3),
+        )
+        made = st.builds(
+            lambda path, body: post(path, json.dumps(body).encode(), "application/json", *origin), paths, bodies
+        )
+    else:
+        fields = st.sampled_from([field_name, field_name, field_name, "other"])
+        several = st.lists(st.one_of(pictures, raw), min_size=0, max_size=3)
+        names = st.text(alphabet=st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=30)
+        made = st.builds(
+            lambda path, data, name, file: upload(path, *data, field=name, name=file, headers=origin),
+            paths,
+            several,
+            fields,
+            names,
+        )
+    return st.one_of(made, made, made, anything)
+
+
+def _queries(operation: Operation) -> st.SearchStrategy[str]:
+    """Values that each parameter takes, values that it does not, and none at all."""
+    parameters = [p for p in operation.document.get("parameters", []) if p["in"] == "query"]
+    if not parameters:
+        return st.sampled_from(["", "", "?unknown=1"])
+    choices = {
+        parameter["name"]: st.one_of(
+            st.none(), st.sampled_from(_values(parameter["schema"])), st.text(max_size=20), st.just("default")
+        )
+        for parameter in parameters
+    }
+    return st.fixed_dictionaries(choices).map(_query)
+
+
+def _values(schema: dict[str, Any]) -> list[str]:
+    found = [str(value) for part in (schema, *schema.get("anyOf", ())) for value in part.get("enum", ())]
+    return found or ["default", "happy", "true", "1"]
+
+
+def _query(values: dict[str, str | None]) -> str:
+    given_values = {name: value.encode("utf-8", "replace") for name, value in values.items() if value is not None}
+    return f"?{urlencode(given_values, quote_via=quote)}" if given_values else ""
+
+
+def _data_url(picture: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+
+
+if __name__ == "__main__":
+    run("contract", drill)

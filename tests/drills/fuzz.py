@@ -1,0 +1,181 @@
+"""Hostile bytes into the decoder and into the multipart parser: declared errors only, no death, no hang.
+
+The hostile files first, then what Hypothesis makes of them, then what atheris finds where it is installed. What breaks
+a bound is kept under ``tests/crashers/``, which a unit test replays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
+
+from app.api.uploads import files
+from app.config import Settings
+from app.errors import VisageError
+from app.vision.decode import ImageLimits, decode
+from tests.drills.client import upload
+from tests.drills.report import Report, run
+from tests.hostile import REFUSALS, HostileFile, hostile_files
+from tests.process import ROOT
+
+CRASHERS = ROOT / "tests" / "crashers"
+SLOWEST_SECONDS = 2.0
+FORM_ERRORS = frozenset({"invalid_request", "unsupported_media_type", "file_too_large", "too_many_files"})
+
+Target = Callable[[bytes], None]
+
+
+def decode_picture(data: bytes) -> None:
+    """As a worker would, coarse and fine."""
+    limits = ImageLimits(max_pixels=Settings.model_fields["max_image_pixels"].default)
+    picture = decode(data, limits)
+    if picture.scale > 1:
+        decode(data, limits, at_most=1.0)
+
+
+def parse_form(body: bytes) -> None:
+    """As the route of a batch would, in pieces of an odd size."""
+    asyncio.run(_parse(body))
+
+
+async def _parse(body: bytes) -> None:
+    pieces = [body[start : start + 997] for start in range(0, len(body), 997)] or [b""]
+
+    async def receive() -> Message:
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=drill")]
+    request = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
+    async for _ in files(request, "files", max_files=5, max_bytes=1_000_000):
+        pass
+
+
+@dataclass
+class Findings:
+    """What was tried on one target, and what should not have happened."""
+
+    name: str
+    target: Target
+    allowed: frozenset[str]
+    tried: int = 0
+    slowest: float = 0.0
+    codes: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+
+    def attempt(self, data: bytes) -> str:
+        """Tries one input and tells its outcome."""
+        # Seconds of this thread: a machine that is busy with something else is no finding.
+        started = time.thread_time()
+        outcome = self._outcome(data)
+        took = time.thread_time() - started
+        self.tried += 1
+        self.slowest = max(self.slowest, took)
+        self.codes[outcome] += 1
+        if took > SLOWEST_SECONDS:
+            self._keep(f"{took:.1f} s", data)
+        return outcome
+
+    def _outcome(self, data: bytes) -> str:
+        try:
+            self.target(data)
+        except VisageError as error:
+            if error.code not in self.allowed:
+                self._keep(error.code, data)
+            return error.code
+        except Exception as error:
+            self._keep(type(error).__name__, data)
+            return type(error).__name__
+        return "accepted"
+
+    def _keep(self, what: str, data: bytes) -> None:
+        self.found[what] += 1
+        CRASHERS.mkdir(exist_ok=True)
+        (CRASHERS / f"{self.name}-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
+
+
+def drill(report: Report) -> None:
+    examples = 20_000 if report.long else 300
+    pictures = [file.data for file in hostile_files()]
+    small = [data for data in pictures if len(data) < 20_000]
+    forms = [
+        upload("/", *small[start : start + 3], field="files").partition(b"\r\n\r\n")[2] for start in range(0, 60, 3)
+    ]
+    decoding = Findings("decode", decode_picture, REFUSALS)
+    for file in hostile_files():
+        _check_file(report, decoding, file)
+    for findings, seeds in ((decoding, small), (Findings("form", parse_form, FORM_ERRORS), forms)):
+        _mutate(findings, seeds, examples)
+        report.figure(f"{findings.name}: inputs tried", findings.tried)
+        report.figure(f"{findings.name}: slowest", findings.slowest, "s", at_most=SLOWEST_SECONDS)
+        report.note(f"{findings.name}: {dict(findings.codes.most_common())}")
+        report.check(f"{findings.name}: declared errors only", not findings.found, str(dict(findings.found)))
+        _atheris(report, findings.name, seeds, 300 if report.long else 15)
+
+
+def _check_file(report: Report, decoding: Findings, file: HostileFile) -> None:
+    outcome = decoding.attempt(file.data)
+    if outcome == "accepted" and not file.readable:
+        report.check(f"{file.name} is refused", False, outcome)
+
+
+def _mutate(findings: Findings, seeds: list[bytes], examples: int) -> None:
+    """Truncated, flipped, spliced and repeated."""
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.sampled_from(seeds),
+        st.sampled_from(seeds),
+        st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=8),
+        st.floats(0, 1),
+        st.sampled_from(["flip", "cut", "splice", "repeat"]),
+    )
+    def attempt(seed: bytes, other: bytes, flips: list[tuple[float, int]], place: float, kind: str) -> None:
+        data = bytearray(seed)
+        for where, mask in flips:
+            if data:
+                data[int(where * len(data))] ^= mask
+        at = int(place * len(data))
+        cut = {"flip": data, "cut": data[:at], "splice": data[:at] + other[at:], "repeat": data[:at] * 2 + data[at:]}
+        findings.attempt(bytes(cut[kind]))
+
+    attempt()
+
+
+def _atheris(report: Report, name: str, seeds: list[bytes], seconds: int) -> None:
+    if importlib.util.find_spec("atheris") is None:
+        report.note(f"{name}: atheris is not installed (requirements/fuzz.txt), so its part is left out")
+        return
+    CRASHERS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(seeds):
+            (Path(corpus) / str(number)).write_bytes(seed)
+        command = [sys.executable, "-m", "tests.drills.fuzz_atheris", name, corpus, f"-max_total_time={seconds}"]
+        command += [f"-timeout={SLOWEST_SECONDS:.0f}", "-rss_limit_mb=2048", f"-artifact_prefix={CRASHERS}/{name}-"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
+    report.check(f"{name}: atheris found nothing in {seconds} s", done.returncode == 0, last)
+
+
+if __name__ == "__main__":
+    run("fuzz", drill)

@@ -1,0 +1,32 @@
+"""The targets of the fuzz drill, as atheris wants them: ``python -m tests.drills.fuzz_atheris decode CORPUS``."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["app"]):
+    from app.errors import VisageError
+    from tests.drills.fuzz import FORM_ERRORS, decode_picture, parse_form
+    from tests.hostile import REFUSALS
+
+TARGETS = {"decode": (decode_picture, REFUSALS), "form": (parse_form, FORM_ERRORS)}
+
+
+def main() -> None:
+    target, allowed = TARGETS[sys.argv.pop(1)]
+
+    def once(data: bytes) -> None:
+        try:
+            target(data)
+        except VisageError as error:
+            if error.code not in allowed:
+                raise
+
+    atheris.Setup(sys.argv, once)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

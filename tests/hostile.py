@@ -1,0 +1,202 @@
+"""Hostile files, made by a script so that none needs to be kept: bombs, lies, polyglots, and formats nobody asked for.
+
+``python -m tests.hostile FOLDER`` writes them out.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from tests.pictures import encoded, faceless
+
+REFUSALS = frozenset(
+    {
+        "empty_file",
+        "unsupported_media_type",
+        "invalid_image",
+        "image_too_large",
+        "image_too_small",
+        "file_too_large",
+        "no_face_detected",
+        "multiple_faces",
+    }
+)
+"""What may be said of a hostile file."""
+
+
+@dataclass(frozen=True)
+class HostileFile:
+    """One file. ``readable`` files are odd but honest: they may be read, or refused."""
+
+    name: str
+    data: bytes
+    readable: bool = False
+
+
+@functools.cache
+def hostile_files() -> tuple[HostileFile, ...]:
+    """All of them, the same every time."""
+    return tuple(_all())
+
+
+def _all() -> Iterator[HostileFile]:
+    yield from _nothing()
+    yield from _other_formats()
+    yield from _bombs()
+    yield from _lies()
+    yield from _damage()
+    yield from _odd()
+
+
+def _nothing() -> Iterator[HostileFile]:
+    yield HostileFile("empty", b"")
+    yield HostileFile("one-byte", b"\xff")
+    yield HostileFile("zeros", bytes(100_000))
+    yield HostileFile("text", b"This is not a picture. " * 100)
+    for name, magic in (("jpeg", b"\xff\xd8\xff"), ("png", b"\x89PNG\r\n\x1a\n"), ("bmp", b"BM"), ("webp", b"RIFF")):
+        yield HostileFile(f"only-magic-{name}", magic)
+        yield HostileFile(f"magic-then-noise-{name}", magic + bytes(range(256)) * 40)
+
+
+def _other_formats() -> Iterator[HostileFile]:
+    small = Image.new("RGB", (64, 64))
+    for form in ("GIF", "TIFF", "ICO", "PPM", "TGA", "PCX", "PDF", "EPS"):
+        yield HostileFile(f"other-{form.lower()}", encoded(small, form))
+    yield HostileFile("other-heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    yield HostileFile("other-avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(200))
+    yield HostileFile("other-svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
+    yield HostileFile("other-html", b"<!doctype html><img src=x onerror=alert(1)>")
+
+
+def _bombs() -> Iterator[HostileFile]:
+    yield HostileFile("bomb-png-13000", _png(13_000, 13_000))
+    yield HostileFile("bomb-png-20000", _png(20_000, 20_000))
+    yield HostileFile("bomb-png-long", _png(1, 2_000_000))
+    # Small pictures that carry a lot beside their pixels, which nobody has to unpack.
+    weight = b"\0\0" + zlib.compress(bytes(30_000_000))
+    for name, kind in (("text", b"zTXt"), ("profile", b"iCCP")):
+        yield HostileFile(f"bomb-png-{name}", _png(64, 64, extra=_chunk(kind, b"k" + weight)), readable=True)
+    yield HostileFile("bomb-jpeg-65500", _jpeg_of_size(65_500, 65_500))
+    yield HostileFile("bomb-jpeg-scans", _many_scans(2_000), readable=True)
+    yield HostileFile("bomb-jpeg-segments", _with_segments(b"\xff\xfe\x00\x04ab" * 100_000))
+    yield HostileFile("bomb-webp-16383", encoded(Image.new("L", (16_383, 16_383)), "WEBP", lossless=True, method=0))
+
+
+def _lies() -> Iterator[HostileFile]:
+    jpeg = _portraitless()
+    yield HostileFile("lie-jpeg-larger", _jpeg_of_size(4_000, 4_000), readable=True)
+    yield HostileFile("lie-jpeg-empty", _jpeg_of_size(0, 0))
+    yield HostileFile("lie-png-empty", _png(0, 0))
+    yield HostileFile("lie-png-huge", _png(2**31 - 1, 2**31 - 1, rows=1))
+    yield HostileFile("lie-png-negative", _png(2**32 - 1, 10, rows=1))
+    yield HostileFile(
+        "lie-bmp-size", b"BM" + struct.pack("<IHHIIiiHH", 10, 0, 0, 54, 40, 30_000, 30_000, 1, 24) + bytes(24)
+    )
+    yield HostileFile(
+        "lie-bmp-negative", b"BM" + struct.pack("<IHHIIiiHH", 10, 0, 0, 54, 40, -64, -(2**31), 1, 24) + bytes(24)
+    )
+    yield HostileFile("lie-webp-canvas", b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff" * 6)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", "x" * 1000)
+    yield HostileFile("polyglot-jpeg-zip", jpeg + buffer.getvalue(), readable=True)
+    yield HostileFile("polyglot-jpeg-script", jpeg + b"<script>alert(1)</script>", readable=True)
+    yield HostileFile("polyglot-gif-script", b"GIF89a/*" + bytes(10) + b"*/=1;alert(1)")
+    yield HostileFile("polyglot-png-jpeg", _png(64, 64)[:40] + jpeg)
+    yield HostileFile("polyglot-pdf-jpeg", b"%PDF-1.4\n" + jpeg)
+
+
+def _damage() -> Iterator[HostileFile]:
+    picture = Image.open(io.BytesIO(_portraitless()))
+    for form in ("JPEG", "PNG", "WEBP", "BMP"):
+        whole = encoded(picture, form)
+        for percent in range(5, 100, 5):
+            data = whole[: len(whole) * percent // 100]
+            yield HostileFile(f"truncated-{form.lower()}-{percent}", data, readable=form == "WEBP")
+        for position in range(0, min(len(whole), 800), 40):
+            flipped = bytearray(whole)
+            flipped[position] ^= 0x55
+            yield HostileFile(f"flipped-{form.lower()}-{position}", bytes(flipped), readable=True)
+
+
+def _odd() -> Iterator[HostileFile]:
+    yield HostileFile("odd-1x1", encoded(Image.new("RGB", (1, 1)), "PNG"))
+    yield HostileFile("odd-thin", encoded(Image.new("RGB", (10_000, 1)), "PNG"))
+    yield HostileFile("odd-16-bit", encoded(Image.new("I;16", (100, 100)), "PNG"), readable=True)
+    yield HostileFile("odd-cmyk", encoded(Image.new("CMYK", (100, 100)), "JPEG"), readable=True)
+    yield HostileFile("odd-palette", encoded(Image.new("P", (100, 100)), "PNG", transparency=0), readable=True)
+    frames = [Image.new("RGB", (100, 100), (n, 0, 0)) for n in range(50)]
+    for form in ("WEBP", "PNG"):
+        data = encoded(frames[0], form, save_all=True, append_images=frames[1:])
+        yield HostileFile(f"odd-animated-{form.lower()}", data, readable=True)
+    for name, exif in (
+        ("loop", b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" * 200),
+        ("orientation", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\xff\xff\0\0\0\0\0\0"),
+        ("noise", b"Exif\0\0" + bytes(range(256)) * 20),
+    ):
+        yield HostileFile(f"odd-exif-{name}", _with_segments(_segment(0xE1, exif)), readable=True)
+    profile = b"ICC_PROFILE\0\x01\x01" + bytes(range(256)) * 10
+    yield HostileFile("odd-profile", _with_segments(_segment(0xE2, profile)), readable=True)
+
+
+@functools.cache
+def _portraitless() -> bytes:
+    return faceless(128)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width: int, height: int, *, rows: int | None = None, extra: bytes = b"") -> bytes:
+    """A grey PNG of zeros, one bit a pixel; with ``rows``, one whose header promises more than follows."""
+    row = bytes(1 + (min(width, 100_000) + 7) // 8)
+    squeeze = zlib.compressobj(9)
+    body = b"".join(squeeze.compress(row) for _ in range(height if rows is None else rows)) + squeeze.flush()
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _jpeg_of_size(width: int, height: int) -> bytes:
+    """A JPEG whose header says another size than its pixels have."""
+    data = bytearray(_portraitless())
+    start = data.index(b"\xff\xc0")
+    data[start + 5 : start + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def _segment(marker: int, data: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def _with_segments(segments: bytes) -> bytes:
+    jpeg = _portraitless()
+    return jpeg[:2] + segments + jpeg[2:]
+
+
+def _many_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is there again and again, each time work for a decoder."""
+    data = encoded(Image.open(io.BytesIO(_portraitless())).resize((2048, 2048)), "JPEG", progressive=True, quality=5)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * min(count, 900_000 // max(len(data) - last, 1)) + data[-2:]
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in hostile_files():
+        (folder / file.name).write_bytes(file.data)
+
+
+if __name__ == "__main__":
+    main()
