@@ -326,3 +326,9 @@ class TestReleases:
         for workflow in (ROOT / ".github/workflows").iterdir():
             for action in re.findall(r"uses: (\S+)", workflow.read_text()):
                 assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+
+    def test_workflows_hold_no_known_weakness(self) -> None:
+        zizmor = Path(sys.executable).with_name("zizmor")
+        command = [zizmor, "--offline", "--no-progress", "--pedantic", "--quiet", ROOT / ".github"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
