@@ -27,14 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare and change nothing")
     check = parser.parse_args().check
-    stale = [path for path, text in documents() if not path.exists() or path.read_text("utf-8") != text]
+    stale = {path: text for path, text in documents() if not path.exists() or path.read_text("utf-8") != text}
     if check:
         for path in stale:
             print(f"{path.relative_to(ROOT)} is not what the code says: run `python scripts/generate_docs.py`.")
         return 1 if stale else 0
-    for path, text in documents():
+    for path, text in stale.items():
         path.write_text(text, "utf-8")
-    for path in stale:
         print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
