@@ -8,6 +8,7 @@ import sys
 VERBS = {
     "prepare": "the data folder to the arrays that training reads",
     "train": "one network, from a config file",
+    "blend": "what a share of the second head does to the served answers",
     "export": "a trained network to an ONNX file and its manifest",
     "quantize": "the float model to the one that ships",
     "calibrate": "the temperature of the shipped file",
