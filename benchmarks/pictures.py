@@ -28,7 +28,7 @@ class Size:
     quality: int
 
 
-SIZES = {"640x480": Size(640, 480, 90), "1080p": Size(1920, 1080, 88), "12mp": Size(4000, 3000, 92)}
+SIZES = {"640x480": Size(640, 480, 90), "1080p": Size(1920, 1080, 88), "12mp": Size(4000, 3000, 84)}
 
 
 def make_pictures(folder: Path) -> dict[str, Path]:

@@ -77,9 +77,10 @@ def as_json(found: list[Ratio]) -> list[dict[str, Any]]:
 
 
 def _paired(first: CellResult | None, second: CellResult | None, name: str = "throughput") -> Values:
+    """Round by round; a round in which the other had no answer in time says nothing."""
     if first is None or second is None:
         return []
-    return [one / other for one, other in zip(first.all(name), second.all(name), strict=True)]
+    return [one / other for one, other in zip(first.all(name), second.all(name), strict=True) if other > 0]
 
 
 def _best(results: Results, group: str, work: str) -> CellResult | None:

@@ -22,6 +22,8 @@ def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals)
     ]
     said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     latencies = said["latencies"]
+    if not latencies:
+        raise RuntimeError("The open loop got no answer at all.")
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99))
     return Measured(
         requests=len(latencies),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -15,8 +16,8 @@ class Null(asyncio.Protocol):
     """Counts a request's bytes and answers when all are there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports do not descend from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._head = b""
         self._left = 0
 
