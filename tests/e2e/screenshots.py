@@ -7,23 +7,27 @@ Only the two public-domain portraits of the sample pictures may be seen.
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.page.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, Screen, open_context
-from tests.e2e.page.mock import Mock, as_jpeg, astronaut, hopper, sample
+from tests.e2e.page.mock import WEB, Mock, as_jpeg, astronaut, hopper, sample
 from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, settled, until
 from tests.process import ServerProcess
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 COLOURS = 256
+OWN_COLOURS = re.compile(r"--[\w-]+: #([0-9a-f]{6});")
 CAMERA_FRAMES = 60
 
 
@@ -105,7 +109,8 @@ def failing(code: str) -> Callable[[Page, Mock | None], None]:
 
 
 def no_camera(page: Page, mock: Mock | None) -> None:
-    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    page.evaluate(f"() => {{ {refuse} }}")
     page.click("#photo-camera")
     page.wait_for_selector("#photo-trouble h1")
     calm(page)
@@ -205,6 +210,15 @@ def fake_camera(place: Path) -> Path:
     return file
 
 
+def palette_of(picture: Image.Image) -> Image.Image:
+    """The page's own colours, which a few buttons would not get by their share, and the commonest of the picture."""
+    own = [bytes.fromhex(colour) for colour in sorted(set(OWN_COLOURS.findall((WEB / "base.css").read_text())))]
+    common = picture.quantize(COLOURS - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(list(b"".join(own)) + common[: 3 * (COLOURS - len(own))])
+    return palette
+
+
 def save(page: Page, name: str, whole: bool) -> int:
     """Writes what is seen as a PNG of few colours, which is a quarter of the size. Returns its bytes."""
     if whole:
@@ -213,7 +227,7 @@ def save(page: Page, name: str, whole: bool) -> int:
         page.set_viewport_size({"width": width, "height": height})
         settled(page)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    few = picture.quantize(palette=palette_of(picture), dither=Image.Dither.FLOYDSTEINBERG)
     file = IMAGES / f"{name}.png"
     few.save(file, optimize=True)
     return file.stat().st_size
@@ -223,6 +237,9 @@ def main(wanted: list[str]) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright, ServerProcess() as service:
         service.wait_ready()
+        # For the first minute a service says that it has just started.
+        while httpx.get(f"{service.url}/health", trust_env=False).json()["is_cold_start"]:
+            time.sleep(1)
         camera = f"--use-file-for-fake-video-capture={fake_camera(Path(place))}"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, camera])
         for shot in SHOTS:

@@ -66,6 +66,8 @@ def chromium() -> Iterator[Browser]:
 
 
 def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserContext:
+    """A visitor of its own. Motion is off unless it is asked for: it costs a machine without a GPU seconds."""
+    options.setdefault("reduced_motion", "reduce")
     context = browser.new_context(
         viewport={"width": screen.width, "height": screen.height},
         is_mobile=screen.touch,

@@ -161,7 +161,7 @@ def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
 
 @pytest.fixture
 def narrow(browser: Browser, mock: Mock) -> Iterator[Page]:
-    context = open_context(browser, Screen("narrow", 320, 640, touch=True), reduced_motion="reduce")
+    context = open_context(browser, Screen("narrow", 320, 640, touch=True))
     page = context.new_page()
     page.goto(mock.url)
     page.wait_for_selector("#status[data-state=ready]")
@@ -187,6 +187,10 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
     for view in ("many", "live", "totals", "about"):
         go(narrow, view)
         check()
+    go(narrow, "many")
+    narrow.set_input_files("#many-files-input", [picked(f"{n}.jpg", sample("happy_sample")) for n in range(3)])
+    narrow.wait_for_selector("#view-many[data-state=done]")
+    check()
 
 
 def test_motion_stops_where_it_is_not_wanted(narrow: Page, mock: Mock) -> None:

@@ -96,7 +96,8 @@ def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, mock: Mock)
     ],
 )
 def test_a_camera_that_does_not_open_is_explained(page: Page, name: str, title: str) -> None:
-    page.evaluate(f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('refused', '{name}'))")
+    refuse = f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
+    page.evaluate(f"() => {{ {refuse} }}")
     go(page, "live")
     page.click("#live-on")
     expect(page.locator("#live-trouble h2")).to_have_text(title)

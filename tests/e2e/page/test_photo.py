@@ -188,6 +188,7 @@ def test_a_model_that_explains_by_covering_is_asked_only_when_somebody_looks(pag
 
 @pytest.mark.parametrize("name", ["happy_sample", "multiple_faces"])
 def test_nothing_moves_while_the_answer_arrives(page: Page, mock: Mock, name: str) -> None:
+    page.emulate_media(reduced_motion="no-preference")
     with mock.held():
         page.click(f"[data-sample={name}]")
         page.wait_for_selector(BUSY)

@@ -1,0 +1,81 @@
+"""The page against the service itself, with the shipped model: what the stand-in promises must be so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.page.browser import DESK, Watcher, open_context
+from tests.e2e.page.moves import DONE, choose, go, read_sample, rect, text
+from tests.process import ROOT, ServerProcess
+
+SAMPLES = ROOT / "sample_images"
+
+
+@pytest.fixture
+def served(browser: Browser, shared_server: ServerProcess) -> Iterator[Page]:
+    context = open_context(browser, DESK, permissions=["camera"])
+    page = context.new_page()
+    watcher = Watcher(page)
+    page.goto(f"{shared_server.url}/")
+    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
+    yield page
+    context.close()
+    assert watcher.faults == []
+    assert watcher.strangers(shared_server.url) == []
+
+
+def test_samples_are_read(served: Page) -> None:
+    read_sample(served)
+    assert text(served, "#verdict-label").startswith("Happy")
+    assert served.locator("#bars li").count() == 7
+    picture, box = rect(served, "#stage-picture"), rect(served, "#stage-boxes .box")
+    middle = (box["x"] + box["width"] / 2 - picture["x"]) / picture["width"]
+    assert middle == pytest.approx(0.44, abs=0.04)
+    served.click("#photo-another")
+    read_sample(served, "multiple_faces")
+    expect(served.locator("#faces button")).to_have_count(2)
+    served.click("#photo-another")
+    served.click("[data-sample=no_face]")
+    expect(served.locator("#photo-trouble h1")).to_have_text("No face found")
+    served.click("text=Read the middle anyway")
+    served.wait_for_selector(DONE)
+    assert "the middle of the photo was read" in text(served, "#notes")
+
+
+@pytest.mark.parametrize("name", ["rotated_exif", "phone_12mp"])
+def test_phone_photos_are_boxed_upright(served: Page, name: str) -> None:
+    served.set_input_files("#photo-file", SAMPLES / f"{name}.jpg")
+    served.wait_for_selector(DONE)
+    assert text(served, "#verdict-label").startswith("Happy")
+    picture, box = rect(served, "#stage-picture"), rect(served, "#stage-boxes .box")
+    assert picture["y"] < box["y"] < picture["y"] + picture["height"] / 2
+    assert text(served, "#photo-note").startswith("Made smaller") == (name == "phone_12mp")
+
+
+def test_a_folder_the_totals_and_the_card(served: Page, tmp_path: Path) -> None:
+    for name in ("happy_sample", "neutral_sample", "no_face"):
+        (tmp_path / f"{name}.jpg").write_bytes((SAMPLES / f"{name}.jpg").read_bytes())
+    go(served, "many")
+    served.set_input_files("#many-folder-input", str(tmp_path))
+    served.wait_for_selector("#view-many[data-state=done]")
+    assert text(served, "#many-count") == "2 of 3 photos read, 1 could not be"
+    go(served, "totals")
+    expect(served.locator(".chart svg:visible").first).to_be_visible()
+    go(served, "about")
+    expect(served.locator("#card .card__name")).to_have_text("default")
+
+
+def test_nobody_is_in_front_of_the_fake_camera(served: Page) -> None:
+    go(served, "live")
+    served.click("#live-on")
+    expect(served.locator("#live-lead")).to_have_text("No face in view", timeout=15_000)
+    served.click("#live-off")
+
+
+def test_what_is_no_picture_is_refused_in_words(served: Page) -> None:
+    choose(served, {"name": "me.heic", "mimeType": "image/heic", "buffer": b"\0\0\0\x18ftypheic"})
+    expect(served.locator("#photo-trouble h1")).to_have_text("Not a format it reads")
