@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._drain_seconds = drain_seconds
         self._exit_at: float | None = None
+        self._drain_told = False
         self.fatal: str | None = None
 
     @property
@@ -43,11 +44,11 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The first SIGTERM turns new requests away; when the drain is over, or at a second signal, the server ends.
 
-        uvicorn would raise the signal again at the end, so that the exit status were not 0.
+        uvicorn would raise the signal again at the end, so that the exit status were not 0. Nothing is logged here:
+        a signal may interrupt the very code that holds the log's lock.
         """
         if sig == signal.SIGTERM and self._exit_at is None:
             self._exit_at = time.monotonic() + self._drain_seconds
-            logger.info("Draining for %g s.", self._drain_seconds)
             if self.service is not None:
                 self.service.phase = Phase.DRAINING
         elif self.should_exit:
@@ -56,6 +57,9 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
+        if self._exit_at is not None and not self._drain_told:
+            self._drain_told = True
+            logger.info("Draining for %g s.", self._drain_seconds)
         if self._exit_at is not None and time.monotonic() >= self._exit_at:
             self.should_exit = True
         if self.service is not None and self.service.fatal is not None:

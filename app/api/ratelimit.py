@@ -14,10 +14,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from slowapi.wrappers import LimitGroup
 from starlette.types import Scope
@@ -99,9 +100,10 @@ class RateLimiter:
             self._recovery.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._recovery
-        storage = self._memory.storage
-        if isinstance(storage, _Memory):
-            storage.close()
+        if isinstance(self._memory.storage, _Memory):
+            self._memory.storage.close()
+        if self._redis is not None:
+            await _close(self._redis)
 
     async def _take(self, client: str, cost: int) -> Allowance:
         if self._redis is not None and not self._away:
@@ -189,6 +191,12 @@ def _redis(uri: str) -> MovingWindowRateLimiter:
         socket_connect_timeout=_REDIS_TIMEOUT,
     )
     return MovingWindowRateLimiter(storage)
+
+
+async def _close(redis: MovingWindowRateLimiter) -> None:
+    if isinstance(redis.storage, RedisStorage) and isinstance(redis.storage.bridge, RedispyBridge):
+        client: Any = redis.storage.bridge.get_connection()
+        await client.aclose()
 
 
 def _anonymous(client: str) -> str:
