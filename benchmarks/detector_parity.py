@@ -92,9 +92,7 @@ def main() -> int:
     detectors = [make_detector(engine, Path("models"), 0.5) for engine in ("mediapipe", "onnx")]
     parity = compare(detectors[0], detectors[1], pictures)
     print(f"{parity.faces} faces, {parity.same:.2f} % found by both, median overlap {parity.overlap:.4f}")
-    print(
-        f"worst landmark, % of the box: {parity.landmark_error:.2f} median, {parity.landmark_error_p99:.2f} in 99 of 100"
-    )
+    print(f"worst landmark: {parity.landmark_error:.2f} % of the box (median), {parity.landmark_error_p99:.2f} % (p99)")
     for name, detector in zip(("mediapipe", "onnx"), detectors, strict=True):
         started = time.process_time()
         for pixels in pictures[:200]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,8 @@ def make_detector(engine: Engine, models_dir: Path, threshold: float) -> FaceDet
         from app.vision.onnx_detector import OnnxDetector  # noqa: PLC0415
 
         return OnnxDetector(folder / f"{_NAME}.onnx", threshold)
+    # MediaPipe looks for a sound library that no picture needs, for which ctypes starts a compiler and writes files.
+    sys.modules.setdefault("sounddevice", None)  # type: ignore[arg-type]
     from app.vision.mediapipe_detector import MediaPipeDetector  # noqa: PLC0415
 
     return MediaPipeDetector(folder / f"{_NAME}.tflite", threshold)

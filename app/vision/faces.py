@@ -25,7 +25,7 @@ _BARELY_SEEN = 0.18
 """Share of a tile up to which a found face hints at others of its size that were missed."""
 
 _MOST = 200
-"""Faces of one level that get a second look; a picture of a thousand faces does not hold a worker for long."""
+"""Faces that are kept of one level; a picture of a thousand does not hold a worker for long."""
 
 _SAME_FACE = 0.3
 """Intersection over union from which two boxes are one face."""
@@ -94,7 +94,7 @@ def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Fa
         seen = _merged([face for tile in tiles for face in _look(detector, pixels, tile)])
         fresh = [
             again
-            for face in seen[:_MOST]
+            for face in seen
             if not _known(face, found) and (again := _second_look(detector, pixels, face)) is not None
         ]
         look_closer = not found + fresh or (bool(fresh) and _hints_at_more(fresh, tiles[0]))
@@ -179,6 +179,8 @@ def _merged(faces: list[Face]) -> list[Face]:
     """Non-maximum suppression: each face once, the surest of its detections, and no part of a larger one."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: face.score, reverse=True):
+        if len(kept) == _MOST:
+            break
         if not any(face.box.overlap(other.box) > _SAME_FACE for other in kept):
             kept.append(face)
     return [face for face in kept if not any(_is_part(face.box, other.box) for other in kept)]

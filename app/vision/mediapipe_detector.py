@@ -6,7 +6,6 @@ They are harmless, and nothing turns them off that would not swallow a real erro
 
 from __future__ import annotations
 
-import weakref
 from pathlib import Path
 
 import mediapipe
@@ -23,15 +22,16 @@ _CUT = 0.5
 
 
 class MediaPipeDetector:
-    """Runs on a thread of its own, one call at a time: a worker that shares one waits for the other."""
+    """Runs on a thread of its own, one call at a time: a worker that shares one waits for the other.
+
+    Close it: MediaPipe complains on stderr about one that the end of the process finds open.
+    """
 
     def __init__(self, model_path: Path, threshold: float) -> None:
         options = FaceDetectorOptions(
             base_options=BaseOptions(model_asset_path=str(model_path)), min_detection_confidence=threshold
         )
         self._task = Task.create_from_options(options)
-        # Closed at exit at the latest: MediaPipe complains on stderr when the interpreter is gone before its task.
-        self._finalizer = weakref.finalize(self, self._task.close)
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """The faces in uint8 (h, w, 3) RGB, surest first. MediaPipe cuts boxes to whole pixels, landmarks not."""
@@ -50,4 +50,4 @@ class MediaPipeDetector:
         return faces
 
     def close(self) -> None:
-        self._finalizer()
+        self._task.close()

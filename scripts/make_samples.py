@@ -1,0 +1,73 @@
+"""Makes the pictures of ``sample_images/`` from pictures that packages bring. The same bytes every time.
+
+    python -m scripts.make_samples [FOLDER]
+
+Needs matplotlib and scikit-image. Both portraits are in the public domain (NASA; U.S. Navy), the coffee is CC0.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from matplotlib import cbook
+from PIL import Image, ImageFilter
+from skimage import data
+
+FOLDER = Path("sample_images")
+ORIENTATION = 0x0112
+
+_GRAIN = 3.0
+"""Deviation of the noise over the enlarged picture: a camera's sensor gives its photos some, and JPEG its size."""
+
+
+def astronaut() -> Image.Image:
+    return Image.fromarray(data.astronaut())
+
+
+def hopper() -> Image.Image:
+    with cbook.get_sample_data("grace_hopper.jpg") as file, Image.open(file) as image:
+        return image.convert("RGB")
+
+
+def side_by_side() -> Image.Image:
+    """Both portraits at one height, as a photo wall hangs them."""
+    wall = Image.new("RGB", (1080, 640), (206, 201, 193))
+    left = astronaut().crop((105, 10, 345, 298)).resize((450, 540), Image.Resampling.LANCZOS)
+    right = hopper().crop((46, 40, 471, 550)).resize((450, 540), Image.Resampling.LANCZOS)
+    wall.paste(left, (60, 50))
+    wall.paste(right, (570, 50))
+    return wall
+
+
+def held_sideways(image: Image.Image) -> tuple[Image.Image, Image.Exif]:
+    """The picture as a phone on its side stores it, with the mark that turns it upright."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    return image.transpose(Image.Transpose.ROTATE_90), exif
+
+
+def twelve_megapixels(image: Image.Image) -> Image.Image:
+    photo = image.crop((0, 0, 512, 384)).resize((4000, 3000), Image.Resampling.BICUBIC)
+    photo = photo.filter(ImageFilter.UnsharpMask(radius=8, percent=80, threshold=0))
+    noise = np.random.default_rng(7).normal(0, _GRAIN, (3000, 4000, 1))
+    return Image.fromarray(np.clip(np.asarray(photo) + noise, 0, 255).astype(np.uint8))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    folder: Path = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    astronaut().save(folder / "happy_sample.jpg", quality=92)
+    hopper().save(folder / "neutral_sample.jpg", quality=92)
+    Image.fromarray(data.coffee()).save(folder / "no_face.jpg", quality=90)
+    side_by_side().save(folder / "multiple_faces.jpg", quality=90)
+    stored, exif = held_sideways(astronaut())
+    stored.save(folder / "rotated_exif.jpg", quality=92, exif=exif)
+    twelve_megapixels(astronaut()).save(folder / "phone_12mp.jpg", quality=84)
+
+
+if __name__ == "__main__":
+    main()
