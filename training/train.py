@@ -212,9 +212,10 @@ def validate(network: TwoHeaded, faces: Faces, device: torch.device) -> dict[str
     network.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         for batch in torch.split(images, 256):
+            sized = batch
             if batch.shape[-1] != side:
-                batch = functional.interpolate(batch, size=side, mode="bilinear", align_corners=False)  # noqa: PLW2901
-            logits = network(batch.to(device, memory_format=torch.channels_last))
+                sized = functional.interpolate(batch, size=side, mode="bilinear", align_corners=False)
+            logits = network(sized.to(device, memory_format=torch.channels_last))
             ferplus.append(logits.ferplus.float().cpu())
             fer2013.append(logits.fer2013.float().cpu())
     votes = torch.cat(ferplus).numpy()

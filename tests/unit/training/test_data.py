@@ -10,7 +10,7 @@ from tests.unit.training.synthetic import write_data
 from training import duplicates, protocols
 from training.data import NO_LABEL, is_face, majority, plurality, vote_targets
 from training.labels import FER2013, FERPLUS
-from training.source import ARRAYS, MissingData, gather, read_split
+from training.source import ARRAYS, SPLITS, MissingData, data_folder, gather, read_split
 
 
 def votes(*row: int) -> np.ndarray:
@@ -45,6 +45,20 @@ def test_seven_labels_leave_contempt_out(tmp_path: Path) -> None:
     eight, seven = protocols.ferplus8(split, "majority"), protocols.ferplus7(split, "majority")
     for before, after in zip(eight, seven, strict=True):
         assert after == NO_LABEL if FERPLUS[before] == "contempt" else FER2013[after] == FERPLUS[before]
+
+
+@pytest.mark.data
+@pytest.mark.skipif(
+    not (data_folder() / ARRAYS).exists(), reason="the training data is not here: DATA names its folder"
+)
+def test_the_real_data_has_the_published_duplicates_and_protocols() -> None:
+    train, valid, test = (read_split(data_folder(), name) for name in SPLITS)
+    held = np.concatenate([valid.images, test.images])
+    assert duplicates.exact(train.images, held).sum() == 692
+    assert len(test) == 3574
+    # The counts that papers give for the two protocols, to within a few faces.
+    assert (protocols.ferplus8(test, "majority") != NO_LABEL).sum() == pytest.approx(3140, abs=30)
+    assert (protocols.ferplus8(test, "plurality") != NO_LABEL).sum() == pytest.approx(3545, abs=10)
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from app.inference.manifest import load_manifest
 from training.evaluate import FILE, SAMPLE, evaluate
-from training.source import ARRAYS
+from training.source import ARRAYS, data_folder
 
 ROOT = Path(__file__).parents[3]
 FIGURES = sorted((ROOT / "docs" / "training" / "figures").glob("*.test.json"))
-DATA = Path(os.environ.get("DATA", "data"))
+DATA = data_folder()
 
 
 @pytest.mark.data
