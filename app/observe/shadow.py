@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
-from collections.abc import Callable
 
 from app.config import Settings
-from app.errors import VisageError
 from app.inference.registry import Registry
 from app.observe.metrics import Metrics
 from app.pipeline import Checkpoint, Pipeline, Reading, ReadOptions, Sight
-from app.workers import ClientLeft, WorkerPool
+from app.workers import WorkerPool
+
+logger = logging.getLogger("visage.shadow")
 
 _DEADLINE_SECONDS = 5.0
 
@@ -20,36 +21,25 @@ _DEADLINE_SECONDS = 5.0
 class Shadow:
     """Reads one picture at a time, and only when a worker has nothing else to do."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        registry: Registry,
-        pool: WorkerPool,
-        metrics: Metrics,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, settings: Settings, registry: Registry, pool: WorkerPool, metrics: Metrics) -> None:
         self._name = settings.shadow_model
         self._share = settings.shadow_share
         self._registry = registry
         self._pool = pool
         self._metrics = metrics
-        self._chance = chance
         self._task: asyncio.Task[None] | None = None
+        if self._name not in registry.names:
+            logger.warning("SHADOW_MODEL: there is no model %s, so nothing is compared.", self._name)
 
     async def offer(self, sight: Sight, answered: Reading) -> None:
         """Takes the picture or leaves it, and waits for nothing. The sight keeps its pixels until it is read."""
-        if answered.model.manifest.name == self._name or self._chance() >= self._share:
+        if answered.model.manifest.name == self._name or random.random() >= self._share:  # noqa: S311 - a sample, no secret
             return
         busy = self._task is not None and not self._task.done()
         if busy or self._pool.waiting or self._pool.busy >= self._pool.live:
             self._metrics.shadow_dropped()
             return
         self._task = asyncio.create_task(self._read(sight, answered))
-
-    async def settle(self) -> None:
-        """Waits for the picture that is being read, if there is one."""
-        if self._task is not None:
-            await self._task
 
     async def _read(self, sight: Sight, answered: Reading) -> None:
         def work(pipeline: Pipeline, checkpoint: Checkpoint) -> Reading:
@@ -58,7 +48,9 @@ class Shadow:
         ticket = self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS)
         try:
             second = await self._pool.run(ticket, work)
-        except (VisageError, ClientLeft):
+        except Exception as error:
+            # Whatever it is, it concerns nobody who waits for an answer.
+            logger.info("The shadow model did not read a picture (%s).", type(error).__name__)
             self._metrics.shadow_dropped()
             return
         pairs = list(zip(_labels(answered), _labels(second), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Start, service_of, until, upload
@@ -65,6 +66,19 @@ def test_the_shadow_yields_to_requests(start: Start, script: Script) -> None:
         script.gate.set()
         waiting.join()
     assert answered.status_code == 200
+
+
+def test_a_shadow_that_does_not_exist_is_told_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    client = start(shadow_model="nowhere", shadow_share=1.0)
+    assert "SHADOW_MODEL: there is no model nowhere" in caplog.text
+    assert client.post("/predict", **upload()).status_code == 200
+
+
+def test_a_shadow_that_fails_is_dropped_and_nobody_notices(start: Start, script: Script) -> None:
+    client = start(shadow_model="nowhere", shadow_share=1.0, workers=2)
+    assert client.post("/predict", **upload()).status_code == 200
+    until(lambda: Scrape(client).value("visage_shadow_dropped_total") == 1)
+    assert client.post("/predict", **upload()).status_code == 200
 
 
 async def _offer(client: TestClient) -> None:
