@@ -27,7 +27,7 @@ splits are the official ones: `valid` is PublicTest, `test` is PrivateTest.
 The FER+ label is the top vote, where that is an emotion (the *plurality* protocol). Happy and neutral are two thirds of
 it; disgust, contempt and fear are rare, so a figure over labels (macro recall) moves by points with a few faces.
 
-![Labels of FER+ by split](plots/labels.svg)
+![Top votes of the training split](plots/labels.svg)
 
 ## Votes and disagreement
 
