@@ -59,7 +59,7 @@ called *not a face*.
 
 ## What the pictures show
 
-Of a random hundred that were looked at, most show people who face the camera and act an emotion, as in stock and
+Of 96 random ones that were looked at, most show people who face the camera and act an emotion, as in stock and
 press photos. Adults are the most; children and babies are not rare, old people are. Faces fill the frame from the brow
 to the chin. Some heads are turned to profile or tilted, some faces lie half in shadow or behind hair; hands on cheeks,
 brows and mouths, glasses, hoods and the watermarks of stock agencies cover parts of others. A few are drawings, masks
