@@ -35,6 +35,7 @@ _MAX_SEGMENTS = 20_000
 """Segments of a JPEG or chunks of a PNG that are walked; a hostile file may be made of millions."""
 
 _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 """Markers that no length follows, and the fill bytes between segments."""
 
@@ -132,11 +133,12 @@ def _jpeg(data: bytes) -> Header:
     """Walks the markers up to the first scan; keeps tables, frame, Adobe's colour mark and all that follows."""
     kept = [data[:2]]
     exif = b""
-    width = height = 0
+    width = height = components = frame = 0
     for marker, at, end in _jpeg_segments(data):
         if marker == _SCAN:
             break
         if _is_frame(marker):
+            frame = marker
             precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
             if precision != 8 or components not in (1, 3, 4):
                 raise UnsupportedMediaType("This JPEG is of a rare kind. Save it as an ordinary 8-bit JPEG or as PNG.")
@@ -147,7 +149,10 @@ def _jpeg(data: bytes) -> Header:
     if data.rfind(b"\xff\xd9") < at:
         raise InvalidImage
     kept.append(data[at:])
-    return Header(width, height, orientation(exif), b"".join(kept), data.count(b"\xff\xda", at))
+    # A sequential picture whose first scan holds all its colours has no other; what follows may be a phone's video.
+    single = frame in _SEQUENTIAL and data[at + 4] == components
+    scans = 1 if single else data.count(b"\xff\xda", at)
+    return Header(width, height, orientation(exif), b"".join(kept), scans)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -25,6 +25,8 @@ _SAME_FACE: Final = 0.3
 
 
 class OnnxDetector:
+    """Runs on the thread that calls it, and on no other."""
+
     def __init__(self, model_path: Path, threshold: float) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -294,6 +294,12 @@ def test_a_jpeg_of_endless_passes_is_refused() -> None:
         decode(data[:-2] + last * 400 + data[-2:], LIMITS)
 
 
+def test_the_video_behind_a_phone_s_photo_counts_for_no_passes() -> None:
+    data = encoded(quadrants(3000, 2000), "JPEG") + b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\7" * 2000
+
+    assert close(corners(decode(data, LIMITS).pixels), [RED, GREEN, BLUE, WHITE])
+
+
 @pytest.mark.parametrize("filler", [b"\xff\xfe\0\2", b"\xff"])
 def test_a_jpeg_of_endless_segments_is_refused(filler: bytes) -> None:
     data = encoded(quadrants(), "JPEG")
