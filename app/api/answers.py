@@ -37,7 +37,7 @@ class Verdict:
         return f"The reading is uncertain; the likeliest are {likeliest}."
 
 
-def judge(labels: Sequence[str], probabilities: Sequence[float], threshold: float) -> Verdict:
+def _judge(labels: Sequence[str], probabilities: Sequence[float], threshold: float) -> Verdict:
     rounded = tuple(round(probability, 4) for probability in probabilities)
     best = max(range(len(rounded)), key=probabilities.__getitem__)
     return Verdict(labels, rounded, labels[best], rounded[best], rounded[best] < threshold)
@@ -55,26 +55,26 @@ def prediction(
     sight: Sight, reading: Reading, *, threshold: float, every_face: bool, explain: ExplainMode, queue_ms: float
 ) -> Answer:
     """The answer of ``/predict``. Its top level is the largest face, whether or not all faces are listed."""
-    verdicts = [judge(reading.model.manifest.labels, face.probabilities, threshold) for face in reading.faces]
-    faces = [face_fields(face, verdict, explain) for face, verdict in zip(reading.faces, verdicts, strict=True)]
-    timings = timings_ms(sight, queue_ms)
+    verdicts = [_judge(reading.model.manifest.labels, face.probabilities, threshold) for face in reading.faces]
+    faces = [_face(face, verdict, explain) for face, verdict in zip(reading.faces, verdicts, strict=True)]
+    timings = _timings(sight, queue_ms)
     fields: Fields = {
         "success": True,
         **faces[0],
         "faces_detected": sight.faces_detected,
         **({"faces": faces} if every_face else {}),
-        "image": image_fields(sight),
-        "model": model_fields(reading),
+        "image": _image(sight),
+        "model": _model(reading),
         "inference_time_ms": round(reading.inference_ms, 2),
         "timings_ms": timings,
     }
-    return Answer(fields, note(sight, [(reading, verdicts)], timings))
+    return Answer(fields, _note(sight, [(reading, verdicts)], timings))
 
 
 def analysis(sight: Sight, reading: Reading, *, threshold: float, queue_ms: float) -> Answer:
     """The answer of ``/analyze/facial``."""
     face = reading.faces[0]
-    verdict = judge(reading.model.manifest.labels, face.probabilities, threshold)
+    verdict = _judge(reading.model.manifest.labels, face.probabilities, threshold)
     box = _box(face.face)
     fields: Fields = {
         "success": True,
@@ -85,48 +85,50 @@ def analysis(sight: Sight, reading: Reading, *, threshold: float, queue_ms: floa
         "face_detected": not face.face.assumed,
         "face_box": [box["x"], box["y"], box["width"], box["height"]],
     }
-    return Answer(fields, note(sight, [(reading, [verdict])], timings_ms(sight, queue_ms)))
+    return Answer(fields, _note(sight, [(reading, [verdict])], _timings(sight, queue_ms)))
 
 
 def comparison(sight: Sight, readings: Sequence[Reading], *, threshold: float, queue_ms: float) -> Answer:
     """The answer of ``/predict/compare``: one face, as each model reads it."""
-    verdicts = [judge(r.model.manifest.labels, r.faces[0].probabilities, threshold) for r in readings]
+    verdicts = [_judge(r.model.manifest.labels, r.faces[0].probabilities, threshold) for r in readings]
     face = readings[0].faces[0]
-    timings = timings_ms(sight, queue_ms)
-    said: dict[str, list[str]] = {}
-    spread: dict[str, list[float]] = {}
-    models = []
-    for reading, verdict in zip(readings, verdicts, strict=True):
-        said.setdefault(verdict.emotion, []).append(reading.model.manifest.name)
-        for label, probability in zip(verdict.labels, verdict.probabilities, strict=True):
-            spread.setdefault(label, []).append(probability)
-        models.append(
-            {
-                "model": model_fields(reading),
-                **verdict_fields(verdict),
-                "inference_time_ms": round(reading.inference_ms, 2),
-            }
-        )
+    timings = _timings(sight, queue_ms)
+    pairs = list(zip(readings, verdicts, strict=True))
     fields: Fields = {
         "success": True,
-        "agree": len(said) == 1,
-        "models": models,
-        "by_emotion": said,
-        "largest_difference": {label: round(max(ps) - min(ps), 4) for label, ps in spread.items()},
-        "face": place_fields(face.face),
+        **_disagreement(pairs),
+        "models": [
+            {"model": _model(reading), **_verdict(verdict), "inference_time_ms": round(reading.inference_ms, 2)}
+            for reading, verdict in pairs
+        ],
+        "face": _place(face.face),
         "faces_detected": sight.faces_detected,
         "warnings": [_warning(warning) for warning in face.warnings],
-        "image": image_fields(sight),
+        "image": _image(sight),
         "timings_ms": timings,
     }
-    pairs = [(reading, [verdict]) for reading, verdict in zip(readings, verdicts, strict=True)]
-    return Answer(fields, note(sight, pairs, timings))
+    return Answer(fields, _note(sight, [(reading, [verdict]) for reading, verdict in pairs], timings))
 
 
-def face_fields(reading: FaceReading, verdict: Verdict, explain: ExplainMode) -> Fields:
+def _disagreement(pairs: Sequence[tuple[Reading, Verdict]]) -> Fields:
+    """Which models say what, and how far their probabilities lie apart."""
+    said: dict[str, list[str]] = {}
+    given: dict[str, list[float]] = {}
+    for reading, verdict in pairs:
+        said.setdefault(verdict.emotion, []).append(reading.model.manifest.name)
+        for label, probability in zip(verdict.labels, verdict.probabilities, strict=True):
+            given.setdefault(label, []).append(probability)
+    return {
+        "agree": len(said) == 1,
+        "by_emotion": said,
+        "largest_difference": {label: round(max(each) - min(each), 4) for label, each in given.items()},
+    }
+
+
+def _face(reading: FaceReading, verdict: Verdict, explain: ExplainMode) -> Fields:
     fields = {
-        **verdict_fields(verdict),
-        "face": place_fields(reading.face),
+        **_verdict(verdict),
+        "face": _place(reading.face),
         "warnings": [_warning(warning) for warning in reading.warnings],
     }
     if reading.heatmap is not None:
@@ -134,7 +136,7 @@ def face_fields(reading: FaceReading, verdict: Verdict, explain: ExplainMode) ->
     return fields
 
 
-def verdict_fields(verdict: Verdict) -> Fields:
+def _verdict(verdict: Verdict) -> Fields:
     fields: Fields = {
         "emotion": verdict.emotion,
         "confidence": verdict.confidence,
@@ -146,7 +148,7 @@ def verdict_fields(verdict: Verdict) -> Fields:
     return fields
 
 
-def place_fields(face: Face) -> Fields:
+def _place(face: Face) -> Fields:
     return {
         "box": _box(face),
         "score": round(face.score, 4),
@@ -154,23 +156,25 @@ def place_fields(face: Face) -> Fields:
     }
 
 
-def image_fields(sight: Sight) -> Fields:
+def _image(sight: Sight) -> Fields:
     picture = sight.picture
     return {"width": picture.width, "height": picture.height, "format": picture.format}
 
 
-def model_fields(reading: Reading) -> Fields:
+def _model(reading: Reading) -> Fields:
     manifest = reading.model.manifest
     return {"name": manifest.name, "version": manifest.version}
 
 
-def timings_ms(sight: Sight, queue_ms: float) -> dict[str, float]:
+def _timings(sight: Sight, queue_ms: float) -> dict[str, float]:
     """Milliseconds of the wait for a worker, of each stage, and of all of it."""
     stages = {name: round(value, 2) for name, value in sight.timings.stages.items()}
     return {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + sight.timings.total, 2)}
 
 
-def note(sight: Sight, readings: Sequence[tuple[Reading, Sequence[Verdict]]], timings: dict[str, float]) -> PictureNote:
+def _note(
+    sight: Sight, readings: Sequence[tuple[Reading, Sequence[Verdict]]], timings: dict[str, float]
+) -> PictureNote:
     codes = {warning.code for reading, _ in readings for face in reading.faces for warning in face.warnings}
     return PictureNote(
         timings,
