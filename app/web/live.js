@@ -60,6 +60,9 @@ class Live {
       return this.#fail(error);
     }
     if (run.signal.aborted) return closeCamera($("live-video"));
+    for (const track of $("live-video").srcObject.getTracks()) {
+      track.addEventListener("ended", () => this.#fail(new api.CallError("camera_missing")));
+    }
     if (service.labels.join() !== this.#strip.labels.join()) this.#strip = new Strip($("live-strip"), service.labels);
     this.#smooth = null;
     this.#answers = [];

@@ -131,6 +131,7 @@ function keyForm(again) {
   const submit = (event) => {
     event.preventDefault();
     useKey(input.value);
+    service.learn();
     again();
   };
   return h(

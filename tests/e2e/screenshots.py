@@ -41,6 +41,7 @@ class Shot:
     whole: bool = False
     screens: tuple[Screen, ...] = (DESK, PHONE)
     schemes: tuple[str, ...] = ("light",)
+    full_colour: bool = False
 
 
 def first(page: Page, mock: Mock | None) -> None:
@@ -145,7 +146,7 @@ def about(page: Page, mock: Mock | None) -> None:
 
 
 SHOTS = (
-    Shot("page", reading, screens=(DESK,)),
+    Shot("page", reading, screens=(DESK,), full_colour=True),
     Shot("page-first", first, schemes=("light", "dark")),
     Shot("page-reading", reading, screens=(PHONE,), whole=True),
     Shot("page-reading", reading, screens=(DESK,), schemes=("dark",)),
@@ -219,17 +220,18 @@ def palette_of(picture: Image.Image) -> Image.Image:
     return palette
 
 
-def save(page: Page, name: str, whole: bool) -> int:
-    """Writes what is seen as a PNG of few colours, which is a quarter of the size. Returns its bytes."""
-    if whole:
+def save(page: Page, name: str, shot: Shot) -> int:
+    """Writes what is seen as a PNG, of few colours unless all are wanted: a quarter of the size. Returns its bytes."""
+    if shot.whole:
         height = page.evaluate("document.documentElement.scrollHeight")
         width = page.viewport_size["width"] if page.viewport_size else 0
         page.set_viewport_size({"width": width, "height": height})
         settled(page)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    few = picture.quantize(palette=palette_of(picture), dither=Image.Dither.FLOYDSTEINBERG)
+    if not shot.full_colour:
+        picture = picture.quantize(palette=palette_of(picture), dither=Image.Dither.FLOYDSTEINBERG)
     file = IMAGES / f"{name}.png"
-    few.save(file, optimize=True)
+    picture.save(file, optimize=True)
     return file.stat().st_size
 
 
@@ -255,7 +257,7 @@ def main(wanted: list[str]) -> None:
                     shot.reach(page, mock)
                     ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
                     name = "-".join(end for end in ends if end)
-                    print(f"{name}.png {save(page, name, shot.whole) // 1024} KB")
+                    print(f"{name}.png {save(page, name, shot) // 1024} KB")
                     context.close()
                     if mock:
                         mock.close()

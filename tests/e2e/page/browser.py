@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -52,6 +53,9 @@ class Screen:
 PHONE = Screen("phone", 390, 844, touch=True)
 DESK = Screen("desk", 1440, 900)
 SCREENS = (PHONE, DESK)
+
+on_a_desk = pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+"""For what does not depend on the size of the screen, so that it is not tested twice."""
 
 
 @contextmanager

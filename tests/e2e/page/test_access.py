@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page.browser import Screen, open_context
+from tests.e2e.page.browser import Screen, on_a_desk, open_context
 from tests.e2e.page.mock import WEB, Mock, sample
 from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, text, until
 
@@ -201,6 +201,7 @@ def test_motion_stops_where_it_is_not_wanted(narrow: Page, mock: Mock) -> None:
     narrow.wait_for_selector(DONE)
 
 
+@on_a_desk
 def test_it_works_under_a_prefix(browser: Browser, screen: Screen) -> None:
     mock = Mock(prefix="/faces")
     context = open_context(browser, screen)
@@ -214,6 +215,7 @@ def test_it_works_under_a_prefix(browser: Browser, screen: Screen) -> None:
     mock.close()
 
 
+@on_a_desk
 def test_no_cookie_and_nothing_kept(page: Page) -> None:
     read_sample(page)
     assert page.context.cookies() == []

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.page.browser import on_a_desk
 from tests.e2e.page.mock import Mock, MockFace
 from tests.e2e.page.moves import go, rect, settled, text, until
 
@@ -56,6 +57,7 @@ def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, mock: Mock) 
     until(running, f"document.querySelector('#live-box').getBoundingClientRect().y > {before['y'] + 20}")
 
 
+@on_a_desk
 def test_an_empty_picture_is_said_to_be_one(running: Page, mock: Mock) -> None:
     mock.state.faces = ()
     expect(running.locator("#live-lead")).to_have_text("No face in view")
@@ -79,6 +81,7 @@ def test_it_stops(running: Page, mock: Mock, how: str) -> None:
     assert len(mock.asked) == sent
 
 
+@on_a_desk
 def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, mock: Mock) -> None:
     mock.fail("rate_limited", retry_after=1)
     expect(running.locator("#live-trouble h2")).to_have_text("A short pause")
@@ -87,6 +90,7 @@ def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, mock: Mock)
     frames(running, 5)
 
 
+@on_a_desk
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -107,6 +111,7 @@ def test_a_camera_that_does_not_open_is_explained(page: Page, name: str, title: 
     expect(page.locator("#photo-trouble h1")).to_have_text(title)
 
 
+@on_a_desk
 def test_the_camera_needs_a_secure_address(page: Page) -> None:
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.click("#photo-camera")

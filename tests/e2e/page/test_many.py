@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.page.browser import on_a_desk
 from tests.e2e.page.mock import Mock, sample
 from tests.e2e.page.moves import drop, go, picked, settled, text, until
 
@@ -59,6 +60,7 @@ def test_the_sheet_is_filtered_by_label(filled: Page) -> None:
     expect(filled.locator(".tile:visible")).to_have_count(9)
 
 
+@on_a_desk
 def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-csv")
@@ -70,6 +72,7 @@ def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     assert by_name["holiday/no_face.jpg"]["error"] == "no_face_detected"
 
 
+@on_a_desk
 def test_csv_disarms_formulas(page: Page) -> None:
     go(page, "many")
     drop(page, picked("=1+1.jpg", sample("happy_sample")), picked("b.jpg", sample("happy_sample")))
@@ -80,6 +83,7 @@ def test_csv_disarms_formulas(page: Page) -> None:
     assert names == ["filename", "'=1+1.jpg", "b.jpg"]
 
 
+@on_a_desk
 def test_json_holds_whole_answers(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-json")
@@ -88,6 +92,7 @@ def test_json_holds_whole_answers(filled: Page) -> None:
     assert records[2]["probabilities"]["happy"] == 0.93
 
 
+@on_a_desk
 def test_what_failed_is_tried_again(filled: Page, mock: Mock) -> None:
     mock.state.faces = mock.known("happy_sample")
     filled.click("#many-retry")
@@ -96,6 +101,7 @@ def test_what_failed_is_tried_again(filled: Page, mock: Mock) -> None:
     expect(filled.locator("#many-retry")).to_be_hidden()
 
 
+@on_a_desk
 def test_it_can_be_cancelled_and_taken_up_again(page: Page, mock: Mock, folder: Path) -> None:
     go(page, "many")
     with mock.held():
@@ -110,6 +116,7 @@ def test_it_can_be_cancelled_and_taken_up_again(page: Page, mock: Mock, folder: 
     assert text(page, "#many-count") == "8 of 9 photos read, 1 could not be"
 
 
+@on_a_desk
 def test_a_limit_is_waited_for(page: Page, mock: Mock, folder: Path) -> None:
     go(page, "many")
     mock.fail("rate_limited", retry_after=1)

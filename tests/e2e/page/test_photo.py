@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.page.browser import on_a_desk
 from tests.e2e.page.mock import Mock, as_jpeg, hopper, sample
 from tests.e2e.page.moves import BUSY, DONE, choose, drop, paste, picked, read_sample, rect, settled, shoot, text, until
 
@@ -100,6 +101,7 @@ def test_the_reason_lies_over_the_face(page: Page, mock: Mock) -> None:
     assert mock.asked == ["/predict?faces=all&explain=grid"]
 
 
+@on_a_desk
 def test_the_request_can_be_copied(page: Page, mock: Mock) -> None:
     read_sample(page)
     page.click("#request summary")
@@ -114,6 +116,7 @@ def test_the_request_can_be_copied(page: Page, mock: Mock) -> None:
     assert len(answer["explanation"]["grid"]) == 6
 
 
+@on_a_desk
 def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, mock: Mock) -> None:
     lying = hopper().rotate(90, expand=True).resize((3600, 3000))
     exif = Image.Exif()
@@ -132,6 +135,7 @@ def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, mock: Mock
     assert text(page, "#photo-note").startswith("Made smaller here before it was sent: 3000 × 3600")
 
 
+@on_a_desk
 def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, mock: Mock) -> None:
     out = io.BytesIO()
     hopper().convert("P").save(out, "GIF")
@@ -143,6 +147,7 @@ def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, 
     assert text(page, "#photo-note").startswith("Turned into a JPEG")
 
 
+@on_a_desk
 def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
     choose(page, picked("me.heic", b"\0\0\0\x18ftypheic", "image/heic"))
     expect(page.locator("#photo-trouble h1")).to_have_text("Not a format it reads")
@@ -151,6 +156,7 @@ def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
     expect(page.locator("#intro")).to_be_visible()
 
 
+@on_a_desk
 def test_the_middle_is_read_when_asked_for(page: Page, mock: Mock) -> None:
     page.click("[data-sample=no_face]")
     page.click("text=Read the middle anyway")
@@ -173,6 +179,7 @@ def test_models_are_chosen_and_compared(page: Page, mock: Mock) -> None:
     assert mock.asked[-1] == "/predict/compare?models=default,other&faces=largest"
 
 
+@on_a_desk
 def test_a_model_that_explains_by_covering_is_asked_only_when_somebody_looks(page: Page, mock: Mock) -> None:
     mock.state.explains_by = "occlusion"
     page.reload()

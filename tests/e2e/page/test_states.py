@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from app.errors import CATALOGUE, RetryableError
+from tests.e2e.page.browser import on_a_desk
 from tests.e2e.page.mock import Mock, sample
 from tests.e2e.page.moves import DONE, TROUBLE, choose, go, picked, read_sample, text
 
@@ -24,6 +25,7 @@ def test_every_error_has_its_own_words_and_a_next_step(page: Page, mock: Mock) -
     assert len(titles) == len(CATALOGUE) - 1
 
 
+@on_a_desk
 def test_the_request_id_is_there_for_whoever_runs_it(page: Page, mock: Mock) -> None:
     mock.fail("internal_error")
     choose(page, picked("me.jpg", sample("happy_sample")))
@@ -32,6 +34,7 @@ def test_the_request_id_is_there_for_whoever_runs_it(page: Page, mock: Mock) -> 
     page.wait_for_selector(DONE)
 
 
+@on_a_desk
 def test_a_limited_photo_goes_out_again_by_itself(page: Page, mock: Mock) -> None:
     mock.fail("rate_limited", retry_after=1)
     page.click("[data-sample=happy_sample]")
@@ -51,6 +54,7 @@ def test_a_cold_start_is_waited_for(page: Page, mock: Mock) -> None:
     expect(page.locator("#status")).to_have_text("Ready, just started")
 
 
+@on_a_desk
 def test_a_page_that_opens_too_early_catches_up(page: Page, mock: Mock) -> None:
     mock.state.asleep = True
     page.reload()
@@ -59,6 +63,7 @@ def test_a_page_that_opens_too_early_catches_up(page: Page, mock: Mock) -> None:
     expect(page.locator("#status")).to_have_text("Ready")
 
 
+@on_a_desk
 def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> None:
     page.context.set_offline(True)
     expect(page.locator("#status")).to_have_text("Offline")
@@ -69,6 +74,7 @@ def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> Non
     expect(page.locator("#status")).to_have_text("Ready")
 
 
+@on_a_desk
 def test_a_key_is_asked_for_and_sent(page: Page, mock: Mock) -> None:
     mock.state.key = "a-key-of-sixteen-letters"
     choose(page, picked("me.jpg", sample("happy_sample")))
@@ -81,6 +87,7 @@ def test_a_key_is_asked_for_and_sent(page: Page, mock: Mock) -> None:
     assert "$VISAGE_API_KEY" in text(page, "#curl")
 
 
+@on_a_desk
 def test_a_late_answer_does_not_replace_a_later_photo(page: Page, mock: Mock) -> None:
     with mock.held():
         page.click("[data-sample=happy_sample]")
@@ -99,12 +106,14 @@ def test_totals_show_the_figures(page: Page) -> None:
     assert "Happy 902 44 %" in text(page, ".chart table >> nth=0").replace("\t", " ")
 
 
+@on_a_desk
 def test_totals_that_are_off_say_so(page: Page, mock: Mock) -> None:
     mock.state.stats = None
     go(page, "totals")
     expect(page.locator("#totals-body")).to_contain_text("Totals are switched off")
 
 
+@on_a_desk
 def test_totals_of_a_fresh_service_are_empty_and_whole(page: Page, mock: Mock) -> None:
     mock.state.stats = {
         "uptime_seconds": 3, "requests": {}, "errors": {}, "warnings": {}, "pictures": 0, "faces": 0, "models": {},
