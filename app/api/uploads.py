@@ -59,7 +59,7 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
     """The files of a form in their order, each as soon as it has arrived; there is at least one."""
     form = _Form(field, max_bytes)
     parser = MultipartParser(
-        _boundary(request.headers.get("content-type", "")),
+        _boundary(request.headers.get("content-type", ""), field),
         {
             "on_part_begin": form.part_begin,
             "on_header_field": form.header_field,
@@ -102,10 +102,10 @@ def safe_name(raw: bytes) -> str | None:
     return name or None
 
 
-def _boundary(content_type: str) -> bytes:
+def _boundary(content_type: str, field: str) -> bytes:
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
-        raise UnsupportedMediaType("Send the picture as multipart/form-data, for example with curl -F file=@photo.jpg.")
+        raise UnsupportedMediaType(f"Send multipart/form-data, for example with curl -F {field}=@photo.jpg.")
     boundary = options.get(b"boundary", b"")
     # RFC 2046 bounds it at 70 characters.
     if not 0 < len(boundary) <= 70:
