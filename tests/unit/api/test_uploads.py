@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from app.api.uploads import Upload, files, one_file, safe_name
-from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
+from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType, VisageError
 
 BOUNDARY = "----visage"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -58,6 +59,16 @@ def test_bytes_survive_any_cut_into_chunks(data: bytes, chunk: int) -> None:
     first, second = asyncio.run(take(request(body, chunk=chunk)))
     assert first.data == data + b"\r\n--" + BOUNDARY.encode()[:5]
     assert second.data == data
+
+
+NAMED = b'Content-Disposition: form-data; name="file"'
+PIECES = st.sampled_from([b"--" + BOUNDARY.encode(), b"--", b"\r\n", b"\r", b"\n", b": ", b";", b"=", b'"', NAMED])
+
+
+@given(pieces=st.lists(PIECES | st.binary(max_size=12), max_size=20), chunk=st.integers(1, 60))
+def test_whatever_arrives_is_a_file_or_a_declared_error(pieces: list[bytes], chunk: int) -> None:
+    with contextlib.suppress(VisageError):
+        assert asyncio.run(take(request(b"".join(pieces), chunk=chunk)))
 
 
 async def test_a_file_is_given_before_the_rest_has_arrived() -> None:
