@@ -330,5 +330,7 @@ class Analysis(Answer):
     face_detected: bool = Field(
         description="False only with `on_no_face=center`; otherwise a picture without a face is `no_face_detected`."
     )
-    face_box: tuple[int, int, int, int] = Field(description="[x, y, width, height] of what was read, in pixels.")
+    face_box: list[int] = Field(
+        min_length=4, max_length=4, description="[x, y, width, height] of what was read, in pixels."
+    )
     request_id: str
