@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -64,6 +63,7 @@ def contestants(places: Places, workers: int) -> dict[str, Contestant]:
     everyone = (
         Contestant("visage", "Visage", ours, "/health/ready", own),
         Contestant("visage-1-worker", "Visage, one worker", ours, "/health/ready", {**own, "WORKERS": "1"}),
+        Contestant("visage-onnx", "Visage, ONNX detector", ours, "/health/ready", {**own, "FACE_DETECTOR": "onnx"}),
         Contestant("litserve", "LitServe", litserve, "/health", own),
         Contestant(
             "bentoml",
@@ -112,7 +112,7 @@ class Limit:
     """The pipeline in a bare loop, in a process that waits for orders between its turns."""
 
     def __init__(self, threads: int, models: Path, log: Path) -> None:
-        environment = {**os.environ, **SERVICE_ENVIRONMENT, "MODELS_DIR": str(models)}
+        environment = {**processes.clean_environment(), **SERVICE_ENVIRONMENT, "MODELS_DIR": str(models)}
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
         with log.open("wb") as errors:

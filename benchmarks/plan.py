@@ -114,7 +114,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.15,
         groups=(
-            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin"), 8), *_concurrency(16))),
+            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin", "visage-onnx"), 8), *_concurrency(16))),
             Group("12mp", _duel(TWELVE_MP, ("plain",), 8), stretch=2),
             Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 8, 256), _ONE_WORKER)),
             Group("batch", (*_batches(32), *_concurrency(32))),
@@ -135,8 +135,8 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.5,
         groups=(
-            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin"), 8), *_concurrency(4, 16))),
-            Group("one at a time", _duel(ONE_FACE, _PEERS, 1, threads=1)),
+            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin", "visage-onnx"), 8), *_concurrency(4, 16))),
+            Group("one at a time", _duel(ONE_FACE, (*_PEERS, "visage-onnx"), 1, threads=1)),
             Group("crowd", _duel(ONE_FACE, _PEERS, 64)),
             Group("1080p", _duel(FULL_HD, _PEERS, 8)),
             Group("12mp", _duel(TWELVE_MP, _PEERS, 8), stretch=2),

@@ -45,7 +45,7 @@ class Server:
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [*prefix, *command],
-            env={**os.environ, **environment},
+            env={**clean_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -124,6 +124,11 @@ class MemoryWatch:
         tree = self._server.tree
         while not self._done.wait(_SAMPLING):
             self.peak = max(self.peak, sum(map(_resident, tree)) / 1e6)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment, without what would make every start compile its modules anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def free_port() -> int:

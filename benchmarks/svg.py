@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 _WIDTH, _HEIGHT = 760, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 44, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 60, 52
 _OURS, _OTHERS, _INK, _FAINT = "#0b6e4f", "#8a94a6", "#1c2430", "#d8dde6"
 _LINES = (_OURS, "#b5541c", "#3b5bdb", "#8a94a6")
 
@@ -99,7 +99,7 @@ def scatter(title: str, x_title: str, y_title: str, marks: Sequence[Mark]) -> st
         return _LEFT + across * plot_width, _TOP + (high_y - y) / (high_y - low_y) * plot_height
 
     parts = []
-    for x in (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64):
+    for x in (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
         if low_x <= math.log(x) <= high_x:
             at = place(x, low_y)[0]
             parts.append(_path([(at, _TOP), (at, _TOP + plot_height)], _FAINT, 1))
