@@ -19,7 +19,7 @@ def test_without_weight_the_crop_shows_as_it_is() -> None:
 
     shown = opened(overlay_png(crop, np.zeros((6, 6), np.float32)))
 
-    assert shown.shape == (192, 192, 3)
+    assert shown.shape == (144, 144, 3)
     assert (shown == (200, 40, 90)).all()
 
 
@@ -31,8 +31,8 @@ def test_weight_colours_its_own_place() -> None:
     shown = opened(overlay_png(crop, grid))
     change = np.abs(shown - 128).sum(axis=2)
 
-    assert change[:48, -48:].mean() > 50
-    assert change[96:].max() == 0
+    assert change[:36, -36:].mean() > 50
+    assert change[72:].max() == 0
 
 
 def test_more_weight_looks_stronger() -> None:
