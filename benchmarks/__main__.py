@@ -69,6 +69,8 @@ def _report(asked: argparse.Namespace) -> int:
 def _check(asked: argparse.Namespace) -> int:
     from benchmarks.check import losses  # noqa: PLC0415
 
+    if not asked.committed.exists():
+        sys.exit(f"There is no {asked.committed} to compare with: make bench writes it.")
     lost = losses(asked.committed, asked.fresh)
     print("\n".join(lost) or "No figure lost more than a tenth.")
     return 1 if lost else 0

@@ -17,7 +17,7 @@ def losses(committed: Path, fresh: Path) -> list[str]:
     found = []
     for key, then in before.items():
         now = after.get(key)
-        if now is None or then["unit"] not in _UNITS:
+        if now is None or not then["value"] or then["unit"] not in _UNITS:
             continue
         change = now["value"] / then["value"] - 1
         if (change if then["better"] == "lower" else -change) > _TOLERANCE:
