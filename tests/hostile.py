@@ -89,7 +89,7 @@ def _bombs() -> Iterator[HostileFile]:
     yield HostileFile("bomb-jpeg-65500", _jpeg_of_size(65_500, 65_500))
     yield HostileFile("bomb-jpeg-scans", _many_scans(2_000), readable=True)
     yield HostileFile("bomb-jpeg-segments", _with_segments(b"\xff\xfe\x00\x04ab" * 100_000))
-    yield HostileFile("bomb-webp-16383", encoded(Image.new("L", (16_383, 16_383)), "WEBP", lossless=True, method=0))
+    yield HostileFile("bomb-webp-6000", encoded(Image.new("L", (6_000, 6_000)), "WEBP", lossless=True, method=0))
 
 
 def _lies() -> Iterator[HostileFile]:

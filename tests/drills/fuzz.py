@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
+import logging
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,8 @@ class Findings:
 
 
 def drill(report: Report) -> None:
+    # The parser quotes what it cannot read.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     examples = 20_000 if report.long else 300
     pictures = [file.data for file in hostile_files()]
     small = [data for data in pictures if len(data) < 20_000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import atheris
@@ -15,6 +16,7 @@ TARGETS = {"decode": (decode_picture, REFUSALS), "form": (parse_form, FORM_ERROR
 
 
 def main() -> None:
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     target, allowed = TARGETS[sys.argv.pop(1)]
 
     def once(data: bytes) -> None:
