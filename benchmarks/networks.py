@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -105,7 +106,7 @@ class Graph:
         self._constants.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
-    def _add(self, kind: str, sources: list[str], channels: int, **attributes: object) -> str:
+    def _add(self, kind: str, sources: list[str], channels: int, **attributes: Any) -> str:
         name = f"t{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, sources, [name], **attributes))
         self._channels[name] = channels

@@ -80,6 +80,7 @@ class Plan:
     groups: tuple[Group, ...]
     open: tuple[OpenCell, ...]
     open_seconds: int
+    open_rounds: int
     quotas: tuple[float, ...]
     cold_starts: int
 
@@ -121,6 +122,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         ),
         open=(OpenCell("visage", 0.8, "even"), OpenCell("visage", 0.8, "random")),
         open_seconds=3 * seconds,
+        open_rounds=2,
         quotas=(),
         cold_starts=3,
     )
@@ -149,6 +151,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
             OpenCell("visage", share, arrivals) for share in (0.5, 0.8, 0.95) for arrivals in ("even", "random")
         ),
         open_seconds=3 * seconds,
+        open_rounds=rounds or 5,
         quotas=(0.5, 1.0, 2.0),
         cold_starts=7,
     )

@@ -94,8 +94,8 @@ def _of_the_limit(results: Results) -> Values:
 
 
 def _overhead(results: Results) -> Values:
-    pair = (results.cell("concurrency", name, _ONE, 1) for name in ("visage", "limit"))
-    return _paired(*pair, name="p50")
+    service, road = (results.cell("concurrency", name, _ONE, 1) for name in ("visage", "limit"))
+    return _paired(service, road, "p50")
 
 
 def _against(contestant: str, group: str, work: str) -> Callable[[Results], Values]:
@@ -115,8 +115,8 @@ def _two_workers(results: Results) -> Values:
 
 
 def _crowd(results: Results) -> Values:
-    cells = (results.cell("concurrency", "visage", _ONE, connections) for connections in (256, 8))
-    return _paired(*cells)
+    many, few = (results.cell("concurrency", "visage", _ONE, connections) for connections in (256, 8))
+    return _paired(many, few)
 
 
 def _batch(results: Results) -> Values:

@@ -112,7 +112,7 @@ def _cell_table(cells: Iterable[CellResult]) -> str:
             _TITLES[cell.contestant]
             if not cell.work.startswith("batch")
             else f"Visage, {cell.work.replace('-', ' of ')}",
-            f"{cell.connections} {'threads' if cell.contestant == 'limit' else 'connections'}",
+            _crowd(cell),
             f"{cell.median('throughput'):.1f}",
             *(_number(cell.median(name)) for name in ("p50", "p95", "p99", "cpu_ms")),
             f"{cell.median('peak_mb'):.0f}" if cell.median("peak_mb") else "",
@@ -122,6 +122,11 @@ def _cell_table(cells: Iterable[CellResult]) -> str:
     if not rows:
         return _NOT_MEASURED
     return _table(("", "", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms a picture", "MB"), rows)
+
+
+def _crowd(cell: CellResult) -> str:
+    word = "thread" if cell.contestant == "limit" else "connection"
+    return f"{cell.connections} {word}{'s' if cell.connections > 1 else ''}"
 
 
 def _works(results: Results) -> str:

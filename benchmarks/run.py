@@ -141,7 +141,7 @@ class Bench:
         with _awake(running.server):
             request = self._request(running, ONE_FACE)
             self._warm_again(running, ONE_FACE)
-            for _ in range(self._plan.rounds):
+            for _ in range(self._plan.open_rounds):
                 result.turns.append(
                     _measured(
                         running.server,

@@ -159,5 +159,5 @@ def _short(value: float) -> str:
 
 def _round_up(value: float) -> float:
     """The next number that reads well on an axis."""
-    step = 10 ** math.floor(math.log10(value or 1))
+    step = 10.0 ** math.floor(math.log10(value or 1))
     return next(step * factor for factor in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if step * factor >= value)

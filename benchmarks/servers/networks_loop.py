@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 import onnxruntime as ort
 
-_ROUNDS = 9
+_ROUNDS = 7
 _SECONDS = 0.12
 
 
@@ -40,7 +40,7 @@ def _open(path: str) -> tuple[ort.InferenceSession, dict[str, np.ndarray]]:
 
 def _milliseconds(session: ort.InferenceSession, tensor: dict[str, np.ndarray]) -> float:
     """Median of the runs of a moment, after two that warm up."""
-    runs = []
+    runs: list[float] = []
     for _ in range(2):
         session.run(None, tensor)
     until = time.perf_counter() + _SECONDS
