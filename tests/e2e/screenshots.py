@@ -28,7 +28,9 @@ from tests.process import ServerProcess
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 COLOURS = 256
 OWN_COLOURS = re.compile(r"--[\w-]+: #([0-9a-f]{6});")
-CAMERA_FRAMES = 60
+SHOWN_WIDTH = 1080
+CAMERA_FRAMES = 180
+LIVE_FRAMES = 120
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def live(page: Page, mock: Mock | None) -> None:
     go(page, "live")
     page.click("#live-on")
     page.wait_for_selector("#live-box:not([hidden])")
-    until(page, "Number(document.querySelector('#live-frames').textContent) >= 40")
+    until(page, f"Number(document.querySelector('#live-frames').textContent) >= {LIVE_FRAMES}")
 
 
 def totals(page: Page, mock: Mock | None) -> None:
@@ -151,13 +153,13 @@ SHOTS = (
     Shot("page-reading", reading, screens=(PHONE,), whole=True),
     Shot("page-reading", reading, screens=(DESK,), schemes=("dark",)),
     Shot("page-several", several),
-    Shot("page-request", request, screens=(DESK,), whole=True),
+    Shot("page-request", request, screens=(PHONE,), whole=True),
     Shot("page-compared", compared, real=False, screens=(DESK,)),
-    Shot("page-uncertain", uncertain, real=False),
-    Shot("page-loading", loading, real=False),
+    Shot("page-uncertain", uncertain, real=False, screens=(PHONE,)),
+    Shot("page-loading", loading, real=False, screens=(DESK,)),
     Shot("page-no-face", failing("no_face_detected"), real=False),
     Shot("page-damaged", failing("invalid_image"), real=False, screens=(PHONE,)),
-    Shot("page-limited", failing("rate_limited"), real=False),
+    Shot("page-limited", failing("rate_limited"), real=False, screens=(PHONE,)),
     Shot("page-waking", failing("not_ready"), real=False, schemes=("dark",)),
     Shot("page-offline", failing("offline"), real=False, screens=(PHONE,)),
     Shot("page-key", failing("unauthorized"), real=False, screens=(PHONE,)),
@@ -200,12 +202,13 @@ def folder() -> Iterator[Path]:
 
 
 def fake_camera(place: Path) -> Path:
-    """What the fake camera shows: the astronaut, a little nearer and farther, as a Motion JPEG."""
+    """What the fake camera shows: one portrait after the other, nearer and farther, as a Motion JPEG."""
     frames = []
-    for index in range(CAMERA_FRAMES):
-        inset = abs(index - CAMERA_FRAMES // 2)
-        portrait = astronaut().crop((60 + inset, inset // 2, 452 - inset, 294 - inset)).resize((640, 480))
-        frames.append(as_jpeg(portrait))
+    for portrait, (left, top, right, bottom) in (astronaut(), (60, 0, 452, 294)), (hopper(), (20, 60, 500, 420)):
+        for index in range(CAMERA_FRAMES):
+            inset = abs(index - CAMERA_FRAMES // 2) // 4
+            cut = portrait.crop((left + inset, top + inset, right - inset, bottom - inset))
+            frames.append(as_jpeg(cut.resize((640, 480))))
     file = place / "camera.mjpeg"
     file.write_bytes(b"".join(frames))
     return file
@@ -229,6 +232,9 @@ def save(page: Page, name: str, shot: Shot) -> int:
         settled(page)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     if not shot.full_colour:
+        if picture.width > SHOWN_WIDTH:
+            size = (SHOWN_WIDTH, round(picture.height * SHOWN_WIDTH / picture.width))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
         picture = picture.quantize(palette=palette_of(picture), dither=Image.Dither.FLOYDSTEINBERG)
     file = IMAGES / f"{name}.png"
     picture.save(file, optimize=True)

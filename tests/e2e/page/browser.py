@@ -14,6 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
+PATIENCE_S = 60
+"""How long a state is waited for. Only a machine that is busy with other things needs it."""
+
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -79,7 +82,7 @@ def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserCon
         **options,
     )
     context.add_init_script(_WATCH_SHIFTS)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_S * 1000)
     return context
 
 

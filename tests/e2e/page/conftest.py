@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page.browser import CHROMIUM, SCREENS, Screen, Watcher, chromium, open_context
+from tests.e2e.page.browser import CHROMIUM, PATIENCE_S, SCREENS, Screen, Watcher, chromium, open_context
 from tests.e2e.page.mock import Mock
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import FilePayload, Page
 
+from tests.e2e.page.browser import PATIENCE_S
+
 DONE = "#view-photo[data-state=done]"
 BUSY = "#view-photo[data-state=busy]"
 TROUBLE = "#photo-trouble .trouble__title"
@@ -20,11 +22,11 @@ for (const { name, type, data } of files) {
 """
 
 
-def until(page: Page, condition: str) -> None:
+def until(page: Page, condition: str, patience: float = PATIENCE_S) -> None:
     """Waits for a condition in the page's own JavaScript. Playwright's way needs ``eval``, which the page forbids."""
     page.evaluate(
         f"""() => new Promise((done, give_up) => {{
-          const end = performance.now() + 20_000;
+          const end = performance.now() + {patience * 1000};
           const look = () => {{
             if ({condition}) done();
             else if (performance.now() > end) give_up(new Error("It never came true."));

@@ -145,9 +145,9 @@ def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
 
 def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     go(page, "many")
-    tab_to(page, "many-folder")
-    tab_to(page, "many-files")
     with page.expect_file_chooser() as chooser:
+        tab_to(page, "many-folder")
+        tab_to(page, "many-files")
         page.keyboard.press("Enter")
     chooser.value.set_files([picked("a.jpg", sample("happy_sample")), picked("b.jpg", sample("no_face"))])
     page.wait_for_selector("#view-many[data-state=done]")

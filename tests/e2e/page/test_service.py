@@ -72,7 +72,7 @@ def test_a_folder_the_totals_and_the_card(served: Page, tmp_path: Path) -> None:
 def test_nobody_is_in_front_of_the_fake_camera(served: Page) -> None:
     go(served, "live")
     served.click("#live-on")
-    expect(served.locator("#live-lead")).to_have_text("No face in view", timeout=15_000)
+    expect(served.locator("#live-lead")).to_have_text("No face in view")
     served.click("#live-off")
 
 
