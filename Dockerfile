@@ -44,10 +44,8 @@ COPY --from=build /opt/site /opt/site
 COPY --from=build /srv/visage /srv/visage
 WORKDIR /srv/visage
 USER 10001:10001
-# The libraries of NVIDIA's packages are there in the flavour cuda alone. Without a fixed threshold malloc keeps the
-# memory of large pictures for good: 500 MB instead of 175 after some of 50 million pixels.
+# The libraries of NVIDIA's packages are there in the flavour cuda alone.
 ENV PORT=8000 \
-    MALLOC_MMAP_THRESHOLD_=8388608 \
     PYTHONPATH=/opt/site \
     LD_LIBRARY_PATH=/opt/site/nvidia/cu13/lib:/opt/site/nvidia/cudnn/lib \
     PYTHONDONTWRITEBYTECODE=1 \

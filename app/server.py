@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import resource
 import signal
 import socket
+import sys
 import time
 from types import FrameType
 
@@ -24,6 +26,8 @@ _BACKLOG = 1024
 _FILES_KEPT_BACK = 64
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
+_M_MMAP_THRESHOLD = -3
+_MAPPED_FROM = 8 * 1024 * 1024
 
 
 class Server(uvicorn.Server):
@@ -72,6 +76,7 @@ def run(settings: Settings) -> None:
     """Serves until a signal ends it. Raises BadSettings when a setting, or the port, cannot be had."""
     # A dump of this process would hold pictures.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _give_memory_back()
     listener = _listen(settings.host, settings.port)
     with LogWriter(settings.log_level, settings.log_format):
         # The application imports what takes long; a port that is taken is found before.
@@ -109,6 +114,12 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(int(settings.request_timeout_seconds - settings.drain_seconds), 0) + _ENDING,
     )
+
+
+def _give_memory_back() -> None:
+    """Has the C library return what a large picture took as soon as it is let go, instead of keeping it."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
 
 
 def _listen(host: str, port: int) -> socket.socket:

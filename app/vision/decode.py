@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import cv2
@@ -44,6 +46,9 @@ _DETECTION_SIDE = 512
 
 _REDUCED_FROM = 16_000_000
 """Pixels from which the other formats are reduced too. They are decoded whole, so only memory is saved."""
+
+_one_at_a_time = threading.Lock()
+"""Two pictures of 50 million pixels decoded side by side would take a container of 512 MB down."""
 
 _BAND = 1 << 20
 """Pixels that are converted at once, so that a large picture is never held three times."""
@@ -88,10 +93,17 @@ def decode(data: bytes, limits: ImageLimits, at_most: float | None = None) -> Pi
     header = read_header(data, name)
     _check(header, name, limits)
     factor = _reduction(header, name, at_most)
-    pixels = _upright(_decoded(header, name, factor), header.orientation)
+    with _turn(header, name):
+        pixels = _upright(_decoded(header, name, factor), header.orientation)
     turned = header.orientation >= 5
     width, height = (header.height, header.width) if turned else (header.width, header.height)
     return Picture(pixels, width, height, name)
+
+
+def _turn(header: Header, name: str) -> AbstractContextManager[object]:
+    """What to hold while decoding: a picture that is held whole on the way waits until no other one is."""
+    is_held_whole = name != "jpeg" or header.scans > 1
+    return _one_at_a_time if is_held_whole and header.pixels >= _REDUCED_FROM else nullcontext()
 
 
 def _readable_format(data: bytes) -> str:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from app.errors import (
     UnsupportedMediaType,
     VisageError,
 )
+from app.vision import decode as decode_module
 from app.vision.decode import ImageLimits, decode, sniff
 from tests.unit.vision.pictures import encoded, png, quadrants, turned
 
@@ -435,3 +439,25 @@ def is_read(data: bytes) -> bool:
     except VisageError:
         return False
     return True
+
+
+def test_pictures_that_are_held_whole_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = 4100
+    file = io.BytesIO()
+    Image.new("L", (side, side), 90).save(file, "PNG")
+    inside, most, decoded = 0, 0, decode_module._decoded
+
+    def watched(*arguments: Any) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        try:
+            return decoded(*arguments)
+        finally:
+            inside -= 1
+
+    monkeypatch.setattr(decode_module, "_decoded", watched)
+    with ThreadPoolExecutor(3) as threads:
+        pictures = list(threads.map(lambda _: decode(file.getvalue(), ImageLimits(50_000_000)), range(3)))
+    assert most == 1
+    assert {picture.width for picture in pictures} == {side}
