@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 
 import atheris
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import VisageError
-    from tests.drills.fuzz import FORM_ERRORS, decode_picture, parse_form
+    from tests.drills.fuzz import FORM_ERRORS, SLOWEST_SECONDS, decode_picture, parse_form
     from tests.hostile import REFUSALS
 
 TARGETS = {"decode": (decode_picture, REFUSALS), "form": (parse_form, FORM_ERRORS)}
@@ -20,11 +21,14 @@ def main() -> None:
     target, allowed = TARGETS[sys.argv.pop(1)]
 
     def once(data: bytes) -> None:
+        started = time.thread_time()
         try:
             target(data)
         except VisageError as error:
             if error.code not in allowed:
                 raise
+        if time.thread_time() - started > SLOWEST_SECONDS:
+            raise TimeoutError
 
     atheris.Setup(sys.argv, once)
     atheris.Fuzz()
