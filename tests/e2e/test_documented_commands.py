@@ -1,4 +1,4 @@
-"""The commands of ``docs/api.md``, run as they are printed, answer what the page says."""
+"""The commands of ``docs/api.md`` and of the README, run as they are printed, answer what the pages say."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ from tests.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "api.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+README = re.search(r"^## Ask it\n+```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
 pytestmark = pytest.mark.e2e
 
 
+def statements(block: str) -> list[str]:
+    """The commands of a block: a line that ends in a pipe goes on in the next."""
+    lines = [line for line in block.replace("|\n", "| ").splitlines() if line and not line.startswith("#")]
+    return [line.partition("  # ")[0].strip() for line in lines]
+
+
+def output(command: str, server: ServerProcess) -> str:
+    command = command.replace("localhost:8000", f"127.0.0.1:{server.port}").replace("curl ", "curl --silent --fail ")
+    return subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def run(command: str, server: ServerProcess) -> dict[str, Any]:
-    command = command.replace("localhost:8000", f"127.0.0.1:{server.port}").replace("curl ", "curl --silent ")
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(output(command, server))
     return answer
 
 
@@ -35,3 +45,11 @@ def test_a_command_of_the_documentation_works(command: str, shared_server: Serve
     assert answer["success"] is True
     (item, *_) = answer.get("results", [answer])
     assert "happy" in (item.get("emotion"), item.get("dominant_emotion"), *item.get("by_emotion", ()))
+
+
+def test_every_command_of_the_readme_works(shared_server: ServerProcess) -> None:
+    assert README is not None
+    commands = statements(README[1])
+    assert len(commands) >= 12
+    for command in commands:
+        assert output(command, shared_server), command
