@@ -12,13 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.page.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, Screen, open_context
 from tests.e2e.page.mock import WEB, Mock, as_jpeg, astronaut, hopper, sample
@@ -243,31 +243,42 @@ def save(page: Page, name: str, shot: Shot) -> int:
 
 def main(wanted: list[str]) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright, ServerProcess() as service:
-        service.wait_ready()
-        # For the first minute a service says that it has just started.
-        while httpx.get(f"{service.url}/health", trust_env=False).json()["is_cold_start"]:
-            time.sleep(1)
-        camera = f"--use-file-for-fake-video-capture={fake_camera(Path(place))}"
+    shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        service = stack.enter_context(ServerProcess()) if any(shot.real for shot in shots) else None
+        if service:
+            warm_up(service)
+        playwright = stack.enter_context(sync_playwright())
+        camera = f"--use-file-for-fake-video-capture={fake_camera(place)}"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, camera])
-        for shot in SHOTS:
-            if wanted and shot.name not in wanted:
-                continue
+        for shot in shots:
             for screen in shot.screens:
                 for scheme in shot.schemes:
-                    mock = None if shot.real else Mock()
-                    context = open_context(browser, screen, permissions=["camera"], color_scheme=scheme)
-                    page = context.new_page()
-                    page.goto(mock.url if mock else f"{service.url}/")
-                    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
-                    shot.reach(page, mock)
-                    ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
-                    name = "-".join(end for end in ends if end)
-                    print(f"{name}.png {save(page, name, shot) // 1024} KB")
-                    context.close()
-                    if mock:
-                        mock.close()
+                    take(browser, shot, screen, scheme, service)
         browser.close()
+
+
+def warm_up(service: ServerProcess) -> None:
+    """Waits until it no longer says that it has just started, which it does for a minute."""
+    service.wait_ready(patience=300)
+    while httpx.get(f"{service.url}/health", trust_env=False, timeout=30).json()["is_cold_start"]:
+        time.sleep(1)
+
+
+def take(browser: Browser, shot: Shot, screen: Screen, scheme: str, service: ServerProcess | None) -> None:
+    mock = None if shot.real else Mock()
+    context = open_context(browser, screen, permissions=["camera"], color_scheme=scheme)
+    page = context.new_page()
+    page.goto(mock.url if mock else f"{service.url}/" if service else "")
+    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
+    shot.reach(page, mock)
+    ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
+    name = "-".join(end for end in ends if end)
+    print(f"{name}.png {save(page, name, shot) // 1024} KB", flush=True)
+    context.close()
+    if mock:
+        mock.close()
 
 
 if __name__ == "__main__":
