@@ -81,7 +81,11 @@ class ServerProcess:
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.process is not None
-        self.process.send_signal(number)
+        if self.wrap and (inner := Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()):
+            # What stands before the server need not hand signals on.
+            os.kill(int(inner[0]), number)
+        else:
+            self.process.send_signal(number)
 
     def wait(self, patience: float = PATIENCE) -> int:
         """The exit status, once it has ended."""
