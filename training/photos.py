@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from app.vision.detectors import make_detector
 from numpy.typing import NDArray
 
 from app.errors import ImageTooSmall, NoFaceDetected
 from app.inference.classifier import Classifier
 from app.pipeline import LookOptions, Pipeline, ReadOptions, Sight
 from app.vision.decode import ImageLimits
+from app.vision.detectors import make_detector
 from training.metrics import Labels
 from training.source import Photo
 

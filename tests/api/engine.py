@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-from app.vision.quality import Warning
 
 from app.config import Settings
 from app.engine import Engine
@@ -19,6 +18,7 @@ from app.pipeline import Checkpoint, FaceReading, LookOptions, Pipeline, Reading
 from app.vision.crop import Square
 from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
+from app.vision.quality import Warning
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PATIENCE = 20.0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from app.vision.quality import THRESHOLDS
-
 import app
 from app.api.routes.info import Info
+from app.vision.quality import THRESHOLDS
 from tests.api.conftest import Start
 from tests.api.engine import FakeModel, FakeRegistry
 
