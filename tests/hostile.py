@@ -94,7 +94,7 @@ def _bombs() -> Iterator[HostileFile]:
 
 def _lies() -> Iterator[HostileFile]:
     jpeg = _portraitless()
-    yield HostileFile("lie-jpeg-larger", _jpeg_of_size(4_000, 4_000), readable=True)
+    yield HostileFile("lie-jpeg-larger", _jpeg_of_size(4_000, 4_000))
     yield HostileFile("lie-jpeg-empty", _jpeg_of_size(0, 0))
     yield HostileFile("lie-png-empty", _png(0, 0))
     yield HostileFile("lie-png-huge", _png(2**31 - 1, 2**31 - 1, rows=1))

@@ -56,6 +56,12 @@ _BAND = 1 << 20
 _WEBP_SHARE = 3
 """A WebP may have this much fewer pixels: its decoder takes 16 bytes for each, the others 3 to 6."""
 
+_MISSING_BLOCK = frozenset({127, 128})
+"""Values of a pixel that libjpeg made up; CMYK is stored inverted."""
+
+_FILLER = bytes(range(1, 255)) * 4
+"""Data that no encoder would put behind a picture, and that decodes to anything but grey."""
+
 _MAX_WORK = 1_500_000_000
 """Pixels times scans of a progressive JPEG; a small file may ask for thousands of passes over a large picture."""
 
@@ -140,18 +146,38 @@ def _reduction(header: Header, name: str, at_most: float | None) -> int:
 
 def _decoded(header: Header, name: str, factor: int) -> NDArray[np.uint8]:
     try:
-        image = _PARSERS[name](io.BytesIO(header.body))
-        if image.size != (header.width, header.height):
-            raise InvalidImage
-        if name == "jpeg" and factor > 1:
-            image.draft(None, (header.width // factor, header.height // factor))
-            factor = 1
-        image.load()
+        image = _loaded(header.body, header, name, factor)
         if name == "png" and _may_end_early(image) and not png_is_whole(header.body):
             raise InvalidImage
-        return _pixels(image, factor)
+        if name == "jpeg" and _ends_in_grey(image) and _reads_beyond_its_end(image, header, factor):
+            raise InvalidImage
+        return _pixels(image, 1 if name == "jpeg" else factor)
     except _DECODER_ERRORS:
         raise InvalidImage from None
+
+
+def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile:
+    image = _PARSERS[name](io.BytesIO(body))
+    if image.size != (header.width, header.height):
+        raise InvalidImage
+    if name == "jpeg" and factor > 1:
+        image.draft(None, (header.width // factor, header.height // factor))
+    image.load()
+    return image
+
+
+def _ends_in_grey(image: Image.Image) -> bool:
+    """Whether blocks may be missing: libjpeg fills a picture whose data ends too soon with grey, in silence."""
+    width, height = image.size
+    last = image.getpixel((width - 1, height - 1))
+    return set(last if isinstance(last, tuple) else (last,)) <= _MISSING_BLOCK
+
+
+def _reads_beyond_its_end(image: Image.Image, header: Header, factor: int) -> bool:
+    """Whether a JPEG asks for more data than it has: bytes put behind its last ones would then show."""
+    end = header.body.rfind(b"\xff\xd9")
+    longer = header.body[:end] + _FILLER + header.body[end:]
+    return _loaded(longer, header, "jpeg", factor).tobytes() != image.tobytes()
 
 
 def _may_end_early(image: Image.Image) -> bool:

@@ -461,3 +461,22 @@ def test_pictures_that_are_held_whole_are_decoded_one_at_a_time(monkeypatch: pyt
         pictures = list(threads.map(lambda _: decode(file.getvalue(), ImageLimits(50_000_000)), range(3)))
     assert most == 1
     assert {picture.width for picture in pictures} == {side}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_a_jpeg_that_is_cut_and_closed_again_is_refused(mode: str, share: float) -> None:
+    whole = encoded(Image.fromarray(skimage_data.astronaut()).convert(mode), "JPEG")
+    start = whole.rfind(b"\xff\xda") + 12
+    cut = whole[: start + int((len(whole) - start) * share)] + b"\xff\xd9"
+    with pytest.raises(InvalidImage):
+        decode(cut, LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_really_ends_in_grey_is_read(mode: str) -> None:
+    picture = Image.fromarray(skimage_data.astronaut())
+    picture.paste((128, 128, 128), (0, 400, 512, 512))
+    assert decode(encoded(picture.convert(mode), "JPEG"), LIMITS).width == 512
+    grey = Image.new("RGB", (2000, 2000), (128, 128, 128))
+    assert decode(encoded(grey.convert(mode), "JPEG"), LIMITS).scale > 1
