@@ -308,6 +308,12 @@ def headline(evaluation: Evaluation) -> dict[str, Any]:
     for name, figure in figures.items():
         shown[name] = round(figure.value, 4)
         shown[f"{name}_interval"] = [round(figure.low, 4), round(figure.high, 4)]
+    recognition = evaluation.ferplus7_plurality
+    shown["confusion"] = {"labels": [each.label for each in recognition.classes], "matrix": recognition.confusion}
+    shown["reliability"] = [
+        {"confidence": round(bin.confidence, 4), "accuracy": round(bin.accuracy, 4), "faces": bin.faces}
+        for bin in evaluation.certainty.reliability
+    ]
     return shown
 
 
