@@ -13,8 +13,6 @@ from app.workers import Ticket
 
 SERVICE: Final = "service"
 TICKET: Final = "visage.ticket"
-CLIENT: Final = "visage.client"
-LIMIT_HEADERS: Final = "visage.limit_headers"
 
 
 def service_of(scope: Scope) -> Service:

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
@@ -23,10 +23,13 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from slowapi.wrappers import LimitGroup
 from starlette.types import Scope
 
-from app.api.context import CLIENT, LIMIT_HEADERS
 from app.errors import RateLimited
 
 logger = logging.getLogger("visage.ratelimit")
+
+CLIENT: Final = "visage.client"
+LIMIT_HEADERS: Final = "visage.limit_headers"
+"""Where a request's state holds who sends it, and what it is told of its limits."""
 
 Backend = Literal["off", "memory", "redis", "memory while redis is away"]
 

@@ -7,8 +7,9 @@ import logging
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.client import client_of
-from app.api.context import CLIENT, TICKET, route_path, service_of
+from app.api.context import TICKET, route_path, service_of
 from app.api.keys import ApiKeys
+from app.api.ratelimit import CLIENT
 from app.config import Settings
 from app.errors import NotReady, Overloaded, Unauthorized
 from app.state import Phase, Service

@@ -7,9 +7,10 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.context import LIMIT_HEADERS, route_path, service_of
+from app.api.context import route_path, service_of
 from app.api.errors import CLIENT_LEFT, response_to
 from app.api.middleware.security import headers_for
+from app.api.ratelimit import LIMIT_HEADERS
 from app.observe.logs import log_request
 from app.observe.record import RequestRecord
 from app.observe.tracing import Tracer

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from app.api import ratelimit
-from app.api.context import CLIENT, LIMIT_HEADERS
-from app.api.ratelimit import RateLimiter
+from app.api.ratelimit import CLIENT, LIMIT_HEADERS, RateLimiter
 from app.errors import RateLimited
 
 
