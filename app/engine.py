@@ -34,7 +34,6 @@ def _load_registry(settings: Settings) -> Registry:
 
 def _build_pipeline(settings: Settings) -> Pipeline:
     import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
 
     from app.pipeline import Pipeline  # noqa: PLC0415
     from app.vision.decode import ImageLimits  # noqa: PLC0415
@@ -43,5 +42,6 @@ def _build_pipeline(settings: Settings) -> Pipeline:
     # One job is one thread: OpenCV's own pool would only compete with the other workers.
     cv2.setNumThreads(1)
     detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
-    detector.detect(np.zeros((128, 128, 3), np.uint8))
-    return Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)
+    pipeline = Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)
+    pipeline.warm_up()
+    return pipeline
