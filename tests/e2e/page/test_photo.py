@@ -86,7 +86,7 @@ def test_the_reason_lies_over_the_face(page: Page, mock: Mock) -> None:
     page.focus("#reason-opacity")
     for _ in range(10):
         page.keyboard.press("ArrowRight")
-    assert page.evaluate("getComputedStyle(document.querySelector('#stage-heat')).opacity") == "0.5"
+    expect(page.locator("#stage-heat")).to_have_css("opacity", "0.5")
     assert text(page, "#reason-value") == "50 %"
     # Drawn on the face (the middle of its box), and nowhere else (a corner of the picture).
     inside, outside = page.evaluate(
