@@ -1,4 +1,4 @@
-"""Asks a real Prometheus every query of the dashboard, while it scrapes a real service under load.
+"""Asks a real Prometheus every query of the dashboard, while it scrapes a real service with a real Redis under load.
 
     python scripts/check_dashboard.py [--seconds 20]
 
@@ -102,13 +102,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20, help="how long the load lasts")
     seconds = parser.parse_args().seconds
-    service, prometheus = free_port(), free_port()
+    service, prometheus, redis = free_port(), free_port(), free_port()
     processes: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = Path(scratch, "prometheus.yml")
         config.write_text(configuration(service))
         try:
-            environment = os.environ | {"PORT": str(service), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
+            arguments = ["--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+            processes.append(start(["redis-server", *arguments], dict(os.environ)))
+            settings = {"RATE_LIMIT": "1000000/minute", "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis}"}
+            environment = os.environ | {"PORT": str(service), "HOST": "127.0.0.1"} | settings
             processes.append(start([sys.executable, "-m", "app"], environment))
             wait(lambda: get(service, "/health/ready")[0] == 200, "the service")
             arguments = [f"--config.file={config}", f"--storage.tsdb.path={scratch}/data"]

@@ -78,6 +78,11 @@ class RateLimiter:
             return "memory"
         return "memory while redis is away" if self._away else "redis"
 
+    @property
+    def shared_up(self) -> bool | None:
+        """Whether the Redis that replicas share answered when it was last asked; None where none is configured."""
+        return None if self._redis is None else not self._away
+
     async def charge(self, scope: Scope, cost: int = 1) -> None:
         """Charges the client of a request, or raises RateLimited. The answer's rate-limit headers follow suit.
 

@@ -55,6 +55,8 @@ class Snapshot:
     workers: int
     workers_busy: int
     worker_restarts: int
+    shared_state_up: bool | None
+    """None where there is no Redis to share anything through."""
     models: tuple[ModelFacts, ...]
 
 
@@ -172,6 +174,12 @@ class _LiveCollector(Collector):
         yield CounterMetricFamily(
             "visage_worker_restarts", "Workers that died or hung and were replaced.", value=now.worker_restarts
         )
+        if now.shared_state_up is not None:
+            yield GaugeMetricFamily(
+                "visage_shared_state_up",
+                "1 while Redis answers, 0 while each replica counts for itself; absent where no Redis is configured.",
+                value=int(now.shared_state_up),
+            )
         yield GaugeMetricFamily("visage_threads", "Python threads of the process.", value=threading.active_count())
         models = GaugeMetricFamily(
             "visage_model_info", "A loaded model.", labels=("model", "version", "architecture", "default")

@@ -77,6 +77,17 @@ def test_rate_limits_and_shed_requests_are_counted(start: Start) -> None:
     assert scrape.value("visage_http_requests_total", status="429") == 1
 
 
+def test_a_redis_that_is_away_is_told_and_one_that_is_not_configured_is_not(start: Start) -> None:
+    name = "visage_shared_state_up"
+    assert name not in {sample.name for sample in Scrape(start()).samples}
+    client = start(rate_limit="10/minute", rate_limit_storage="redis://127.0.0.1:1/0")
+    assert Scrape(client).value(name) == 1
+    assert client.post("/predict", **upload()).status_code == 200
+    scrape = Scrape(client)
+    assert name in {sample.name for sample in scrape.samples}
+    assert scrape.value(name) == 0
+
+
 def test_nothing_is_known_of_models_while_the_service_starts(start: Start, script: Script) -> None:
     import threading
 

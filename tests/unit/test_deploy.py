@@ -272,7 +272,7 @@ def series() -> set[str]:
     """The name of every series that a service can export."""
     metrics = Metrics()
     facts = ModelFacts("m", "1", "a", True, ("CPUExecutionProvider",))
-    text = metrics.exposition(Snapshot(True, 0, 1, 0, 0, (facts,))).decode()
+    text = metrics.exposition(Snapshot(True, 0, 1, 0, 0, True, (facts,))).decode()
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.M))
     histograms = {name for name in names if f"# TYPE {name} histogram" in text}
     return names | {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}

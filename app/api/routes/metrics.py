@@ -40,6 +40,7 @@ def _snapshot(service: Service) -> Snapshot:
         workers=pool.live,
         workers_busy=pool.busy,
         worker_restarts=pool.restarts,
+        shared_state_up=service.limiter.shared_up,
         models=_facts(service.loaded) if service.loaded is not None else (),
     )
 

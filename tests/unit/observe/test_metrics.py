@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
@@ -17,12 +18,13 @@ SNAPSHOT = Snapshot(
     workers=2,
     workers_busy=1,
     worker_restarts=4,
+    shared_state_up=None,
     models=(ModelFacts("default", "1.0.0", "small", True, ("cpu",)),),
 )
 
 
-def series(metrics: Metrics) -> Mapping[tuple[str, frozenset[tuple[str, str]]], float]:
-    text = metrics.exposition(SNAPSHOT).decode()
+def series(metrics: Metrics, snapshot: Snapshot = SNAPSHOT) -> Mapping[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = metrics.exposition(snapshot).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -125,6 +127,12 @@ def test_a_snapshot_is_told_as_it_is() -> None:
     assert value(metrics, "visage_provider_info", model="default", provider="cpu") == 1
     facts = {"model": "default", "version": "1.0.0", "architecture": "small", "default": "true"}
     assert value(metrics, "visage_model_info", **facts) == 1
+
+
+@pytest.mark.parametrize(("up", "told"), [(True, 1), (False, 0), (None, None)])
+def test_shared_state_is_told_where_there_is_some(up: bool | None, told: int | None) -> None:
+    found = series(Metrics(), dataclasses.replace(SNAPSHOT, shared_state_up=up))
+    assert found.get(("visage_shared_state_up", frozenset())) == told
 
 
 def test_memory_and_threads_are_told() -> None:
