@@ -43,7 +43,7 @@ its maker has to answer; the MIT licence gives what the makers of these weights 
 
 {method}
 
-`make prepare train ship` makes it again; seeds are fixed, and a run that is stopped goes on and ends the same.
+The commands in `docs/training/README.md` make it again; seeds are fixed, and a run that is stopped goes on and ends the same.
 
 ## Figures
 
@@ -182,10 +182,20 @@ def _figure(name: str, figure: Figure | None) -> str:
 def _method(run: Run) -> str:
     plan = run.schedule
     sides = ", ".join(f"{side} px from epoch {epoch}" for epoch, side in plan.sides)
+    before = f"The weights go on from `{run.network.weights}`. " if run.network.weights else ""
+    taught = ""
+    if run.distillation.teacher:
+        taught = (
+            f"{percent(run.distillation.share, 0)} of every target is what the network of `{run.distillation.teacher}` "
+            "says of the face and its mirror image. "
+        )
+    if run.repeats:
+        often = " and ".join(f"{label} {1 + times} times" for label, times in run.repeats)
+        taught += f"An epoch shows faces of {often}, since they are rare. "
     return (
-        f"`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes dropped), "
+        f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes dropped), "
         f"and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
-        f"{run.fer2013_smoothing}. {plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, peak "
+        f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, peak "
         f"rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}; faces at "
         f"{sides}. Half of the faces are mirrored; all are rolled by up to {run.augmentation.roll_degrees:.0f}°, "
         "scaled, shifted, stretched and relit; some are blurred, covered in part, made noisy or mixed with another. "

@@ -14,7 +14,10 @@ from training.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone."""
+    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone.
+
+    ``weights`` is a file to start from: what a run of ours kept for ``facenet``, ImageNet's for the others.
+    """
 
     name: str = "facenet"
     widths: tuple[int, ...] = (32, 64, 128, 256)
@@ -50,6 +53,17 @@ class Finetuning:
 
 
 @dataclass(frozen=True, slots=True)
+class Distillation:
+    """What an earlier network adds to the targets: the ``share`` of them that the run in ``teacher`` says.
+
+    ``teacher`` is the folder of a finished run; empty for none.
+    """
+
+    teacher: str = ""
+    share: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """All that decides what a training run gives."""
 
@@ -64,11 +78,14 @@ class Run:
     fer2013_smoothing: float = 0.1
     photos_share: float = 0.5
     photos_smoothing: float = 0.2
+    repeats: tuple[tuple[str, int], ...] = ()
+    """How many times more an epoch shows the faces whose top vote is a label, for labels that are rare."""
     threads: int = 2
     device: str = "cpu"
     network: Network = field(default_factory=Network)
     schedule: Schedule = field(default_factory=Schedule)
     finetuning: Finetuning = field(default_factory=Finetuning)
+    distillation: Distillation = field(default_factory=Distillation)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def side_at(self, epoch: int) -> int:

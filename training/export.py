@@ -19,8 +19,9 @@ from torch.nn import functional
 
 from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
 from training import config, networks
-from training.config import Run
+from training.config import Network, Run
 from training.data import EYE_CENTER, EYE_DISTANCE
+from training.ensemble import Ensemble
 from training.folder import MODEL_FILE, publish
 from training.heads import TwoHeaded
 from training.labels import FER2013, SERVED_FROM_FERPLUS
@@ -67,8 +68,15 @@ class Agreement:
         return self.same_label >= 0.999 and self.largest_difference < 1e-4
 
 
-def load_network(folder: Path) -> tuple[Run, TwoHeaded]:
-    """The kept network of a run: the finished one, or the average of its last checkpoint."""
+def load_networks(folders: list[Path]) -> tuple[list[Run], TwoHeaded]:
+    """The kept network of a run, or the ensemble of those of several."""
+    runs, members = zip(*(_load_network(folder) for folder in folders), strict=True)
+    network = members[0] if len(members) == 1 else Ensemble(members).eval().requires_grad_(False)
+    return list(runs), network
+
+
+def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
+    """The finished network of a run, or the average of its last checkpoint."""
     run = config.read(folder / "run.json")
     network = networks.build(config.without_weights(run.network))
     finished = folder / "weights.pt"
@@ -140,18 +148,18 @@ def compare(model: bytes, network: TwoHeaded, fer2013_share: float, faces: NDArr
     return Agreement(len(faces), same / len(faces), largest)
 
 
-def describe(run: Run, network: TwoHeaded, name: str, version: str, photos: bool) -> Manifest:
+def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Manifest:
     """The manifest of a network that was just exported; :func:`training.folder.publish` adds the hash."""
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    shape = ""
-    if run.network.name == "facenet":
-        shape = f", widths {'-'.join(map(str, run.network.widths))}, blocks {'-'.join(map(str, run.network.depths))}"
+    shapes = [_shape(run.network) for run in runs]
+    named = " and ".join(f"{shapes.count(shape)} x {shape}" for shape in dict.fromkeys(shapes))
+    photos = any(run.photos_share > 0 for run in runs)
     return Manifest(
         name=name,
         version=version,
         file=MODEL_FILE,
         sha256="0" * 64,
-        architecture=f"{run.network.name}{shape}, {millions:.1f} M parameters",
+        architecture=f"{named if len(runs) > 1 else shapes[0]}, {millions:.1f} M parameters",
         trained_on="FER-2013 with the votes of FER+" + (", and labelled photos (muxspace/facial_expressions)" * photos),
         license="MIT",
         labels=FER2013,
@@ -172,9 +180,21 @@ def describe(run: Run, network: TwoHeaded, name: str, version: str, photos: bool
     )
 
 
+def _shape(network: Network) -> str:
+    if network.name != "facenet":
+        return network.name
+    return f"facenet, widths {'-'.join(map(str, network.widths))}, blocks {'-'.join(map(str, network.depths))}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
-    parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of a training run")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        nargs="+",
+        default=[Path("runs/default")],
+        help="folder of a training run; several: the ensemble",
+    )
     parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder to write")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--version", default="0.1.0")
@@ -183,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--limit", type=int, help="compare on this many faces only")
     options = parser.parse_args(arguments)
-    run, network = load_network(options.run)
+    runs, network = load_networks(options.run)
     model = to_onnx(network, options.fer2013_share)
     agreement = compare(model, network, options.fer2013_share, read_split(options.data, "test").images[: options.limit])
     print(
@@ -192,11 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if not agreement.holds:
         raise SystemExit("The ONNX file does not say what PyTorch says; nothing is written.")
-    publish(
-        options.model,
-        model,
-        describe(run, network, options.model.name, options.version, photos=run.photos_share > 0),
-    )
+    publish(options.model, model, describe(runs, network, options.model.name, options.version))
     print(f"{options.model}: {len(model) / 1e6:.2f} MB")
 
 

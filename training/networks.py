@@ -13,11 +13,12 @@ from training.imagenet import EfficientNetB0, EfficientNetB2, MobileNetV3
 
 
 def build(settings: Network) -> TwoHeaded:
-    """The network that a run names, with the weights of a file in its body where the run gives one."""
+    """The network that a run names, with the weights of a file where the run gives one."""
     if settings.name == "facenet":
+        small = FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth)
         if settings.weights:
-            raise ValueError("facenet starts from nothing; network.weights is for the networks of ImageNet")
-        return FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth)
+            small.load_state_dict(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
+        return small
     network: EfficientNetB0 | EfficientNetB2 | MobileNetV3
     if settings.name == "efficientnet_b0":
         network = EfficientNetB0(settings.dropout, settings.stochastic_depth)

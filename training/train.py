@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import config, networks
+from training import config, networks, teacher
 from training.augment import Augmenter
 from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
 from training.heads import TwoHeaded
-from training.labels import FER2013, SERVED_FROM_FERPLUS
+from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class Trainer:
             nesterov=True,
         )
         self._epoch = 0
+        self._faces = Faces.joined([material.train, material.photos])
+        self._repeated = _repeated_rows(material.train, run.repeats)
+        self._lessons: teacher.Lessons | None = None
+        if run.distillation.teacher:
+            self._lessons = teacher.lessons(Path(run.distillation.teacher), self._faces, self._device)
 
     @property
     def _checkpoint(self) -> Path:
@@ -158,15 +163,21 @@ class Trainer:
         """Images (n, 1, 48, 48), vote targets (n, 8) and original one-hot targets (n, 7), shuffled."""
         run, material = self._run, self._material
         photos = torch.randperm(len(material.photos), generator=generator)
-        photos = photos[: int(len(photos) * run.photos_share)]
-        faces = Faces.joined([material.train, material.photos.subset(photos.numpy())])
-        order = torch.randperm(len(faces), generator=generator).numpy()
-        images = torch.from_numpy(faces.images[order])[:, None].float()
-        votes = torch.from_numpy(faces.votes[order])
-        is_photo = torch.from_numpy(order >= len(material.train))[:, None]
+        photos = photos[: int(len(photos) * run.photos_share)] + len(material.train)
+        rows = torch.cat([torch.arange(len(material.train)), photos, self._repeated])
+        rows = rows[torch.randperm(len(rows), generator=generator)]
+        faces = self._faces.subset(rows.numpy())
+        images = torch.from_numpy(faces.images)[:, None].float()
+        votes = torch.from_numpy(faces.votes)
+        is_photo = (rows >= len(material.train))[:, None]
         smooth = torch.where(is_photo & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
         votes = votes * (1 - smooth) + smooth / EMOTIONS
-        return images, votes, _smoothed_one_hot(faces.fer2013[order], run.fer2013_smoothing)
+        original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing)
+        if self._lessons:
+            share = run.distillation.share
+            votes = _taught(votes, self._lessons.votes[rows], share)
+            original = _taught(original, self._lessons.fer2013[rows], share)
+        return images, votes, original
 
     def _loss(self, augmenter: Augmenter, images: Tensor, votes: Tensor, original: Tensor, side: int) -> Tensor:
         run = self._run
@@ -243,6 +254,18 @@ def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
     known = torch.from_numpy(labels != NO_LABEL)[:, None]
     hot = functional.one_hot(torch.from_numpy(np.maximum(labels, 0)), len(FER2013)).float()
     return (hot * (1 - smoothing) + smoothing / len(FER2013)) * known
+
+
+def _taught(targets: Tensor, lessons: Tensor, share: float) -> Tensor:
+    """Targets with a share of what a teacher says; a row of zeros stays one."""
+    return torch.where(targets.sum(1, keepdim=True) > 0, torch.lerp(targets, lessons, share), targets)
+
+
+def _repeated_rows(faces: Faces, repeats: tuple[tuple[str, int], ...]) -> Tensor:
+    """The rows that an epoch shows more than once, as often as it does so on top."""
+    top = torch.from_numpy(np.where(faces.votes.max(axis=1) > 0, faces.votes.argmax(axis=1), NO_LABEL))
+    parts = [torch.nonzero(top == FERPLUS.index(label))[:, 0].repeat(times) for label, times in repeats]
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
 def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def test_class_weights_explain_the_logits(chain: Chain, kind: str) -> None:
 
 
 def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
-    _, network = export.load_network(chain.folder / "runs" / "tiny")
+    _, network = export.load_networks([chain.folder / "runs" / "tiny"])
     model = (chain.float_model / "model.onnx").read_bytes()
     assert export.compare(model, network, 0.5, FACES).holds
     with torch.inference_mode():

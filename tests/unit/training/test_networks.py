@@ -7,6 +7,7 @@ import torch
 
 from training import networks
 from training.config import Network
+from training.ensemble import Ensemble
 
 # Parameters of torchvision's networks with their thousand classes, and the width that its last layer reads.
 PUBLISHED = {
@@ -53,3 +54,28 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 def test_unknown_networks_are_named() -> None:
     with pytest.raises(ValueError, match="resnet"):
         networks.build(Network(name="resnet"))
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members() -> None:
+    members = [networks.build(Network(widths=widths, depths=(0, 1))).eval() for widths in ((8, 16), (8, 32))]
+    faces = torch.rand(3, 1, 48, 48) * 255
+    with torch.inference_mode():
+        whole = Ensemble(members).eval()(faces)
+        alone = [member(faces) for member in members]
+    for head in ("ferplus", "fer2013"):
+        mean = sum(getattr(logits, head) for logits in alone) / len(alone)
+        torch.testing.assert_close(getattr(whole, head), mean)
+
+
+def test_an_ensemble_of_unlike_networks_is_refused() -> None:
+    with pytest.raises(ValueError, match="one size"):
+        Ensemble([networks.build(Network()), networks.build(Network(name="efficientnet_b0"))])
+
+
+def test_a_small_network_goes_on_from_weights_of_its_own(tmp_path: Path) -> None:
+    donor = networks.build(Network())
+    path = tmp_path / "weights.pt"
+    torch.save(donor.state_dict(), path)
+    network = networks.build(Network(weights=str(path)))
+    for name, value in donor.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name]), name

@@ -117,3 +117,39 @@ def test_prepared_faces_are_targets(prepared: Path) -> None:
     faces = Faces.load(prepared / "train.npz")
     assert faces.votes.sum(axis=1) == pytest.approx(1)
     assert len(Faces.load(prepared / "photos.npz")) == 0
+
+
+def test_a_teacher_has_its_share_of_the_targets(prepared: Path, tmp_path: Path) -> None:
+    train.train(tiny("name=teacher"), prepared, tmp_path)
+    material = train.Material.load(prepared)
+    folder = str(tmp_path / "teacher")
+
+    def targets(*overrides: str) -> tuple[torch.Tensor, ...]:
+        trainer = train.Trainer(tiny(*overrides), material, tmp_path)
+        return trainer._epoch_tensors(torch.Generator().manual_seed(5))
+
+    own = targets()
+    taught = targets(f"distillation.teacher={folder}", "distillation.share=0.25")
+    all_taught = targets(f"distillation.teacher={folder}", "distillation.share=1")
+
+    assert torch.equal(own[0], taught[0])
+    for plain, mixed, lessons in zip(own[1:], taught[1:], all_taught[1:], strict=True):
+        known = plain.sum(1) > 0
+        torch.testing.assert_close(mixed[known], 0.75 * plain[known] + 0.25 * lessons[known])
+        assert not mixed[~known].any()
+
+
+def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> None:
+    material = train.Material.load(prepared)
+
+    def counts(*overrides: str) -> torch.Tensor:
+        trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
+        votes = trainer._epoch_tensors(torch.Generator().manual_seed(5))[1]
+        return torch.bincount(votes[votes.sum(1) > 0].argmax(1), minlength=8)
+
+    plain, repeated = counts(), counts('repeats=[["happy", 2]]')
+    happy = 1
+    assert plain[happy] > 0
+    assert repeated[happy] == 3 * plain[happy]
+    plain[happy] = repeated[happy]
+    assert torch.equal(plain, repeated)

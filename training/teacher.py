@@ -1,0 +1,36 @@
+"""What a finished network says of the training faces, for another one to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training import config, networks
+from training.data import Faces
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Distributions over the FER+ labels, (n, 8), and over the original ones, (n, 7)."""
+
+    votes: Tensor
+    fer2013: Tensor
+
+
+def lessons(run: Path, faces: Faces, device: torch.device) -> Lessons:
+    """Each face is read plain and mirrored, and the mean counts."""
+    settings = config.without_weights(config.read(run / "run.json").network)
+    network = networks.build(settings)
+    network.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))
+    network = network.to(device).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    votes, original = [], []
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        for batch in torch.split(torch.from_numpy(faces.images)[:, None], 256):
+            plain = batch.to(device).float()
+            views = [network(view.to(memory_format=torch.channels_last)) for view in (plain, plain.flip(3))]
+            votes.append(torch.stack([view.ferplus.float().softmax(1) for view in views]).mean(0).cpu())
+            original.append(torch.stack([view.fer2013.float().softmax(1) for view in views]).mean(0).cpu())
+    return Lessons(torch.cat(votes), torch.cat(original))
