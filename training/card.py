@@ -43,7 +43,8 @@ its maker has to answer; the MIT licence gives what the makers of these weights 
 
 {method}
 
-The commands in `docs/training/README.md` make it again; seeds are fixed, and a run that is stopped goes on and ends the same.
+The commands in `docs/training/README.md` make it again; seeds are fixed, and a run that is stopped goes on and ends
+the same.
 
 ## Figures
 
@@ -193,10 +194,10 @@ def _method(run: Run) -> str:
         often = " and ".join(f"{label} {1 + times} times" for label, times in run.repeats)
         taught += f"An epoch shows faces of {often}, since they are rare. "
     return (
-        f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes dropped), "
-        f"and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
-        f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, peak "
-        f"rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}; faces at "
+        f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
+        f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
+        f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, "
+        f"peak rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}; faces at "
         f"{sides}. Half of the faces are mirrored; all are rolled by up to {run.augmentation.roll_degrees:.0f}°, "
         "scaled, shifted, stretched and relit; some are blurred, covered in part, made noisy or mixed with another. "
         "The weights are the running average of those that were trained. The convolutions are 8-bit integers where "
