@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.api.conftest import PICTURE, Start, upload
+from app.state import Phase
+from tests.api.conftest import PICTURE, Start, service_of, until, upload
 from tests.api.engine import FakeModel, FakeRegistry, Script, manifest
 
 
@@ -72,9 +77,48 @@ def test_rate_limits_and_shed_requests_are_counted(start: Start) -> None:
     client = start(rate_limit="1/minute")
     client.post("/predict", **upload())
     client.post("/predict", **upload())
+    service_of(client).phase = Phase.DRAINING
+    for _ in range(3):
+        client.post("/predict", **upload())
     scrape = Scrape(client)
     assert scrape.value("visage_requests_rate_limited_total") == 1
     assert scrape.value("visage_http_requests_total", status="429") == 1
+    assert scrape.value("visage_requests_shed_total", reason="draining") == 3
+    assert scrape.value("visage_http_requests_total", status="503") == 3
+    assert scrape.value("visage_predictions_total") == 1
+    assert scrape.value("visage_ready") == 0
+
+
+def test_doubts_are_counted(start: Start, script: Script) -> None:
+    client = start(confidence_threshold=0.95)
+    client.post("/predict", **upload())
+    script.faces = 0
+    client.post("/predict?on_no_face=center", **upload())
+    scrape = Scrape(client)
+    assert scrape.value("visage_predictions_uncertain_total", model="default") == 2
+    assert scrape.value("visage_prediction_confidence_sum", model="default") == pytest.approx(2 * 0.92)
+    assert scrape.value("visage_warnings_total", code="face_assumed") == 1
+
+
+def test_what_waits_and_what_runs_is_told(start: Start, script: Script) -> None:
+    script.gate = threading.Event()
+    client = start()
+    with ThreadPoolExecutor(2) as clients:
+        answers = [clients.submit(client.post, "/predict", **upload()) for _ in range(2)]
+        script.wait_until_entered()
+        until(lambda: Scrape(client).value("visage_queue_depth") == 1)
+        scrape = Scrape(client)
+        assert scrape.value("visage_workers_busy") == 1
+        assert scrape.value("visage_http_requests_in_flight") == 3
+        script.gate.set()
+        assert [answer.result().status_code for answer in answers] == [200, 200]
+    scrape = Scrape(client)
+    assert scrape.value("visage_queue_depth") == 0
+    assert scrape.value("visage_http_requests_in_flight") == 1
+    assert scrape.value("process_resident_memory_bytes") > 1e6
+    assert scrape.value("visage_threads") > 1
+    assert scrape.value("visage_worker_restarts_total") == 0
+    assert scrape.value("visage_provider_info", model="default") == 1
 
 
 def test_a_redis_that_is_away_is_told_and_one_that_is_not_configured_is_not(start: Start) -> None:
@@ -89,8 +133,6 @@ def test_a_redis_that_is_away_is_told_and_one_that_is_not_configured_is_not(star
 
 
 def test_nothing_is_known_of_models_while_the_service_starts(start: Start, script: Script) -> None:
-    import threading
-
     script.build_gate = threading.Event()
     try:
         assert Scrape(start(wait=False)).value("visage_ready") == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import subprocess
 from collections.abc import Mapping
 
 import pytest
@@ -133,6 +135,26 @@ def test_a_snapshot_is_told_as_it_is() -> None:
 def test_shared_state_is_told_where_there_is_some(up: bool | None, told: int | None) -> None:
     found = series(Metrics(), dataclasses.replace(SNAPSHOT, shared_state_up=up))
     assert found.get(("visage_shared_state_up", frozenset())) == told
+
+
+def everything() -> Metrics:
+    """Metrics after one of each event."""
+    metrics = Metrics()
+    metrics.request_started()
+    metrics.request_finished(finished("/predict", 503, 1, "overloaded"))
+    metrics.shed("queue_full")
+    metrics.rate_limited()
+    metrics.picture(picture("happy", 0.4, uncertain=True, warnings=("blurred",)))
+    metrics.shadow("other", same=1, different=1)
+    metrics.shadow_dropped()
+    return metrics
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+def test_names_and_text_are_as_prometheus_wants_them() -> None:
+    text = everything().exposition(dataclasses.replace(SNAPSHOT, shared_state_up=True))
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_memory_and_threads_are_told() -> None:
