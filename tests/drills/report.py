@@ -15,6 +15,8 @@ class Report:
 
     name: str
     long: bool = False
+    seconds: float | None = None
+    """How long the load lasts, where somebody wants it other than the form has it."""
     failures: list[str] = field(default_factory=list)
 
     def figure(
@@ -43,7 +45,9 @@ def run(name: str, drill: Callable[[Report], None]) -> None:
     """Runs a drill from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.drills.{name}")
     parser.add_argument("--long", action="store_true", help="the long form")
-    report = Report(name, parser.parse_args().long)
+    parser.add_argument("--seconds", type=float, help="how long the load lasts, where a drill can choose it")
+    arguments = parser.parse_args()
+    report = Report(name, arguments.long, arguments.seconds)
     print(f"{name}{' (long)' if report.long else ''}", flush=True)
     started = time.monotonic()
     drill(report)

@@ -1,102 +1,95 @@
-"""Hours of mixed traffic with some hostile files in it: memory, files and threads stay where they were."""
+"""Long hours of mixed traffic with some hostile files in it: memory, files and threads stay where they were.
+
+The load is moderate, and comes whether or not the earlier requests are answered. Every two seconds it rests until all
+of them are, and what the process then holds is looked at. That goes up and down by some megabytes with what lies on top
+of the allocator's heaps, but has a sharp floor: the least of each minute. A leak raises that floor.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import random
+import statistics
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from tests.drills.client import Answer, ask, statuses, upload
 from tests.drills.report import Report, run
-from tests.hostile import hostile_files
-from tests.pictures import faceless, portrait
+from tests.drills.traffic import PATIENT, Tally, rounds, steadily
+from tests.drills.vitals import Slope, Vitals, slope, vitals
 from tests.process import ServerProcess
 
-HOSTILE_SHARE = 0.05
-CLIENTS = 4
+RATE = 12
+TURN = 2 * RATE
+"""Requests between two rests."""
 
+SHORT, LONG = 1200.0, 3600.0
+WARM_UP = 300.0
+"""Seconds after which the floor has to be flat: by then all sizes of pictures have met on all threads."""
 
-@dataclass(frozen=True)
-class Sample:
-    """What the process held at one moment."""
-
-    seconds: float
-    megabytes: float
-    files: int
-    threads: int
+MINUTE = 60.0
+TELLING = 10
+"""Minutes of settled floor without which a slope says nothing; a shorter run is judged by what it gained."""
 
 
 def drill(report: Report) -> None:
-    minutes = 60.0 if report.long else 1.5
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
+    seconds = report.seconds or (LONG if report.long else SHORT)
+    tally = Tally()
+    with ServerProcess({**PATIENT, "LOG_LEVEL": "warning"}) as server:
         server.wait_ready()
-        samples, answers = asyncio.run(_mix(server, 60 * minutes))
-        report.note(f"answers: {statuses(answers)}")
-        report.check("no answer is a 5xx or missing", all(0 < a.status < 500 for a in answers), statuses(answers))
-        # The first third is warm-up: every size of picture has to have been seen once.
-        settled = [sample for sample in samples if sample.seconds > 20 * minutes]
-        first, last = settled[0], settled[-1]
-        report.figure("resident memory at the end", last.megabytes, "MB")
-        if report.long:
-            report.figure("slope of the memory", _slope(settled), "%/h", at_most=1)
-        else:
-            report.figure("memory grown after warm-up", last.megabytes - first.megabytes, "MB", at_most=15)
-        report.figure("file descriptors gained", last.files - first.files, at_most=CLIENTS)
-        report.figure("threads gained", last.threads - first.threads, at_most=0)
+        rests = asyncio.run(_soak(report, server, seconds, tally))
+    report.note(f"answers: {tally}; the slowest after {tally.slowest:.2f} s")
+    report.figure("minutes", rests[-1].seconds / 60)
+    report.figure("answers that are a 5xx or missing", tally.unexpected, at_most=0)
+    report.figure("most resident memory at any time", rests[-1].peak, "MB")
+    warm_up = min(WARM_UP, seconds / 3)
+    settled = [rest for rest in rests if rest.seconds >= warm_up]
+    floors = _floors(settled, min(MINUTE, seconds / 12))
+    report.figure("floor of resident memory after warm-up", floors[0].resident, "MB")
+    report.figure("floor of resident memory at the end", floors[-1].resident, "MB")
+    seen = [floor.seconds for floor in floors]
+    is_telling = len(floors) >= TELLING and seconds >= TELLING * MINUTE
+    for what, found in (
+        ("slope of the floor", slope(seen, [floor.resident for floor in floors])),
+        ("slope of it without mapped files", slope(seen, [floor.own for floor in floors])),
+    ):
+        _judge(report, what, found, is_telling)
+    quarter = max(len(settled) // 4, 1)
+    first, last = settled[:quarter], settled[-quarter:]
+    gained = statistics.median(r.resident for r in last) - statistics.median(r.resident for r in first)
+    report.figure("median of resident memory gained", gained, "MB", at_most=5)
+    files = statistics.median(rest.files for rest in last) - statistics.median(rest.files for rest in first)
+    report.figure("file descriptors gained", files, at_most=0)
+    report.figure("threads gained", max(r.threads for r in last) - max(r.threads for r in first), at_most=0)
 
 
-async def _mix(server: ServerProcess, seconds: float) -> tuple[list[Sample], list[Answer]]:
-    chance = random.Random(1)
-    honest = [
-        *(upload("/predict", portrait(width)) for width in (256, 512, 1080, 2160)),
-        upload("/predict?faces=all&explain=true", portrait(640)),
-        upload("/predict", faceless()),
-        upload("/predict/batch", portrait(256), faceless(), portrait(512), field="files"),
-    ]
-    hostile = [upload("/predict", file.data) for file in hostile_files() if len(file.data) < 1_000_000]
+async def _soak(report: Report, server: ServerProcess, seconds: float, tally: Tally) -> list[Vitals]:
     started = time.monotonic()
-    answers: list[Answer] = []
-
-    async def client() -> None:
-        while time.monotonic() < started + seconds:
-            kind = hostile if chance.random() < HOSTILE_SHARE else honest
-            answers.append(await ask(server.port, chance.choice(kind)))
-
-    async def watch() -> list[Sample]:
-        samples = []
-        for tick in itertools.count():
-            samples.append(_sample(server.pid, time.monotonic() - started))
-            if samples[-1].seconds > seconds:
-                return samples
-            await asyncio.sleep(max(started + tick * seconds / 120 - time.monotonic(), 0.1))
-        return samples
-
-    samples, *_ = await asyncio.gather(watch(), *(client() for _ in range(CLIENTS)))
-    return samples, answers
+    rests: list[Vitals] = []
+    noted = 0
+    requests = itertools.chain.from_iterable(rounds())
+    while not rests or rests[-1].seconds < seconds:
+        await steadily(server.port, list(itertools.islice(requests, TURN)), RATE, tally)
+        # The last sockets are closed a moment after the last answer.
+        await asyncio.sleep(0.1)
+        rests.append(now := vitals(server.pid, time.monotonic() - started))
+        if now.seconds >= (noted + 1) * MINUTE:
+            noted = int(now.seconds / MINUTE)
+            least = min(rest.resident for rest in rests[-int(MINUTE / TURN * RATE) :])
+            report.note(f"{noted:3} min: {least:.1f} MB, {now.files} files, {now.threads} threads")
+    return rests
 
 
-def _sample(pid: int, seconds: float) -> Sample:
-    process = Path("/proc") / str(pid)
-    fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    return Sample(
-        seconds,
-        int(fields["VmRSS"].split()[0]) / 1024,
-        len(list((process / "fd").iterdir())),
-        int(fields["Threads"]),
-    )
+def _floors(rests: list[Vitals], width: float) -> list[Vitals]:
+    """The rest of each stretch of time at which the least was held."""
+    stretches = itertools.groupby(rests, key=lambda rest: int((rest.seconds - rests[0].seconds) / width))
+    found = [list(stretch) for _, stretch in stretches]
+    # The last stretch may be too short for a floor.
+    whole = found[:-1] if len(found) > 1 else found
+    return [min(stretch, key=lambda rest: rest.resident) for stretch in whole]
 
 
-def _slope(samples: list[Sample]) -> float:
-    """Percent of the mean an hour, by least squares."""
-    count = len(samples)
-    mean_x = sum(sample.seconds for sample in samples) / count
-    mean_y = sum(sample.megabytes for sample in samples) / count
-    across = sum((sample.seconds - mean_x) ** 2 for sample in samples)
-    slope = sum((sample.seconds - mean_x) * (sample.megabytes - mean_y) for sample in samples) / across
-    return slope * 3600 / mean_y * 100
+def _judge(report: Report, what: str, found: Slope, is_telling: bool) -> None:
+    report.figure(what, found.percent, "%/h", at_most=1 if is_telling else None)
+    report.note(f"  95 % interval {found.low:+.2f} to {found.high:+.2f} %/h")
 
 
 if __name__ == "__main__":
