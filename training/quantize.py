@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from app.inference.manifest import InputSpec, load_manifest
@@ -28,7 +29,9 @@ LARGEST_LOSS: Final = 0.003
 LARGEST_LOSS_OF_A_CLASS: Final = 0.02
 _CALIBRATION_FACES: Final = 512
 _CALIBRATION_BATCH: Final = 32
-_INTEGER_OPERATORS: Final = ["Conv", "Add", "Mul", "AveragePool"]
+_INTEGER_OPERATORS: Final = ["Conv", "Add", "Mul", "Relu", "GlobalAveragePool"]
+"""With ``Relu`` among them a convolution's integers are cut at zero as they are written, and need no way through
+floats; the same holds for a map that is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,13 @@ class _CalibrationFaces(CalibrationDataReader):  # type: ignore[misc]
 
 def to_integers(model: Path, faces: NDArray[np.uint8], spec: InputSpec) -> bytes:
     """The model with 8-bit convolutions, their ranges taken from training faces (n, h, w)."""
-    graph = onnx.load(model).graph
+    folded = with_pools_in_convolutions(onnx.load(model))
+    graph = folded.graph
     logging.getLogger().setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.onnx"
         quantize_static(
-            model,
+            folded,
             written,
             _CalibrationFaces(faces, spec, graph.input[0].name),
             quant_format=QuantFormat.QDQ,
@@ -78,17 +82,72 @@ def to_integers(model: Path, faces: NDArray[np.uint8], spec: InputSpec) -> bytes
 def _kept_in_float(graph: onnx.GraphProto) -> list[str]:
     """The first convolution, which sees the pixels, and all that follows a global pooling without a map beside it.
 
-    The latter is tiny: the inside of the channel attention and the heads.
+    The latter is tiny: the inside of the channel attention and the heads. The pooling itself reads integers.
     """
     fixed = {initializer.name for initializer in graph.initializer}
     pooled: set[str] = set()
     kept = [next(node.name for node in graph.node if node.op_type == "Conv")]
     for node in graph.node:
         inputs = {name for name in node.input if name and name not in fixed}
-        if node.op_type == "GlobalAveragePool" or (inputs and inputs <= pooled):
+        if node.op_type == "GlobalAveragePool":
+            pooled.update(node.output)
+        elif inputs and inputs <= pooled:
             pooled.update(node.output)
             kept.append(node.name)
     return kept
+
+
+def with_pools_in_convolutions(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Each average pool that only a 1x1 convolution reads becomes part of it: a convolution with wider strides.
+
+    The sums are the same, and ONNX Runtime averages integers more slowly than it multiplies them.
+    """
+    graph = model.graph
+    weights = {initializer.name: initializer for initializer in graph.initializer}
+    given = {output.name for output in graph.output}
+    for pool in [node for node in graph.node if node.op_type == "AveragePool"]:
+        (output,) = pool.output
+        readers = [node for node in graph.node if output in node.input]
+        if output in given or len(readers) != 1 or not _is_pointwise(readers[0], weights) or not _is_tiling(pool):
+            continue
+        convolution, (rows, columns) = readers[0], _attributes(pool)["kernel_shape"]
+        kernel = weights[convolution.input[1]]
+        spread = numpy_helper.to_array(kernel).repeat(rows, axis=2).repeat(columns, axis=3) / (rows * columns)
+        kernel.CopyFrom(numpy_helper.from_array(spread, kernel.name))
+        convolution.input[0] = pool.input[0]
+        del convolution.attribute[:]
+        convolution.attribute.extend(
+            helper.make_attribute(name, [rows, columns]) for name in ("kernel_shape", "strides")
+        )
+        graph.node.remove(pool)
+    return model
+
+
+def _is_pointwise(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
+    if node.op_type != "Conv" or node.input[1] not in weights:
+        return False
+    found = _attributes(node)
+    return (
+        list(weights[node.input[1]].dims[2:]) == [1, 1]
+        and found.get("group", 1) == 1
+        and set(found.get("strides", [1])) == {1}
+        and not any(found.get("pads", []))
+    )
+
+
+def _is_tiling(pool: onnx.NodeProto) -> bool:
+    """Whether a pool takes every pixel of its input at most once and no other."""
+    found = _attributes(pool)
+    return (
+        len(found["kernel_shape"]) == 2
+        and list(found["kernel_shape"]) == list(found.get("strides", []))
+        and not any(found.get("pads", []))
+        and not found.get("ceil_mode", 0)
+    )
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def compare(before: Labels, after: Labels, labels: Labels) -> Loss:
