@@ -113,6 +113,7 @@ def _lies() -> Iterator[HostileFile]:
     yield HostileFile("polyglot-jpeg-script", jpeg + b"<script>alert(1)</script>", readable=True)
     yield HostileFile("polyglot-gif-script", b"GIF89a/*" + bytes(10) + b"*/=1;alert(1)")
     yield HostileFile("polyglot-png-jpeg", _png(64, 64)[:40] + jpeg)
+    yield HostileFile("lie-png-palette", _without_palette())
     yield HostileFile("polyglot-pdf-jpeg", b"%PDF-1.4\n" + jpeg)
 
 
@@ -165,6 +166,12 @@ def _png(width: int, height: int, *, rows: int | None = None, extra: bytes = b""
     body = b"".join(squeeze.compress(row) for _ in range(height if rows is None else rows)) + squeeze.flush()
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + extra + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _without_palette() -> bytes:
+    """A PNG that says which of its colours is transparent, and has no colours."""
+    data = encoded(Image.new("P", (100, 100)), "PNG", transparency=0)
+    return data.replace(b"PLTE", b"pLTe")
 
 
 def _jpeg_of_size(width: int, height: int) -> bytes:

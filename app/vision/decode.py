@@ -160,6 +160,9 @@ def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile:
     image = _PARSERS[name](io.BytesIO(body))
     if image.size != (header.width, header.height):
         raise InvalidImage
+    if image.mode == "P" and image.palette is None:
+        # Numbers of colours, and no colours; Pillow stumbles over it only where something is transparent.
+        raise InvalidImage
     if name == "jpeg" and factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))
     image.load()

@@ -9,7 +9,7 @@ import time
 from tests.drills.client import Answer, ask, closed_loop, upload
 from tests.drills.report import Report, run
 from tests.pictures import portrait
-from tests.process import ServerProcess
+from tests.process import ServerProcess, free_port
 
 CLIENTS = 8
 REQUEST = upload("/predict", portrait())
@@ -17,7 +17,7 @@ REQUEST = upload("/predict", portrait())
 
 def drill(report: Report) -> None:
     rounds = 50 if report.long else 5
-    served = lost = 0
+    served = away = lost = tracebacks = 0
     slowest = 0.0
     codes: set[int] = set()
     for _ in range(rounds):
@@ -27,17 +27,36 @@ def drill(report: Report) -> None:
             codes.add(server.wait())
             slowest = max(slowest, time.monotonic() - ended)
             served += sum(answer.status == 200 for answer in answers)
-            lost += sum(answer.status not in {200, 503} for answer in answers)
+            away += sum(_turned_away(answer) for answer in answers)
+            lost += sum(answer.status != 200 and not _turned_away(answer) for answer in answers)
+            tracebacks += "Traceback" in server.log
     report.figure("rounds of SIGTERM under load", rounds)
     report.figure("requests served", served, at_least=rounds)
-    report.figure("requests lost", lost, at_most=0)
+    report.figure("turned away with 503 and Connection: close", away, at_least=rounds * CLIENTS)
+    report.figure("requests lost, or answered otherwise", lost, at_most=0)
+    report.figure("logs with a traceback", tracebacks, at_most=0)
     report.figure("slowest exit after SIGTERM", slowest, "s", at_most=10)
     report.check("every exit status is 0", codes == {0}, str(codes))
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
-        server.wait_ready()
-        asyncio.run(_kill(server))
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
-        report.figure("ready again after SIGKILL", server.wait_ready(), "s", at_most=5)
+    _restart(report, 10 if report.long else 1)
+
+
+def _restart(report: Report, times: int) -> None:
+    """Killed under load, and started again on the same port, as a container's restart would."""
+    port = free_port()
+    slowest = 0.0
+    for _ in range(times):
+        with ServerProcess({"LOG_LEVEL": "warning"}, port=port) as server:
+            server.wait_ready()
+            asyncio.run(_kill(server))
+        with ServerProcess({"LOG_LEVEL": "warning"}, port=port) as server:
+            slowest = max(slowest, server.wait_ready())
+    report.figure("restarts after SIGKILL under load", times)
+    report.figure("the slowest of them ready after", slowest, "s", at_most=5)
+
+
+def _turned_away(answer: Answer) -> bool:
+    told = b"connection: close" in answer.headers.lower()
+    return answer.status == 503 and answer.error == "not_ready" and told
 
 
 async def _terminate(server: ServerProcess) -> tuple[list[Answer], float]:

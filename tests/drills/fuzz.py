@@ -1,4 +1,4 @@
-"""Hostile bytes into the decoder and into the multipart parser: declared errors only, no death, no hang.
+"""Hostile bytes into the decoder and into the parsers of bodies: declared errors only, no death, no hang.
 
 The hostile files first, then what Hypothesis makes of them, then what atheris finds where it is installed. What breaks
 a bound is kept under ``tests/crashers/``, which a unit test replays.
@@ -7,6 +7,8 @@ a bound is kept under ``tests/crashers/``, which a unit test replays.
 from __future__ import annotations
 
 import asyncio
+import base64
+import faulthandler
 import hashlib
 import importlib.util
 import logging
@@ -24,6 +26,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
+from app.api.base64_image import picture_of
 from app.api.uploads import files
 from app.config import Settings
 from app.errors import VisageError
@@ -35,7 +38,13 @@ from tests.process import ROOT
 
 CRASHERS = ROOT / "tests" / "crashers"
 SLOWEST_SECONDS = 2.0
+HUNG_SECONDS = 120.0
+"""After this much time on the clock a call has hung, however busy the machine is, and the drill ends."""
+
+BOUNDARY = b"multipart/form-data; boundary=drill"
 FORM_ERRORS = frozenset({"invalid_request", "unsupported_media_type", "file_too_large", "too_many_files"})
+JSON_ERRORS = frozenset({"invalid_request", "unsupported_media_type", "file_too_large", "empty_file"})
+LARGEST = 1_000_000
 
 Target = Callable[[bytes], None]
 
@@ -50,20 +59,42 @@ def decode_picture(data: bytes) -> None:
 
 def parse_form(body: bytes) -> None:
     """As the route of a batch would, in pieces of an odd size."""
-    asyncio.run(_parse(body))
+    asyncio.run(_parse(body, BOUNDARY))
 
 
-async def _parse(body: bytes) -> None:
+def parse_header(content_type: bytes) -> None:
+    """As the same route would, whatever the header says of the body."""
+    asyncio.run(_parse(b"--drill\r\n\r\n--drill--\r\n", content_type))
+
+
+def parse_json(body: bytes) -> None:
+    """As the route would that takes a picture inside JSON."""
+    picture_of(body, max_bytes=LARGEST)
+
+
+async def _parse(body: bytes, content_type: bytes) -> None:
     pieces = [body[start : start + 997] for start in range(0, len(body), 997)] or [b""]
 
     async def receive() -> Message:
         piece = pieces.pop(0)
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
-    headers = [(b"content-type", b"multipart/form-data; boundary=drill")]
+    headers = [(b"content-type", content_type)]
     request = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
-    async for _ in files(request, "files", max_files=5, max_bytes=1_000_000):
+    async for _ in files(request, "files", max_files=5, max_bytes=LARGEST):
         pass
+
+
+TARGETS: dict[str, tuple[Target, frozenset[str]]] = {
+    "decode": (decode_picture, REFUSALS),
+    "form": (parse_form, FORM_ERRORS),
+    "header": (parse_header, FORM_ERRORS),
+    "json": (parse_json, JSON_ERRORS),
+}
+"""What is fuzzed, and the errors that it may raise."""
+
+SECONDS = {"decode": 300, "form": 180, "header": 60, "json": 60}
+"""How long atheris looks at each in the long form."""
 
 
 @dataclass
@@ -81,9 +112,11 @@ class Findings:
     def attempt(self, data: bytes) -> str:
         """Tries one input and tells its outcome."""
         # Seconds of this thread: a machine that is busy with something else is no finding.
+        faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         started = time.thread_time()
         outcome = self._outcome(data)
         took = time.thread_time() - started
+        faulthandler.cancel_dump_traceback_later()
         self.tried += 1
         self.slowest = max(self.slowest, took)
         self.codes[outcome] += 1
@@ -110,24 +143,35 @@ class Findings:
 
 
 def drill(report: Report) -> None:
-    # The parser quotes what it cannot read.
+    # The parser of forms quotes what it cannot read.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     examples = 20_000 if report.long else 300
-    pictures = [file.data for file in hostile_files()]
-    small = [data for data in pictures if len(data) < 20_000]
+    decoding = Findings("decode", *TARGETS["decode"])
+    for file in hostile_files():
+        _check_file(report, decoding, file)
+    for name, seeds in _seeds().items():
+        findings = decoding if name == "decode" else Findings(name, *TARGETS[name])
+        _mutate(findings, seeds, examples)
+        report.figure(f"{name}: inputs tried", findings.tried)
+        report.figure(f"{name}: slowest", findings.slowest, "s", at_most=SLOWEST_SECONDS)
+        report.note(f"{name}: {dict(findings.codes.most_common())}")
+        report.check(f"{name}: declared errors only", not findings.found, str(dict(findings.found)))
+        _atheris(report, name, seeds, SECONDS[name] if report.long else 10)
+
+
+def _seeds() -> dict[str, list[bytes]]:
+    """What the inputs of each target are made from."""
+    small = [file.data for file in hostile_files() if len(file.data) < 20_000]
     forms = [
         upload("/", *small[start : start + 3], field="files").partition(b"\r\n\r\n")[2] for start in range(0, 60, 3)
     ]
-    decoding = Findings("decode", decode_picture, REFUSALS)
-    for file in hostile_files():
-        _check_file(report, decoding, file)
-    for findings, seeds in ((decoding, small), (Findings("form", parse_form, FORM_ERRORS), forms)):
-        _mutate(findings, seeds, examples)
-        report.figure(f"{findings.name}: inputs tried", findings.tried)
-        report.figure(f"{findings.name}: slowest", findings.slowest, "s", at_most=SLOWEST_SECONDS)
-        report.note(f"{findings.name}: {dict(findings.codes.most_common())}")
-        report.check(f"{findings.name}: declared errors only", not findings.found, str(dict(findings.found)))
-        _atheris(report, findings.name, seeds, 300 if report.long else 15)
+    odd = [BOUNDARY, b"multipart/form-data", b'multipart/form-data; boundary="a\\"b"; boundary=c', b"text/plain"]
+    odd += [b"multipart/form-data; boundary*=utf-8''%64rill", b"multipart/mixed; boundary=" + b"a" * 100, b";=;=;="]
+    texts = [base64.b64encode(data) for data in small[:40]]
+    bodies = [b'{"image": "' + text + b'"}' for text in texts]
+    bodies += [b'{"image": "data:image/png;charset=x;base64,' + text + b'"}' for text in texts]
+    bodies += [b"{}", b"[]", b'{"image": null}', b'{"image": ' * 2000, b'{"image": "\\ud800"}']
+    return {"decode": small, "form": forms, "header": odd, "json": bodies}
 
 
 def _check_file(report: Report, decoding: Findings, file: HostileFile) -> None:

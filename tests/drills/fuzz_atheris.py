@@ -10,10 +10,7 @@ import atheris
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import VisageError
-    from tests.drills.fuzz import FORM_ERRORS, SLOWEST_SECONDS, decode_picture, parse_form
-    from tests.hostile import REFUSALS
-
-TARGETS = {"decode": (decode_picture, REFUSALS), "form": (parse_form, FORM_ERRORS)}
+    from tests.drills.fuzz import SLOWEST_SECONDS, TARGETS
 
 
 def main() -> None:
