@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import app
 from app.config import Settings
@@ -106,6 +108,20 @@ class TestImage:
             assert all("==" in line for line in requirements), name
             assert pinned.count("==") <= pinned.count("--hash=sha256:"), name
 
+    @pytest.mark.parametrize(("machine", "there"), [("x86_64", True), ("aarch64", False)])
+    def test_what_has_no_wheel_for_arm_is_not_asked_for_there(
+        self, monkeypatch: pytest.MonkeyPatch, machine: str, there: bool
+    ) -> None:
+        where = {"sys_platform": "linux", "platform_machine": machine, "python_full_version": "3.11.9"}
+        pinned = (ROOT / "requirements/service.txt").read_text().splitlines()
+        asked = [Requirement(line.rstrip("\\ ")) for line in pinned if not line.startswith((" ", "#"))]
+        installed = {asked.name for asked in asked if asked.marker is None or asked.marker.evaluate(where)}
+        assert ("mediapipe" in installed) is there
+        assert {"onnxruntime", "opencv-python-headless", "numpy"} <= installed
+        monkeypatch.setattr("sys.platform", "linux")
+        monkeypatch.setattr("platform.machine", lambda: machine)
+        assert runpy.run_path(str(ROOT / "app/config.py"))["_DETECTOR"] == ("mediapipe" if there else "onnx")
+
 
 @contextmanager
 def listening(status: int) -> Iterator[tuple[int, list[str]]]:
@@ -133,15 +149,36 @@ def listening(status: int) -> Iterator[tuple[int, list[str]]]:
 
 
 class TestCompose:
-    def test_by_default_the_service_is_alone(self, compose: dict[str, Any]) -> None:
-        assert [name for name, service in compose.items() if "profiles" not in service] == ["visage"]
+    def test_by_default_the_service_comes_with_the_redis_that_it_counts_in(self, compose: dict[str, Any]) -> None:
+        assert {name for name, service in compose.items() if "profiles" not in service} == {"visage", "redis"}
+        storage = compose["visage"]["environment"]["RATE_LIMIT_STORAGE"]
+        assert re.fullmatch(r"\$\{RATE_LIMIT_STORAGE:-redis://redis:6379\}", storage)
+        assert compose["visage"]["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
     def test_the_profiles_bring_what_they_say(self, compose: dict[str, Any]) -> None:
         def brought(profile: str) -> set[str]:
             return {name for name, service in compose.items() if profile in service.get("profiles", ())}
 
-        assert brought("scale") == {"redis", "proxy"}
-        assert brought("observe") == {"redis", "prometheus", "grafana"}
+        assert brought("scale") == {"proxy"}
+        assert brought("observe") == {"prometheus", "grafana"}
+
+    def test_grafana_reads_the_prometheus_that_scrapes_the_service(self, compose: dict[str, Any]) -> None:
+        def mounted(service: str) -> dict[str, str]:
+            split = [volume.split(":") for volume in compose[service]["volumes"] if volume.startswith("./")]
+            return {inside: outside for outside, inside, _ in split}
+
+        grafana = mounted("grafana")
+        (provider,) = load(ROOT / grafana["/etc/grafana/provisioning"] / "dashboards/visage.yml")[0]["providers"]
+        (source,) = load(ROOT / grafana["/etc/grafana/provisioning"] / "datasources/prometheus.yml")[0]["datasources"]
+        assert (ROOT / grafana[provider["options"]["path"]]).samefile(DASHBOARD.parent)
+        home = compose["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        assert home == f"{provider['options']['path']}/{DASHBOARD.name}"
+        assert source["url"] == "http://prometheus:9090"
+        asked = {target["datasource"]["uid"] for panel in panels() for target in panel.get("targets", ())}
+        assert asked == {source["uid"]}
+        config = mounted("prometheus")["/etc/prometheus"]
+        assert "--config.file=/etc/prometheus/prometheus.yml" in compose["prometheus"]["command"]
+        assert all((ROOT / config / name).exists() for name in ("prometheus.yml", "alerts.yml"))
 
     def test_every_container_is_confined(self, compose: dict[str, Any]) -> None:
         for name, service in compose.items():
@@ -282,13 +319,20 @@ def named(expression: str) -> set[str]:
     return set(re.findall(r"\b(?:visage|process|python)_\w+\b", re.sub(r'"[^"]*"', "", expression)))
 
 
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return found
+
+
 def queries() -> Iterator[str]:
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+    for panel in panels():
         yield from (target["expr"] for target in panel.get("targets", ()))
 
 
 class TestSight:
     def test_every_query_of_the_dashboard_asks_for_series_that_exist(self, series: set[str]) -> None:
+        ids = [panel["id"] for panel in panels()]
+        assert len(set(ids)) == len(ids)
         asked = [named(query) for query in queries()]
         assert len(asked) > 20
         assert all(asked)
