@@ -3,7 +3,7 @@ UV ?= $(BIN)/uv
 OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: lock platforms audit manifests smoke-image replicas dashboard
+.PHONY: lock platforms audit manifests smoke-image replicas cold-start dashboard
 
 lock: ## Pin the requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet uv
@@ -14,11 +14,12 @@ lock: ## Pin the requirements again from pyproject.toml (UPGRADE=1 takes newer v
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
 
-platforms: ## Check that every pinned requirement installs from wheels on both architectures and all Pythons
-	@for python in 3.11 3.12 3.13; do for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28; do \
+platforms: ## Check that every pinned requirement of an image installs from wheels on both architectures and all Pythons
+	@for python in 3.11 3.12 3.13; do for wanted in service:x86_64 service:aarch64 otel:x86_64 otel:aarch64 gpu:x86_64; do \
+	  file=$${wanted%:*}; platform=$${wanted#*:}; \
 	  $(UV) pip install --quiet --dry-run --require-hashes --only-binary :all: --target $(VENV)/.nowhere \
-	    --python-version $$python --python-platform $$platform --requirement requirements/service.txt \
-	    && echo "$$platform, Python $$python: every package has a wheel" || exit 1; \
+	    --python-version $$python --python-platform $$platform-manylinux_2_28 --requirement requirements/$$file.txt \
+	    && echo "$$file on $$platform, Python $$python: every package has a wheel" || exit 1; \
 	done; done
 
 audit: $(DEV) ## Look every pinned requirement up among the known vulnerabilities
@@ -45,11 +46,14 @@ manifests: $(OPS) ## Check the Kubernetes manifests against the published schema
 	promtool test rules deploy/prometheus/alerts_test.yml
 	$(BIN)/zizmor --offline --no-progress --pedantic .github
 
-smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes
+smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes (FLAVOUR=otel, cuda)
 	scripts/smoke_image.sh
 
 replicas: $(DEV) ## Three replicas behind nginx with one Redis: what they add, share and survive (QUICK=1: a minute)
 	$(BIN)/python -m benchmarks.replicas $(if $(QUICK),--quick)
+
+cold-start: $(DEV) ## From process start to ready, seven times, and the first request against warm ones
+	$(BIN)/python -m benchmarks.cold_start
 
 dashboard: $(DEV) ## Ask a real Prometheus every query of the dashboard while it scrapes a service under load
 	$(BIN)/python scripts/check_dashboard.py

@@ -1,0 +1,126 @@
+"""From process start to ready, and the first request against warm ones, over several starts on a warm disk.
+
+    python -m benchmarks.cold_start [--starts 7] [--json FILE]
+
+Each start is a process of its own, ``python -m app`` with the settings of the environment. One start before the first
+that counts brings the files into memory. Fails when a bound does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.processes import Server, free_port
+
+PICTURE = Path(__file__).resolve().parents[1] / "sample_images/happy_sample.jpg"
+BOUNDARY = "start"
+WARM_REQUESTS = 30
+UNCOUNTED = 5
+"""Requests after the first that count neither as it nor as warm."""
+
+LONGEST_START = 2.0
+MOST_FIRST_TO_WARM = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start, in milliseconds from the start of the process, and the requests after it."""
+
+    answers_ms: float
+    """Until the socket answers a probe, be it that the service is starting."""
+    ready_ms: float
+    cpu_ms: float
+    """Processor time until it was ready, over all threads."""
+    first_ms: float
+    warm_ms: float
+    """Median of the warm requests."""
+
+    @property
+    def first_to_warm(self) -> float:
+        return self.first_ms / self.warm_ms
+
+
+def start_once(scratch: Path) -> Start:
+    port = free_port()
+    environment = {"PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off", "DRAIN_SECONDS": "0"}
+    server = Server([sys.executable, "-m", "app"], environment, scratch / "log")
+    try:
+        answers = server.wait_ready(port, "/health/live")
+        ready = server.wait_ready(port, "/health/ready")
+        spent = server.cpu_seconds()
+        first, *others = requests(port)
+    finally:
+        server.stop()
+    return Start(answers * 1000, ready * 1000, spent * 1000, first, median(others[UNCOUNTED:]))
+
+
+def requests(port: int) -> list[float]:
+    """Milliseconds of each request from a connection that is open already to the last byte of its answer."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    body = head.encode() + PICTURE.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    found = []
+    for _ in range(1 + UNCOUNTED + WARM_REQUESTS):
+        began = time.perf_counter()
+        connection.request("POST", "/predict", body, headers)
+        response = connection.getresponse()
+        response.read()
+        found.append((time.perf_counter() - began) * 1000)
+        if response.status != 200:
+            raise SystemExit(f"a prediction was answered {response.status}")
+    connection.close()
+    return found
+
+
+def report(starts: list[Start]) -> None:
+    rows = {
+        "until it answers": ([start.answers_ms for start in starts], "ms"),
+        "until it is ready": ([start.ready_ms for start in starts], "ms"),
+        "processor time until then": ([start.cpu_ms for start in starts], "ms"),
+        "first request": ([start.first_ms for start in starts], "ms"),
+        "warm request": ([start.warm_ms for start in starts], "ms"),
+        "first against warm": ([start.first_to_warm for start in starts], "times"),
+    }
+    print(f"{len(starts)} starts on {len(os.sched_getaffinity(0))} cores       median    least     most")
+    for name, (values, unit) in rows.items():
+        print(f"{name:28}{median(values):9.1f}{min(values):9.1f}{max(values):9.1f} {unit}")
+
+
+def broken_bounds(starts: list[Start]) -> list[str]:
+    broken = []
+    ready = median(start.ready_ms for start in starts) / 1000
+    ratio = median(start.first_to_warm for start in starts)
+    if ready >= LONGEST_START:
+        broken.append(f"it is ready after {ready:.2f} s, not in less than {LONGEST_START:.0f}")
+    if ratio > MOST_FIRST_TO_WARM:
+        broken.append(f"the first request takes {ratio:.2f} times a warm one, not {MOST_FIRST_TO_WARM:.0f}")
+    return broken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=7, help="how many starts count")
+    parser.add_argument("--json", type=Path, help="file that takes the figures")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        starts = [start_once(Path(folder)) for _ in range(1 + arguments.starts)][1:]
+    report(starts)
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(start) for start in starts], indent=2) + "\n")
+    if broken := broken_bounds(starts):
+        raise SystemExit("\n" + "\n".join(broken))
+
+
+if __name__ == "__main__":
+    main()
