@@ -1,17 +1,29 @@
 #!/usr/bin/env bash
 # Builds the image, runs it as its user with a read-only root and no capability, waits until it is ready, sends the
-# samples, stops it, and prints what it takes. Fails when anything is not as it must be.
+# samples, stops it, sees that it does not start without a provider that it must have, and prints what it takes.
+# Fails when anything is not as it must be.
 #
-#   scripts/smoke_image.sh            builds visage:smoke first
-#   IMAGE=visage:local scripts/…      takes an image that is there
+#   scripts/smoke_image.sh                   builds visage:smoke first
+#   FLAVOUR=otel scripts/smoke_image.sh      builds visage:smoke-otel; or cuda, which then runs on the CPU
+#   IMAGE=visage:local scripts/…             takes an image that is there
 #
 # Docker does it where its daemon answers; elsewhere buildah, and a chroot with namespaces of its own (needs root).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 port=${PORT:-8765}
-image=${IMAGE:-visage:smoke}
+flavour=${FLAVOUR:-cpu}
+tag=visage:smoke
+[[ $flavour == cpu ]] || tag=visage:smoke-$flavour
+image=${IMAGE:-$tag}
 most_mb=420
+settings=()
+case $flavour in
+  cpu) ;;
+  otel) settings=(OTEL_ENABLED=true) ;;
+  cuda) most_mb=3000 ;;
+  *) echo "smoke: FLAVOUR takes cpu, otel or cuda, not $flavour" >&2; exit 2 ;;
+esac
 url=http://127.0.0.1:$port
 log=$(mktemp)
 cleanup=("rm $log")
@@ -25,25 +37,30 @@ fail() {
 now_ms() { date +%s%3N; }
 
 if docker version >/dev/null 2>&1; then
-  [[ -n ${IMAGE:-} ]] || docker build --quiet --tag "$image" . >/dev/null
+  [[ -n ${IMAGE:-} ]] || docker build --quiet --build-arg "FLAVOUR=$flavour" --tag "$image" . >/dev/null
   share_mb() { docker run --rm --entrypoint du "$image" --summarize --total --block-size=1M /opt/site /srv/visage | awk 'END {print $1}'; }
   launch() {
     container=$(docker run --detach --read-only --cap-drop ALL --security-opt no-new-privileges \
-      --memory 512m --cpus 2 --env "PORT=$port" --publish "127.0.0.1:$port:$port" "$image")
+      --memory 512m --cpus 2 --env "PORT=$port" "${@/#/--env=}" --publish "127.0.0.1:$port:$port" "$image")
     cleanup+=("docker rm --force $container")
   }
   running() { [[ $(docker inspect --format '{{.State.Running}}' "$container") == true ]]; }
   journal() { docker logs "$container" 2>&1; }
   process() { docker exec "$container" cat "/proc/1/$1"; }
   probe() { docker exec "$container" "$@"; }
-  finish() {
-    docker stop --time 45 "$container" >/dev/null
-    code=$(docker wait "$container")
-  }
+  stop() { docker stop --time 45 "$container" >/dev/null; }
+  await_end() { code=$(docker wait "$container"); }
 else
   export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
   [[ $(id -u) == 0 ]] || fail "no Docker daemon answers, and without root there is no other way to run the image"
-  [[ -n ${IMAGE:-} ]] || ../shared/tools/build-image --tag "$image" . >/dev/null
+  if [[ -z ${IMAGE:-} ]]; then
+    # The tool takes no arguments for the build.
+    context=$(mktemp --directory)
+    cleanup+=("rm -r $context")
+    cp -r .dockerignore LICENSE ATTRIBUTION.md app models requirements sample_images scripts "$context"
+    sed "s/^ARG FLAVOUR=cpu$/ARG FLAVOUR=$flavour/" Dockerfile >"$context/Dockerfile"
+    ../shared/tools/build-image --tag "$image" "$context" >/dev/null
+  fi
   container=$(buildah from --pull-never "$image")
   cleanup+=("buildah rm $container")
   root=$(buildah mount "$container")
@@ -67,7 +84,8 @@ else
       mount -t proc proc "$root/proc"
       mount -o remount,ro,bind "$root"
       exec chroot "$root" sh -c "cd $folder && exec \"\$@\"" sh "$@"
-    ' sh "$root" "$folder" env -i "${environment[@]}" "PORT=$port" "${confined[@]}" "${command[@]}" >"$log" 2>&1 &
+    ' sh "$root" "$folder" env -i "${environment[@]}" "PORT=$port" "$@" \
+      "${confined[@]}" "${command[@]}" >"$log" 2>&1 &
     outer=$!
     cleanup+=("kill -9 \$(inner)")
   }
@@ -76,8 +94,8 @@ else
   inner() { pgrep --parent "$outer" | head -n 1; }
   process() { cat "/proc/$(inner)/$1"; }
   probe() { nsenter --target "$(inner)" --mount --pid -- chroot "$root" env -i "${environment[@]}" "PORT=$port" "$@"; }
-  finish() {
-    kill -TERM "$(inner)"
+  stop() { kill -TERM "$(inner)"; }
+  await_end() {
     code=0
     wait "$outer" || code=$?
   }
@@ -86,7 +104,7 @@ fi
 curl --silent --output /dev/null --max-time 1 "$url" && fail "something listens on port $port; set PORT"
 share=$(share_mb)
 started=$(now_ms)
-launch
+launch "${settings[@]}"
 until curl --silent --fail --output /dev/null --max-time 1 "$url/health/ready"; do
   running || fail "it ended before it was ready"
   (($(now_ms) - started < 60000)) || fail "not ready after a minute"
@@ -125,11 +143,19 @@ expect multiple_faces.jpg 422
 for _ in $(seq 75); do expect happy_sample.jpg 200; done
 used=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
 
-finish
+stop
+await_end
 [[ $code == 0 ]] || fail "ends with status $code after SIGTERM"
+
+launch EXECUTION_PROVIDERS=cuda STRICT_PROVIDERS=true
+await_end
+[[ $code == 2 ]] || fail "ends with status $code, not 2, where it must have a GPU and there is none"
+refused=$(journal | grep '^STRICT_PROVIDERS: ') || fail "does not say that it must have a GPU and there is none"
+journal | grep -q Traceback && fail "ends with a traceback where there is no GPU"
 
 printf 'share of the image  %5d MB (at most %d)\n' "$share" "$most_mb"
 printf 'start to ready      %5d ms, %d ms of them on a processor\n' "$cold" "$spent"
 printf 'resident memory     %5d MB ready, %d MB after 100 pictures\n' "$idle" "$used"
 printf 'prediction          %5.0f ms first, %.0f ms warm\n' "$(awk "BEGIN {print $first * 1000}")" "$(awk "BEGIN {print $warm * 1000}")"
+printf 'where it must have a GPU and has none: %s\n' "$refused"
 ((share <= most_mb)) || fail "the service's share of the image is over $most_mb MB"
