@@ -33,6 +33,9 @@ CHECKS = (
     "response_headers_conformance",
 )
 ORIGIN = "https://page.example"
+KEY = "drill-key-0123456789"
+HEADERS = (f"Origin: {ORIGIN}", f"X-API-Key: {KEY}")
+SETTINGS = {"CORS_ORIGINS": ORIGIN, "API_KEYS": f"drill:{KEY}", "LOG_LEVEL": "warning"}
 ERROR_KEYS = {"success", "error", "message", "request_id"}
 
 
@@ -66,29 +69,75 @@ class Tally:
 
 def drill(report: Report) -> None:
     examples = 500 if report.long else 25
-    with ServerProcess({"CORS_ORIGINS": ORIGIN, "LOG_LEVEL": "warning"}) as server:
+    with ServerProcess({**SETTINGS, "RATE_LIMIT": "off"}) as server:
         server.wait_ready()
-        document = json.loads(asyncio.run(ask(server.port, get("/openapi.json"))).body)
-        operations = [
-            Operation(method, path, item)
-            for path, methods in document["paths"].items()
-            for method, item in methods.items()
-            if "reload" not in path
-        ]
+        operations = _operations(server.port)
         for operation in operations:
-            tally = _try(server.port, operation, examples)
-            said = ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
-            worst = "; ".join(f"{what} ({count}x)" for what, count in tally.complaints.most_common(3))
-            report.check(f"{operation.method.upper()} {operation.path}", not tally.complaints, worst)
-            report.note(f"  {said}")
+            # One that loads every model again asks for nothing that examples could vary.
+            tally = _try(server.port, operation, examples if "reload" not in operation.path else 10)
+            _judge(report, f"{operation.method.upper()} {operation.path}", tally)
+        _lost(report, server.port)
         _schemathesis(report, server.url, examples)
         report.check("no traceback in the log", "Traceback" not in server.log)
+    with ServerProcess({**SETTINGS, "RATE_LIMIT": "1/hour"}) as server:
+        server.wait_ready()
+        _turned_away(report, server.port, operations)
+
+
+def _operations(port: int) -> list[Operation]:
+    document = json.loads(asyncio.run(ask(port, get("/openapi.json"))).body)
+    return [
+        Operation(method, path, item) for path, methods in document["paths"].items() for method, item in methods.items()
+    ]
+
+
+def _judge(report: Report, what: str, tally: Tally) -> None:
+    worst = "; ".join(f"{complaint} ({count}x)" for complaint, count in tally.complaints.most_common(3))
+    report.check(what, not tally.complaints, worst)
+    report.note("  " + ", ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items())))
+
+
+def _turned_away(report: Report, port: int, operations: list[Operation]) -> None:
+    """What is answered before an operation is reached: no key, a rate used up."""
+    strangers, hasty = Tally(), Tally()
+    asyncio.run(ask(port, get("/info", *HEADERS)))
+    for operation in operations:
+        if 401 not in operation.declared:
+            continue
+        for tally, status, headers in ((strangers, 401, HEADERS[:1]), (hasty, 429, HEADERS)):
+            line = f"{operation.method.upper()} {operation.path} HTTP/1.1"
+            request = "\r\n".join([line, "Host: drill", "Content-Length: 0", *headers, "", ""]).encode()
+            _expect(tally, operation, asyncio.run(ask(port, request)), status)
+    _judge(report, "without a key", strangers)
+    _judge(report, "beyond the rate", hasty)
+
+
+def _lost(report: Report, port: int) -> None:
+    """What is answered where there is no operation."""
+    tally = Tally()
+    for request, status in (
+        (get("/nowhere", *HEADERS), 404),
+        (get("/predict", *HEADERS), 405),
+        (get("/" + "a" * 10_000, *HEADERS), 404),
+        (post("/predict", b"", "text/plain", *HEADERS).replace(b"POST", b"DELETE", 1), 405),
+    ):
+        _expect(tally, Operation("", "", {"responses": {str(status): {}}}), asyncio.run(ask(port, request)), status)
+    _judge(report, "no such path or method", tally)
+
+
+def _expect(tally: Tally, operation: Operation, answer: Answer, status: int) -> None:
+    tally.statuses[answer.status] += 1
+    tally.complaints.update(_complaints(operation, answer))
+    if answer.status != status:
+        tally.complaints[f"{answer.status} instead of {status}"] += 1
+    if status == 429 and b"retry-after: " not in answer.headers.lower():
+        tally.complaints["no Retry-After"] += 1
 
 
 def _schemathesis(report: Report, url: str, examples: int) -> None:
     """The same question, asked by a tool that knows the document's format better."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", f"--max-examples={examples}"]
-    command += [f"--checks={','.join(CHECKS)}", "--exclude-path-regex=reload", "--no-color"]
+    command += [f"--checks={','.join(CHECKS)}", f"--header={HEADERS[1]}", "--exclude-path-regex=reload", "--no-color"]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.drills.schemathesis_hooks"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     report.check(f"schemathesis, {examples} examples an operation", done.returncode == 0, done.stdout[-3000:])
@@ -125,6 +174,8 @@ def _complaints(operation: Operation, answer: Answer) -> list[str]:
         found.append(f"status {answer.status} ({answer.error}) is not declared")
     if f"access-control-allow-origin: {ORIGIN}".encode() not in answer.headers.lower():
         found.append(f"no CORS header on {answer.status}")
+    if b"x-request-id: " not in answer.headers.lower():
+        found.append(f"no request id on {answer.status}")
     if answer.status >= 400 and not operation.path.startswith("/health"):
         try:
             if answer.json.keys() != ERROR_KEYS:
@@ -137,14 +188,13 @@ def _complaints(operation: Operation, answer: Answer) -> list[str]:
 def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
     paths = st.builds(lambda query: operation.path + query, _queries(operation))
     if operation.method == "get":
-        return paths.map(lambda path: get(path, f"Origin: {ORIGIN}"))
-    origin = (f"Origin: {ORIGIN}",)
+        return paths.map(lambda path: get(path, *HEADERS))
     pictures = st.sampled_from([portrait(256), faceless(256), *(file.data for file in hostile_files())])
     raw = st.binary(max_size=2000)
     types = st.sampled_from(
         ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
     )
-    anything = st.builds(lambda path, body, kind: post(path, body, kind, *origin), paths, raw, types)
+    anything = st.builds(lambda path, body, kind: post(path, body, kind, *HEADERS), paths, raw, types)
     field_name = operation.form_field
     if field_name is None:
         images = st.one_of(pictures.map(_data_url), st.text(max_size=50), st.none(), st.integers(), st.lists(st.none()))
@@ -154,14 +204,14 @@ def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
             st.lists(st.integers(), max_size=3),
         )
         made = st.builds(
-            lambda path, body: post(path, json.dumps(body).encode(), "application/json", *origin), paths, bodies
+            lambda path, body: post(path, json.dumps(body).encode(), "application/json", *HEADERS), paths, bodies
         )
     else:
         fields = st.sampled_from([field_name, field_name, field_name, "other"])
         several = st.lists(st.one_of(pictures, raw), min_size=0, max_size=3)
         names = st.text(alphabet=st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=30)
         made = st.builds(
-            lambda path, data, name, file: upload(path, *data, field=name, name=file, headers=origin),
+            lambda path, data, name, file: upload(path, *data, field=name, name=file, headers=HEADERS),
             paths,
             several,
             fields,

@@ -27,7 +27,8 @@ class Report:
         bounds += [f"at least {at_least:g}"] if at_least is not None else []
         kept = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
         bound = f"  ({', '.join(bounds)}{'' if kept else ', NOT KEPT'})" if bounds else ""
-        print(f"  {what:<58} {value:>10.4g} {unit:<5}{bound}", flush=True)
+        shown = f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+        print(f"  {what:<58} {shown:>10} {unit:<5}{bound}", flush=True)
         if not kept:
             self.failures.append(what)
 
