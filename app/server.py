@@ -108,7 +108,6 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         # Forwarded headers are read where clients are counted, from trusted proxies only.
         proxy_headers=False,
-        root_path=settings.root_path,
         backlog=_BACKLOG,
         # Longer than common load balancers keep a connection, so that they are the ones to close it.
         timeout_keep_alive=75,

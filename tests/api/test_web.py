@@ -96,6 +96,32 @@ def test_the_page_works_under_a_prefix(start: Start) -> None:
     assert not re.search(r'(?:href|src)="(?:/|http)', text + client.get("/docs").text)
 
 
+@pytest.mark.parametrize("prefix", ["", "/visage"])
+@pytest.mark.parametrize("path", ["/", "/web/base.css", "/docs", "/info", "/health/live"])
+def test_a_proxy_may_take_the_prefix_off_or_leave_it_on(start: Start, prefix: str, path: str) -> None:
+    assert start(root_path="/visage").get(prefix + path).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "?lang=en"])
+def test_the_prefix_without_its_slash_leads_to_the_page(start: Start, query: str) -> None:
+    client = start(root_path="/visage")
+    response = client.get(f"/visage{query}", follow_redirects=False)
+    assert response.status_code == 307
+    assert response.headers["location"] == f"/visage/{query}"
+    assert "<title>Visage</title>" in client.get(f"/visage{query}").text
+
+
+def test_what_only_begins_like_the_prefix_is_below_it(start: Start) -> None:
+    response = start(root_path="/visage").get("/visages")
+    assert (response.status_code, response.json()["error"]) == (404, "not_found")
+
+
+def test_a_prefix_opens_nothing(start: Start) -> None:
+    client = start(root_path="/visage", api_keys="phone:0123456789abcdef0123")
+    assert client.get("/visage/info").status_code == 401
+    assert client.get("/visage").status_code == 200
+
+
 def test_the_page_needs_no_key(start: Start) -> None:
     client = start(api_keys="phone:0123456789abcdef0123")
     assert client.get("/").status_code == 200

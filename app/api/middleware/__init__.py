@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api.middleware.admission import Admission
 from app.api.middleware.body import BodyLimits
+from app.api.middleware.prefix import Prefix
 from app.api.middleware.request import Requests
 from app.config import Settings
 from app.observe.tracing import Tracer
@@ -22,6 +23,9 @@ def layers(settings: Settings, tracer: Tracer) -> list[Middleware]:
         Middleware(Admission, settings=settings),
         Middleware(BodyLimits, settings=settings),
     ]
+    if settings.root_path:
+        # Before the admission, which knows routes by their paths.
+        stack.insert(1, Middleware(Prefix, prefix=settings.root_path))
     if settings.cors_origins:
         # Outermost, so that a page can read every error; without credentials, so that `*` is harmless.
         cors = Middleware(
