@@ -57,8 +57,9 @@ async def _dawdle(report: Report, port: int, header: float, body: float) -> None
         ("body a byte a second", _trickled_body, body),
     ]
     clients = [(name, slow, deadline) for name, slow, deadline in kinds for _ in range(50)]
-    everybody = asyncio.gather(*(_lasts(port, slow) for _, slow, _ in clients))
     request = upload("/predict", portrait())
+    before = await closed_loop(port, request, 1, 2)
+    everybody = asyncio.gather(*(_lasts(port, slow) for _, slow, _ in clients))
     normal = asyncio.create_task(closed_loop(port, request, 1, header))
     lasted, probes = await beside(port, everybody, get("/health/ready"))
     for name, _, deadline in kinds:
@@ -68,6 +69,9 @@ async def _dawdle(report: Report, port: int, header: float, body: float) -> None
     report.check("probes are answered throughout", {a.status for a in probes} == {200}, statuses(probes))
     report.figure("probes in, p99", quantile(probes, 0.99), "ms", at_most=200)
     report.check("normal requests are served throughout", {a.status for a in served} == {200}, statuses(served))
+    alone = quantile(before, 0.5)
+    report.figure("a normal request before, median", alone, "ms")
+    report.figure("a normal request meanwhile, median", quantile(served, 0.5), "ms", at_most=2 * alone + 20)
 
 
 async def _lasts(port: int, slow: Slow) -> float:
