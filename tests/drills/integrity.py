@@ -73,6 +73,18 @@ def _other_labels(model: Path) -> None:
     _edit(model, labels=manifest["labels"][:-1])
 
 
+def _detector_flipped(model: Path) -> None:
+    for weights in _detectors(model):
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+
+
+def _detector_missing(model: Path) -> None:
+    for weights in _detectors(model):
+        weights.unlink()
+
+
 TAMPERING: tuple[Callable[[Path], None], ...] = (
     _flipped_byte,
     _truncated,
@@ -84,6 +96,8 @@ TAMPERING: tuple[Callable[[Path], None], ...] = (
     _no_manifest,
     _no_json,
     _other_labels,
+    _detector_flipped,
+    _detector_missing,
 )
 
 
@@ -110,7 +124,7 @@ async def _look(report: Report, what: str, server: ServerProcess) -> None:
     alive = await ask(server.port, get("/health/live"))
     reading = await ask(server.port, upload("/predict", b"\xff\xd8\xff"))
     reason = str(told["reason"])
-    sentence = reason.endswith(".") and "\n" not in reason and ". " not in reason
+    sentence = len(reason) > 20 and "\n" not in reason and ". " not in reason
     fine = (
         (told["status"], ready.status, alive.status, reading.error) == ("unavailable", 503, 200, "not_ready")
         and sentence
@@ -123,6 +137,10 @@ async def _look(report: Report, what: str, server: ServerProcess) -> None:
 
 def _weights(model: Path) -> Path:
     return model / json.loads((model / "manifest.json").read_text())["file"]
+
+
+def _detectors(model: Path) -> list[Path]:
+    return list((model.parent / "face_detector").glob("face_detection_short_range.*"))
 
 
 def _edit(model: Path, **changes: object) -> None:

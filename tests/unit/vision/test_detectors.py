@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.detectors import Engine, make_detector
+from app.vision.detectors import BadDetector, Engine, make_detector
 from app.vision.faces import FaceDetector, find
 from app.vision.geometry import Box, Face
 
@@ -132,6 +133,24 @@ def test_the_threshold_decides(engine: Engine) -> None:
 
     assert strict.detect(sample("happy_sample.jpg").pixels) == []
     strict.close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "suffix"), [pytest.param("mediapipe", "tflite", marks=needs_mediapipe), ("onnx", "onnx")]
+)
+def test_weights_that_were_tampered_with_are_never_loaded(engine: Engine, suffix: str, tmp_path: Path) -> None:
+    shutil.copytree(MODELS / "face_detector", tmp_path / "face_detector")
+    weights = tmp_path / "face_detector" / f"face_detection_short_range.{suffix}"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+
+    with pytest.raises(BadDetector, match="not the one that it should be"):
+        make_detector(engine, tmp_path, 0.5)
+
+    weights.unlink()
+    with pytest.raises(BadDetector, match="cannot be read"):
+        make_detector(engine, tmp_path, 0.5)
 
 
 @needs_mediapipe
