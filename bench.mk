@@ -9,11 +9,11 @@ $(BENCH_READY): requirements/bench.txt
 	$(BENCH) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-bench: $(BENCH_READY) ## Measure everything against its peers: about an hour (needs wrk)
-	$(BENCH) -m benchmarks run --docs docs/performance.md
+bench: $(BENCH_READY) ## Measure everything against its peers: about twenty minutes (needs wrk)
+	$(BENCH) -m benchmarks run --docs docs/performance.md --readme README.md
 
 bench-quick: $(BENCH_READY) ## Measure every ratio in less than three minutes (needs wrk)
-	$(BENCH) -m benchmarks run --quick --json build/bench/quick.json --docs docs/performance.md
+	$(BENCH) -m benchmarks run --quick --json build/bench/quick.json --docs build/bench/performance.md
 
 bench-check: $(BENCH_READY) ## Fail when a ratio lost more than a tenth against benchmarks/results.json
 	$(BENCH) -m benchmarks run --quick --json build/bench/check.json

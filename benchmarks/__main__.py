@@ -17,15 +17,18 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="measure, and write JSON and a page")
     run.add_argument("--quick", action="store_true", help="every ratio in less than three minutes")
+    run.add_argument("--groups", help='only these groups of the plan, with commas; "rest" is what is in none')
     run.add_argument("--seconds", type=int, help="length of one turn")
     run.add_argument("--rounds", type=int, help="how often each contestant has its turn")
     run.add_argument("--json", type=Path, default=RESULTS, help="where the figures go")
     run.add_argument("--docs", type=Path, help="where the page goes; none without it")
+    run.add_argument("--readme", type=Path, help="the README that carries three of the ratios; none without it")
     run.add_argument("--build", type=Path, default=Path("build/bench"), help="pictures, networks and logs")
     run.add_argument("--models", type=Path, default=Path("models"), help="the service's models")
     report = verbs.add_parser("report", help="write the page again from the JSON")
     report.add_argument("--json", type=Path, default=RESULTS)
     report.add_argument("--docs", type=Path, default=DOCS)
+    report.add_argument("--readme", type=Path)
     check = verbs.add_parser("check", help="compare a run with the committed one")
     check.add_argument("fresh", type=Path)
     check.add_argument("--committed", type=Path, default=RESULTS)
@@ -38,7 +41,7 @@ def _run(asked: argparse.Namespace) -> int:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     from benchmarks import plan, ratios, results  # noqa: PLC0415
     from benchmarks.load import closed  # noqa: PLC0415
-    from benchmarks.report import write_page  # noqa: PLC0415
+    from benchmarks.report import write_page, write_readme  # noqa: PLC0415
     from benchmarks.run import Bench  # noqa: PLC0415
 
     # A run that is ended from outside still ends what it has started.
@@ -46,23 +49,37 @@ def _run(asked: argparse.Namespace) -> int:
     if not closed.installed():
         sys.exit(closed.MISSING)
     chosen = (plan.quick if asked.quick else plan.full)(asked.seconds, asked.rounds)
-    found = Bench(chosen, asked.build.resolve(), asked.models.resolve(), note=_note).run()
+    if asked.groups:
+        chosen = chosen.only(tuple(asked.groups.split(",")))
+    build = asked.build.resolve()
+
+    def keep(some: results.Results) -> None:
+        results.save(some, ratios.as_json(ratios.ratios(some)), build / "unfinished.json")
+
+    found = Bench(chosen, build, asked.models.resolve(), note=_note, keep=keep).run()
     figures = ratios.ratios(found)
     results.save(found, ratios.as_json(figures), asked.json)
     if asked.docs:
         write_page(found, asked.docs)
+    if asked.readme:
+        write_readme(found, asked.readme)
     for figure in figures:
         spread = f"{figure.least:.2f} to {figure.most:.2f}"
         print(f"{figure.title}: {figure.value:.2f}{figure.unit} ({spread}); {figure.verdict}")
-    print(f"{found.duration:.0f} s in all; {found.wrong} wrong answers.")
-    return 1 if found.wrong else 0
+    print(f"{found.duration:.0f} s in all; {found.wrong} wrong answers; {found.repeated} turns taken again.")
+    for failure in found.failures:
+        print(f"Not measured: {failure}")
+    return 1 if found.wrong or found.failures else 0
 
 
 def _report(asked: argparse.Namespace) -> int:
     from benchmarks import results  # noqa: PLC0415
-    from benchmarks.report import write_page  # noqa: PLC0415
+    from benchmarks.report import write_page, write_readme  # noqa: PLC0415
 
-    write_page(results.load(asked.json), asked.docs)
+    found = results.load(asked.json)
+    write_page(found, asked.docs)
+    if asked.readme:
+        write_readme(found, asked.readme)
     return 0
 
 

@@ -38,6 +38,7 @@ class Contestant:
     ready: str
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_like_us: bool = True
+    prefix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ def contestants(places: Places, workers: int) -> dict[str, Contestant]:
     everyone = (
         Contestant("visage", "Visage", ours, "/health/ready", own),
         Contestant("visage-1-worker", "Visage, one worker", ours, "/health/ready", {**own, "WORKERS": "1"}),
+        Contestant(
+            "visage-1-core",
+            "Visage, one worker on one core",
+            ours,
+            "/health/ready",
+            {**own, "WORKERS": "1"},
+            prefix=("taskset", "--cpu-list", "0"),
+        ),
         Contestant("visage-onnx", "Visage, ONNX detector", ours, "/health/ready", {**own, "FACE_DETECTOR": "onnx"}),
         Contestant("litserve", "LitServe", litserve, "/health", own),
         Contestant(
@@ -96,7 +105,7 @@ class Running:
             [part.format(port=self.port) for part in contestant.command],
             {name: value.format(port=self.port) for name, value in contestant.environment.items()},
             logs / f"{contestant.name}{tag}.log",
-            prefix=prefix,
+            prefix=prefix or contestant.prefix,
         )
         try:
             self.cold_start = self.server.wait_ready(self.port, contestant.ready)

@@ -1,6 +1,6 @@
 """Whether the ONNX detector finds the faces that MediaPipe finds, and what each costs.
 
-    DATA=… python -m benchmarks.detector_parity [--sample 500]
+    DATA=… python -m benchmarks.detector_parity [--sample 500] [--json]
 
 Each portrait of `wild-dev` is shown to both detectors, as it is and on a canvas twice as wide.
 """
@@ -8,10 +8,11 @@ Each portrait of `wild-dev` is shown to both detectors, as it is and on a canvas
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from app.vision.faces import FaceDetector
 from app.vision.geometry import Face
 from benchmarks.detection import portraits
 
+_ENGINES = ("mediapipe", "onnx")
 LEAST_SAME = 99.5
 LEAST_OVERLAP = 0.98
 MOST_LANDMARK_ERROR = 2.0
@@ -84,22 +86,32 @@ def widened(pictures: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.uint8]
         yield np.pad(pixels, ((0, 0), (pixels.shape[1] // 2, pixels.shape[1] // 2), (0, 0)), constant_values=128)
 
 
+def _cost(detector: FaceDetector, pictures: list[NDArray[np.uint8]]) -> float:
+    """Milliseconds of one core for a look."""
+    started = time.process_time()
+    for pixels in pictures:
+        detector.detect(pixels)
+    return 1000 * (time.process_time() - started) / len(pictures)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=500, help="portraits (0: all of them)")
+    parser.add_argument("--json", action="store_true", help="print one line for a program to read")
     options = parser.parse_args()
     pictures = list(widened(portraits(Path(os.environ.get("DATA", "data")), options.sample or None)))
-    detectors = [make_detector(engine, Path("models"), 0.5) for engine in ("mediapipe", "onnx")]
+    detectors = [make_detector(engine, Path("models"), 0.5) for engine in _ENGINES]
     parity = compare(detectors[0], detectors[1], pictures)
+    spent = {name: _cost(detector, pictures[:200]) for name, detector in zip(_ENGINES, detectors, strict=True)}
+    for detector in detectors:
+        detector.close()
+    if options.json:
+        print(json.dumps({**asdict(parity), **{f"{name}_ms": cost for name, cost in spent.items()}}))
+        return 0
     print(f"{parity.faces} faces, {parity.same:.2f} % found by both, median overlap {parity.overlap:.4f}")
     print(f"worst landmark: {parity.landmark_error:.2f} % of the box (median), {parity.landmark_error_p99:.2f} % (p99)")
-    for name, detector in zip(("mediapipe", "onnx"), detectors, strict=True):
-        started = time.process_time()
-        for pixels in pictures[:200]:
-            detector.detect(pixels)
-        spent = (time.process_time() - started) / len(pictures[:200])
-        print(f"{name}: {1000 * spent:.2f} ms of one core a look")
-        detector.close()
+    for name, cost in spent.items():
+        print(f"{name}: {cost:.2f} ms of one core a look")
     return 0 if parity.holds else 1
 
 

@@ -126,6 +126,12 @@ class MemoryWatch:
             self.peak = max(self.peak, sum(map(_resident, tree)) / 1e6)
 
 
+def busy_seconds() -> float:
+    """CPU time that all processes of the machine, and its neighbours, have taken. Interrupts are nobody's."""
+    user, nice, system, _, _, _, _, stolen = map(int, _read(_PROC / "stat").split()[1:9])
+    return (user + nice + system + stolen) / _TICKS
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment, without what would make every start compile its modules anew."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -15,12 +15,17 @@ _HERE = Path(__file__).parent
 _TEMPLATE = _HERE / "performance.md.template"
 _TRIED = _HERE / "tried.md"
 _ONE = "640x480"
+_OURS = ("visage", _ONE)
 _NOT_MEASURED = "Not part of this run; `make bench` measures it."
+_BEGIN = "<!-- Written by make bench: begin -->"
+_END = "<!-- Written by make bench: end -->"
+_DISTURBED = 0.05
 
 _TITLES = {
     "limit": "The bare loop",
     "visage": "Visage",
     "visage-1-worker": "Visage, one worker",
+    "visage-1-core": "Visage, one worker on one core",
     "visage-onnx": "Visage, ONNX detector",
     "litserve": "LitServe",
     "bentoml": "BentoML",
@@ -52,6 +57,33 @@ def write_page(results: Results, path: Path) -> None:
     path.write_text(text)
 
 
+def write_readme(results: Results, path: Path) -> None:
+    """Puts three ratios between the README's markers."""
+    before, begin, rest = path.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{path} lacks the markers between which the ratios go")
+    found = {ratio.key: f"**{_number(ratio.value)}**" for ratio in ratios(results)}
+    visage = _best_rate(results)
+    lines = (
+        f"Measured on {results.machine['cores']} cores, {results.taken}, one face in a photo of 640×480 "
+        f"({visage:.0f} a second); [docs/performance.md](docs/performance.md) has the rest.",
+        "",
+        f"- {found['limit']} of the throughput of the bare pipeline, which has no HTTP around it",
+        f"- {found['litserve']} times that of LitServe and {found['bentoml']} times that of BentoML, which serve this "
+        "very pipeline",
+        f"- {found['plain']} times that of the FastAPI app that tutorials write; {found['plain-12mp']} times with a "
+        "photo of 12 megapixels",
+    )
+    path.write_text(before + begin + "\n" + "\n".join(lines) + "\n" + end + after)
+
+
+def _best_rate(results: Results) -> float:
+    return max(
+        cell.median("throughput") for cell in results.groups["throughput"] if (cell.contestant, cell.work) == _OURS
+    )
+
+
 def _words(results: Results) -> dict[str, str]:
     facts = results.machine
     return {
@@ -70,6 +102,7 @@ def _words(results: Results) -> dict[str, str]:
         "batches": _cell_table(results.groups.get("batch", ())),
         "open": _open_table(results),
         "quotas": _quota_table(results),
+        "detectors": _detectors(results),
         "stages": _stage_table(results),
         "networks": _network_table(results),
         "footprints": _footprint_table(results),
@@ -79,12 +112,18 @@ def _words(results: Results) -> dict[str, str]:
 
 
 def _trust(results: Results) -> str:
-    load = float(results.machine["load_before"])
-    if load > 0.5 * int(results.machine["cores"]):
-        return (
-            f"**The machine was busy with something else (load {load:.1f} before the run): do not trust the figures.**"
-        )
-    return "The machine had nothing else to do."
+    """What others did to the machine, in the turns that count."""
+    shares = [turn.elsewhere for turn in results.turns]
+    disturbed = sum(share > _DISTURBED for share in shares)
+    words = (
+        f"Others took {median(shares):.1%} of the machine in the median turn and {max(shares):.0%} in the worst of "
+        f"{len(shares)}; {results.repeated} turns were taken again for it."
+    )
+    if disturbed > 0.2 * len(shares):
+        words = f"**In {disturbed} turns the machine was busy with something else: do not trust the figures.** {words}"
+    if results.failures:
+        words += f" Not measured: {'; '.join(results.failures)}."
+    return words
 
 
 def _ratio_table(found: Iterable[Ratio]) -> str:
@@ -192,6 +231,27 @@ def _network_table(results: Results) -> str:
         for network in results.networks
     ]
     return "One face on one core.\n\n" + _table(("", "ms", "accuracy", "on"), rows)
+
+
+def _detectors(results: Results) -> str:
+    found = results.parity
+    parts = []
+    if found:
+        parts += [
+            f"Of {found['faces']:.0f} faces in portraits, as they are and on a canvas twice as wide, "
+            f"{found['same']:.2f} % were found by both detectors.",
+            f"Their boxes overlap by {found['overlap']:.3f} (median); the worst of a face's landmarks lies "
+            f"{found['landmark_error']:.2f} % of the box apart (median; 99th percentile "
+            f"{found['landmark_error_p99']:.2f} %).",
+            f"A look costs MediaPipe {found['mediapipe_ms']:.2f} ms of one core and ONNX Runtime "
+            f"{found['onnx_ms']:.2f} ms.",
+        ]
+    memory = {footprint.contestant: footprint for footprint in results.footprints}
+    if "visage" in memory and "visage-onnx" in memory:
+        saved = memory["visage"].idle_mb - memory["visage-onnx"].idle_mb
+        verb = "saves" if saved >= 0 else "costs"
+        parts.append(f"In memory, `FACE_DETECTOR=onnx` {verb} {abs(saved):.0f} MB of an idle service.")
+    return " ".join(parts) or _NOT_MEASURED
 
 
 def _footprint_table(results: Results) -> str:

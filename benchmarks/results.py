@@ -25,6 +25,8 @@ class Turn:
     generator_cpu_ms: float
     """CPU of the load generator, milliseconds a picture."""
     peak_mb: float
+    elsewhere: float = 0.0
+    """CPU that others took during the turn, as a share of all cores."""
 
 
 @dataclass(slots=True)
@@ -106,6 +108,12 @@ class Results:
     """Median milliseconds of the bare road's stages on one thread, by picture."""
     generator: dict[str, float] = field(default_factory=dict)
     """What wrk and the open loop's generator cost against a server that does nothing."""
+    parity: dict[str, float] = field(default_factory=dict)
+    """How far the two face detectors agree, and what a look costs each."""
+    repeated: int = 0
+    """Turns that were taken again because somebody else used the machine."""
+    failures: list[str] = field(default_factory=list)
+    """What could not be measured, and why."""
     duration: float = 0.0
 
     def cell(self, group: str, contestant: str, work: str, connections: int | None = None) -> CellResult | None:
@@ -119,12 +127,15 @@ class Results:
         return (cell for group in self.groups.values() for cell in group)
 
     @property
-    def wrong(self) -> int:
-        """Answers that were not what they should be, in all of the run."""
+    def turns(self) -> list[Turn]:
         turns = [turn for cell in self.cells for turn in cell.turns]
         turns += [turn for loop in self.open for turn in loop.turns]
-        turns += [turn for held in self.quotas for turn in held.turns]
-        return sum(turn.wrong for turn in turns)
+        return turns + [turn for held in self.quotas for turn in held.turns]
+
+    @property
+    def wrong(self) -> int:
+        """Answers that were not what they should be, in all of the run."""
+        return sum(turn.wrong for turn in self.turns)
 
 
 def save(results: Results, ratios: list[dict[str, Any]], path: Path) -> None:
