@@ -2,7 +2,9 @@
 
     python scripts/check_dashboard.py [--seconds 20]
 
-Fails when a query is wrong or returns nothing.
+The load brings about all that is counted but a defect of the service: faces and none, doubts, warnings, a client over
+its rate, a queue that is full, a shadow model. Fails when a query is wrong or returns nothing, where zeros that a query
+itself puts in place of what is missing count as nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,12 +21,25 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DASHBOARD = ROOT / "deploy/grafana/dashboards/visage.json"
-SAMPLES = ("happy_sample.jpg", "neutral_sample.jpg", "no_face.jpg", "multiple_faces.jpg")
+NOTHING_YET = " or on() vector(0)"
+SHADOW = "second"
+CLIENTS = 8
+
+REQUESTS = (
+    ("happy_sample.jpg", ""),
+    ("neutral_sample.jpg", "?explain=true"),
+    ("no_face.jpg", ""),
+    ("no_face.jpg", "?on_no_face=center"),
+    ("multiple_faces.jpg", "?faces=all"),
+)
+"""Pictures, and what is asked of them."""
 
 
 def free_port() -> int:
@@ -57,12 +73,38 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def send(port: int, picture: bytes) -> None:
+def send(port: int, picture: bytes, query: str, client: str) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + picture + b"\r\n--b--\r\n"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", "/predict", body, {"Content-Type": "multipart/form-data; boundary=b"})
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "X-Forwarded-For": client}
+    connection.request("POST", f"/predict{query}", body, headers)
     connection.getresponse().read()
     connection.close()
+
+
+def load(port: int, seconds: float) -> None:
+    """Bursts of many clients, each with an address of its own, and one that asks for more than its rate."""
+    requests = [((ROOT / "sample_images" / name).read_bytes(), query) for name, query in REQUESTS]
+    addresses = (str(address) for address in ip_network("198.18.0.0/15"))
+    end = time.monotonic() + seconds
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        while time.monotonic() < end:
+            sent = [clients.submit(send, port, *request, next(addresses)) for request in requests]
+            sent.append(clients.submit(send, port, *requests[0], "203.0.113.1"))
+            for request in sent:
+                request.result()
+            # Alone, so that a worker is free for the shadow model afterwards.
+            send(port, *requests[0], next(addresses))
+            time.sleep(0.05)
+
+
+def models(folder: Path) -> Path:
+    """The service's models, and a second one like the default."""
+    shutil.copytree(ROOT / "models", folder)
+    shutil.copytree(folder / "default", folder / SHADOW)
+    manifest = folder / SHADOW / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"name": SHADOW}))
+    return folder
 
 
 def configuration(service: int) -> str:
@@ -77,6 +119,8 @@ def configuration(service: int) -> str:
 
 
 def ask(prometheus: int, expression: str) -> list[Any]:
+    if 'status="500"' not in expression:
+        expression = expression.replace(NOTHING_YET, "")
     expression = expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
     status, answer = get(prometheus, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
     if status != 200:
@@ -110,19 +154,27 @@ def main() -> None:
         try:
             arguments = ["--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
             processes.append(start(["redis-server", *arguments], dict(os.environ)))
-            settings = {"RATE_LIMIT": "1000000/minute", "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis}"}
-            environment = os.environ | {"PORT": str(service), "HOST": "127.0.0.1"} | settings
-            processes.append(start([sys.executable, "-m", "app"], environment))
+            settings = {
+                "PORT": str(service),
+                "HOST": "127.0.0.1",
+                "WORKERS": "2",
+                "QUEUE_SIZE": "2",
+                "RATE_LIMIT": "20/minute",
+                "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis}",
+                "TRUSTED_PROXIES": "127.0.0.1",
+                "CONFIDENCE_THRESHOLD": "1",
+                "MODELS_DIR": str(models(Path(scratch, "models"))),
+                "SHADOW_MODEL": SHADOW,
+                "SHADOW_SHARE": "1",
+                "DRAIN_SECONDS": "0",
+            }
+            processes.append(start([sys.executable, "-m", "app"], os.environ | settings))
             wait(lambda: get(service, "/health/ready")[0] == 200, "the service")
             arguments = [f"--config.file={config}", f"--storage.tsdb.path={scratch}/data"]
             arguments.append(f"--web.listen-address=127.0.0.1:{prometheus}")
             processes.append(start(["prometheus", *arguments], dict(os.environ)))
             wait(lambda: get(prometheus, "/-/ready")[0] == 200, "Prometheus")
-            pictures = [(ROOT / "sample_images" / name).read_bytes() for name in SAMPLES]
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                for picture in pictures:
-                    send(service, picture)
+            load(service, seconds)
             empty = check(prometheus)
             alerts = json.loads(get(prometheus, "/api/v1/alerts")[1])["data"]["alerts"]
             print(f"alerts: {', '.join(alert['labels']['alertname'] for alert in alerts) or 'none'}")
