@@ -56,9 +56,9 @@ def upload(path: str, *pictures: bytes, field: str = "file", name: str = "a.jpg"
     return post(path, parts + b"--drill--\r\n", "multipart/form-data; boundary=drill", *headers)
 
 
-async def ask(port: int, request: bytes) -> Answer:
-    """Sends one request on a connection of its own."""
-    started = time.perf_counter()
+async def ask(port: int, request: bytes, due: float | None = None) -> Answer:
+    """Sends one request on a connection of its own. What it took counts from when it was due, if that was before."""
+    started = time.perf_counter() if due is None else due
     try:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(HOST, port)
@@ -91,12 +91,15 @@ async def closed_loop(port: int, request: bytes, clients: int, seconds: float) -
 
 
 async def open_loop(port: int, request: bytes, rate: float, seconds: float) -> list[Answer]:
-    """Requests at a steady rate, whether or not the earlier ones are answered."""
+    """Requests at a steady rate, whether or not the earlier ones are answered.
+
+    Each counts from when it was due, so that neither a server nor a client that stalls can hide it.
+    """
     started = time.perf_counter()
     tasks: list[asyncio.Task[Answer]] = []
     while (elapsed := time.perf_counter() - started) < seconds:
-        due = int(elapsed * rate) + 1 - len(tasks)
-        tasks += [asyncio.create_task(ask(port, request)) for _ in range(due)]
+        due = range(len(tasks), int(elapsed * rate) + 1)
+        tasks += [asyncio.create_task(ask(port, request, started + number / rate)) for number in due]
         await asyncio.sleep(min(1 / rate, 0.005))
     return list(await asyncio.gather(*tasks))
 
