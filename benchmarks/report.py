@@ -113,7 +113,7 @@ def _words(results: Results) -> dict[str, str]:
 
 def _trust(results: Results) -> str:
     """What others did to the machine, in the turns that count."""
-    shares = [turn.elsewhere for turn in results.turns]
+    shares = [turn.elsewhere for turn in results.turns] or [0.0]
     disturbed = sum(share > _DISTURBED for share in shares)
     words = (
         f"Others took {median(shares):.1%} of the machine in the median turn and {max(shares):.0%} in the worst of "
@@ -270,6 +270,8 @@ def _footprint_table(results: Results) -> str:
 
 def _generator(results: Results) -> str:
     cost = results.generator
+    if not cost:
+        return _NOT_MEASURED
     visage = next((cell for cell in results.cells if (cell.contestant, cell.work) == ("visage", _ONE)), None)
     share = ""
     if visage is not None:
@@ -309,12 +311,13 @@ def _plots(results: Results) -> dict[str, str]:
         for network in results.networks
         if network.accuracy is not None
     ]
-    plots["networks"] = svg.scatter(
-        "Accuracy and time of networks",
-        "milliseconds a face, one core",
-        "accuracy on FER+, 7 classes (hollow: another protocol, or assumed)",
-        marks,
-    )
+    if marks:
+        plots["networks"] = svg.scatter(
+            "Accuracy and time of networks",
+            "milliseconds a face, one core",
+            "accuracy on FER+, 7 classes (hollow: another protocol, or assumed)",
+            marks,
+        )
     return plots
 
 
