@@ -7,8 +7,11 @@ to end on one thread. What nobody waits for any more is taken out of the queue, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +33,8 @@ _FIRST_RETRY = 1.0
 _LAST_RETRY = 30.0
 _SMOOTHING = 0.1
 _LONGEST_RETRY_AFTER = 60.0
+_NICENESS = 5
+"""How far workers stand back behind the event loop, which answers probes and turns requests away."""
 
 
 class ClientLeft(Exception):
@@ -360,6 +365,7 @@ class WorkerPool:
     # On the worker's thread.
 
     def _serve(self, worker: _Worker) -> None:
+        _stand_back()
         try:
             pipeline = self._factory()
         except Exception as error:
@@ -419,6 +425,16 @@ class WorkerPool:
                 self._loop.call_soon_threadsafe(callback, *arguments)
             except RuntimeError:
                 logger.debug("The event loop closed before a worker's last word.")
+
+
+def _stand_back() -> None:
+    """Lowers the priority of this thread, and of those that its libraries start from it. Linux only: elsewhere a
+    priority is the whole process's."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        # A sandbox may forbid it; then the workers are as they were.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
 
 
 def _join(threads: list[threading.Thread], patience: float) -> None:

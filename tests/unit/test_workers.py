@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -62,6 +64,20 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def entered(gate: Gate) -> None:
     assert await asyncio.to_thread(gate.entered.wait, PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_workers_let_the_event_loop_go_first() -> None:
+    def priority(*_: object) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    built: list[int] = []
+    async with running(limits(), lambda: built.append(priority())) as pool:
+        await pool.warm()
+        worked = await pool.run(pool.ticket(), priority)
+    # Already while the pipeline is built: threads that a library starts there inherit it.
+    assert built == [worked]
+    assert worked > priority()
 
 
 async def test_each_worker_builds_its_own_pipeline_on_its_own_thread() -> None:
