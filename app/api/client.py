@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -39,6 +40,7 @@ def _forwarded(scope: Scope) -> Iterator[str]:
     return reversed(b",".join(lines).decode("latin-1").split(",")) if lines else iter(())
 
 
+@functools.lru_cache(maxsize=1024)
 def _address(text: str) -> Address | None:
     text = text.strip()
     if text.startswith("["):

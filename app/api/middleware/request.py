@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -84,7 +84,7 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             sent: str = value.decode("ascii")
             return sent
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def _has_body(scope: Scope) -> bool:
