@@ -23,9 +23,7 @@ platforms: ## Check that every pinned requirement of an image installs from whee
 	done; done
 
 audit: $(DEV) ## Look every pinned requirement up among the known vulnerabilities
-	for file in service otel gpu dev fuzz manifests; do \
-	  $(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement requirements/$$file.txt || exit 1; \
-	done
+	@scripts/audit.sh $(BIN)
 
 $(OPS): requirements/manifests.txt $(DEV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
