@@ -38,6 +38,7 @@ from tests.process import ROOT
 
 CRASHERS = ROOT / "tests" / "crashers"
 SLOWEST_SECONDS = 2.0
+DOUBTFUL_SECONDS = 0.2
 HUNG_SECONDS = 120.0
 """After this much time on the clock a call has hung, however busy the machine is, and the drill ends."""
 
@@ -111,18 +112,25 @@ class Findings:
 
     def attempt(self, data: bytes) -> str:
         """Tries one input and tells its outcome."""
-        # Seconds of this thread: a machine that is busy with something else is no finding.
-        faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
-        started = time.thread_time()
-        outcome = self._outcome(data)
-        took = time.thread_time() - started
-        faulthandler.cancel_dump_traceback_later()
+        outcome, took = self._timed(data)
+        if took > DOUBTFUL_SECONDS:
+            # The collector may have come in between. What is slow is slow again.
+            took = min(took, self._timed(data)[1])
         self.tried += 1
         self.slowest = max(self.slowest, took)
         self.codes[outcome] += 1
         if took > SLOWEST_SECONDS:
             self._keep(f"{took:.1f} s", data)
         return outcome
+
+    def _timed(self, data: bytes) -> tuple[str, float]:
+        """The outcome, and the seconds of this thread: a machine that is busy with something else is no finding."""
+        faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
+        started = time.thread_time()
+        outcome = self._outcome(data)
+        took = time.thread_time() - started
+        faulthandler.cancel_dump_traceback_later()
+        return outcome, took
 
     def _outcome(self, data: bytes) -> str:
         try:
