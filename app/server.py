@@ -26,8 +26,11 @@ _BACKLOG = 1024
 _FILES_KEPT_BACK = 64
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MAPPED_FROM = 8 * 1024 * 1024
+_KEPT_FREE = 16 * 1024 * 1024
+"""What each thread's heap may keep for its next picture: to hand the pages back and have them filled with zeros again
+took every request half a millisecond, and a fifth of the throughput."""
 
 
 class Server(uvicorn.Server):
@@ -119,6 +122,7 @@ def _give_memory_back() -> None:
     """Has the C library return what a large picture took as soon as it is let go, instead of keeping it."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
 
 
 def _listen(host: str, port: int) -> socket.socket:
