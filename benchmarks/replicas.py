@@ -2,9 +2,9 @@
 
     python -m benchmarks.replicas [--quick] [--json FILE]
 
-It measures the throughput of one, two and three replicas of one worker each, proves that they share one budget of
-requests, kills one under load, and starts it again. The proxy's server block is the one of deploy/nginx. Bounds that
-need free cores are checked only without ``--quick``.
+It measures the throughput of a pod of two workers and of one, two and three replicas of one worker each, proves that
+replicas share one budget of requests, kills one under load, and starts it again. The proxy's server block is the one of
+deploy/nginx. Bounds that need free cores are checked only without ``--quick``.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Load:
     """A closed-loop run of wrk through the proxy."""
 
     replicas: int
+    workers: int
+    """Workers of each replica."""
     a_second: float
     failed: int
     p50_ms: float
@@ -61,6 +63,8 @@ class Load:
     cpu_ms: float
     """Processor time that the replicas took for one request."""
     proxy_cpu_ms: float
+    memory_mb: tuple[float, ...]
+    """Proportional set size of each replica after the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,6 @@ class Result:
 
     cores: int
     loads: tuple[Load, ...]
-    memory_mb: tuple[float, ...]
-    """Proportional set size of each replica after the load."""
     start_ms: tuple[float, ...]
     budget: int
     accepted: int
@@ -243,7 +245,7 @@ def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
     return response.status
 
 
-def load(replicas: Sequence[Replica], proxy: Proxy, seconds: int, scratch: Path) -> Load:
+def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, scratch: Path) -> Load:
     body, script = scratch / "body", scratch / "wrk.lua"
     body.write_bytes(multipart())
     script.write_text(WRK_SCRIPT.format(body=body, boundary=BOUNDARY))
@@ -271,12 +273,14 @@ def load(replicas: Sequence[Replica], proxy: Proxy, seconds: int, scratch: Path)
     requests = max(found["requests"], 1)
     return Load(
         replicas=len(replicas),
+        workers=workers,
         a_second=round(found["requests"] / found["microseconds"] * 1e6, 1),
         failed=found["failed"],
         p50_ms=round(found["p50"] / 1000, 1),
         p99_ms=round(found["p99"] / 1000, 1),
         cpu_ms=round((after[0] - before[0]) / requests * 1000, 2),
         proxy_cpu_ms=round((after[1] - before[1]) / requests * 1000, 2),
+        memory_mb=tuple(round(replica.memory_mb, 1) for replica in replicas),
     )
 
 
@@ -323,24 +327,22 @@ def measure(seconds: int) -> Result:
         storage = {
             "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis_port}",
             "TRUSTED_PROXIES": "127.0.0.1",
-            "WORKERS": "1",
             "LOG_LEVEL": "error",
+            "DRAIN_SECONDS": "0",
         }
         loads = []
-        for count in (1, 2, 3):
-            with service(count, storage | {"RATE_LIMIT": "1000000/minute"}, scratch) as (replicas, proxy):
-                loads.append(load(replicas, proxy, seconds, scratch))
+        for count, workers in ((1, 2), (1, 1), (2, 1), (3, 1)):
+            settings = storage | {"WORKERS": str(workers), "RATE_LIMIT": "1000000/minute"}
+            with service(count, settings, scratch) as (replicas, proxy):
+                loads.append(load(replicas, proxy, workers, seconds, scratch))
                 if count == 3:
-                    memory = tuple(round(replica.memory_mb, 1) for replica in replicas)
                     starts = tuple(round(replica.start_ms) for replica in replicas)
                     sent, failed = kill_one(replicas, proxy, seconds)
                     replicas[0].restart()
                     restart = round(replicas[0].start_ms)
-        with service(3, storage | {"RATE_LIMIT": f"{BUDGET}/minute"}, scratch) as (_, proxy):
+        with service(3, storage | {"WORKERS": "1", "RATE_LIMIT": f"{BUDGET}/minute"}, scratch) as (_, proxy):
             accepted, refused = spend_budget(proxy)
-    return Result(
-        len(os.sched_getaffinity(0)), tuple(loads), memory, starts, BUDGET, accepted, refused, sent, failed, restart
-    )
+    return Result(len(os.sched_getaffinity(0)), tuple(loads), starts, BUDGET, accepted, refused, sent, failed, restart)
 
 
 def broken_bounds(result: Result, *, free_cores: bool) -> list[str]:
@@ -351,7 +353,9 @@ def broken_bounds(result: Result, *, free_cores: bool) -> list[str]:
         broken.append(f"{result.killed_failed} requests failed; a replica holds at most {CLIENTS}")
     if failed := sum(load.failed for load in result.loads):
         broken.append(f"{failed} requests failed under load")
-    one, two, _ = result.loads
+    pod, one, two, _ = result.loads
+    if free_cores and result.cores >= 2 and pod.a_second < 1.2 * one.a_second:
+        broken.append(f"two workers serve {pod.a_second / one.a_second:.2f} times what one does, not 1.2")
     if free_cores and result.cores >= 2 and two.a_second < 1.4 * one.a_second:
         broken.append(f"two replicas serve {two.a_second / one.a_second:.2f} times what one does, not 1.4")
     if free_cores and result.restart_ms > 5000:
@@ -361,14 +365,13 @@ def broken_bounds(result: Result, *, free_cores: bool) -> list[str]:
 
 def report(result: Result) -> None:
     print(f"{result.cores} cores, shared by replicas, nginx, Redis and the load generator; {CLIENTS} clients\n")
-    print("replicas   requests/s     p50     p99   CPU a request   nginx   failed")
+    print("replicas  workers of each   requests/s     p50     p99   CPU a request    nginx  failed  memory of each")
     for run in result.loads:
         print(
-            f"{run.replicas:8}   {run.a_second:10.1f}  {run.p50_ms:5.1f} ms {run.p99_ms:5.1f} ms"
-            f"   {run.cpu_ms:10.2f} ms {run.proxy_cpu_ms:5.2f} ms {run.failed:6}"
+            f"{run.replicas:8}{run.workers:17}{run.a_second:13.1f}  {run.p50_ms:5.1f} ms {run.p99_ms:5.1f} ms"
+            f"   {run.cpu_ms:10.2f} ms {run.proxy_cpu_ms:5.2f} ms {run.failed:6}  {listed(run.memory_mb)} MB"
         )
-    print(f"\nmemory of each replica   {listed(result.memory_mb)} MB")
-    print(f"start to ready           {listed(result.start_ms)} ms, three at once")
+    print(f"\nstart to ready           {listed(result.start_ms)} ms, three at once")
     print(
         f"{result.budget} requests a minute    {result.accepted} accepted, {result.refused} refused, by three replicas"
     )
