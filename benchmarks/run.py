@@ -224,7 +224,7 @@ class Bench:
         """Where the time of the bare road goes, on one thread."""
         works = {cell.work.name: cell.work for group in self._plan.groups for cell in group.cells}
         for work in works.values():
-            if work.status == 200 and work.pictures == 1:
+            if work.status == 200 and work.field == "file":
                 picture = self._pictures[work.picture]
                 said = self._limit.run(work, picture, 1, self._plan.seconds, self._expect(work))
                 self._results.stages[work.name] = {**said["stages"], "road": said["p50"]}
