@@ -174,11 +174,9 @@ def _works(results: Results) -> str:
         if group in {"throughput", "concurrency", "batch"}:
             continue
         work = cells[0].work
-        connections = next(cell.connections for cell in cells if cell.contestant != "limit")
+        crowd = next(_crowd(cell) for cell in cells if cell.contestant != "limit")
         size = results.pictures[work]["bytes"] / 1000
-        parts.append(
-            f"### {_WORKS[work].capitalize()} ({size:.0f} kB), {connections} connections\n\n{_cell_table(cells)}"
-        )
+        parts.append(f"### {_WORKS[work].capitalize()} ({size:.0f} kB), {crowd}\n\n{_cell_table(cells)}")
     return "\n\n".join(parts)
 
 
