@@ -52,16 +52,17 @@ def drill(report: Report) -> None:
     floors = _floors(settled, min(MINUTE, seconds / 12))
     report.figure("floor of resident memory after warm-up", floors[0].resident, "MB")
     report.figure("floor of resident memory at the end", floors[-1].resident, "MB")
+    minutes = len(floors) if seconds >= TELLING * MINUTE else 0
     seen = [floor.seconds for floor in floors]
     for what, found in (
         ("slope of the floor", slope(seen, [floor.resident for floor in floors])),
         ("slope of it without mapped files", slope(seen, [floor.own for floor in floors])),
     ):
-        _judge(report, what, found, len(floors) if seconds >= TELLING * MINUTE else 0)
+        _judge(report, what, found, minutes)
     quarter = max(len(settled) // 4, 1)
     first, last = settled[:quarter], settled[-quarter:]
     gained = statistics.median(r.resident for r in last) - statistics.median(r.resident for r in first)
-    report.figure("median of resident memory gained", gained, "MB", at_most=3)
+    report.figure("median of resident memory gained", gained, "MB", at_most=3 if minutes >= TELLING else 15)
     files = statistics.median(rest.files for rest in last) - statistics.median(rest.files for rest in first)
     report.figure("file descriptors gained", files, at_most=0)
     report.figure("threads gained", max(r.threads for r in last) - max(r.threads for r in first), at_most=0)
