@@ -22,8 +22,8 @@ TURN = 2 * RATE
 """Requests between two rests."""
 
 SHORT, LONG = 1200.0, 3600.0
-WARM_UP = 300.0
-"""Seconds after which the floor has to be flat: by then all sizes of pictures have met on all threads."""
+WARM_UP = 480.0
+"""Seconds after which the floor has to be flat: by then the heaps of all threads are as large as they get."""
 
 MINUTE = 60.0
 STEEPEST = 1.0
@@ -33,7 +33,7 @@ TELLING, DECISIVE = 10, 40
 """Minutes of settled floor from which a slope says something, and from which it is known to a few tenths of a percent.
 
 Below the first a run is judged by what its memory gained alone, below the second by the lower end of the interval too:
-half a megabyte in a quarter of an hour, which an allocator takes as pages are touched for the first time, is 1 %.
+half a megabyte in twelve minutes, which an allocator takes as pages are touched for the first time, is more than 1 %.
 """
 
 
