@@ -74,6 +74,8 @@ def test_nothing_that_a_client_sends_is_written(client: TestClient, script: Scri
 
     said = lines(client, course)
     assert len(said) == 7
-    text = json.dumps(said)
+    # Digits of a time may be those of a probability by chance.
+    times = {"time", "ms", "stages_ms"}
+    text = json.dumps([{key: value for key, value in line.items() if key not in times} for line in said])
     for secret in ("canary", "203.0.113", "testclient", "happy", "0.92"):
         assert secret not in text, secret

@@ -14,9 +14,10 @@ from fastapi import APIRouter, Request, Response
 from app.api import reading
 from app.api.context import TheService, TheTicket
 from app.api.csv_table import table
+from app.api.direct import direct
 from app.api.errors import known_error
 from app.api.openapi import READING, errors, file_form
-from app.api.queries import Choices, Predicting, choices
+from app.api.queries import Choices, Predicting, PredictionQuery, choices
 from app.api.reading import Read
 from app.api.responses import json_response
 from app.api.schemas import Batch
@@ -28,7 +29,7 @@ from app.workers import ClientLeft, Ticket
 
 Fields = dict[str, Any]
 
-router = APIRouter(tags=["Predictions"])
+router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
 
 
 @router.post(

@@ -6,15 +6,16 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import reading
 from app.api.context import TheService, TheTicket
+from app.api.direct import direct
 from app.api.openapi import PICTURE, READING, errors, file_form
-from app.api.queries import Predicting, choices
+from app.api.queries import Predicting, PredictionQuery, choices
 from app.api.responses import json_response
 from app.api.schemas import Prediction
 from app.api.uploads import one_file
 from app.errors import MultipleFaces
 from app.observe.record import record_of
 
-router = APIRouter(tags=["Predictions"])
+router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
 
 
 @router.post(
