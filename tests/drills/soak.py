@@ -1,7 +1,8 @@
 """Long hours of mixed traffic with some hostile files in it: memory, files and threads stay where they were.
 
-The load is moderate, and comes whether or not the earlier requests are answered. Every two seconds it rests until all
-of them are, and what the process then holds is looked at. That goes up and down by some megabytes with what lies on top
+To warm up, clients ask as fast as they are answered: what a heap may come to hold is known after tens of thousands of
+requests, not after minutes. Then the load is moderate, and comes whether or not the earlier requests are answered. Every
+two seconds it rests until all of them are, and what the process then holds is looked at. That goes up and down by some megabytes with what lies on top
 of the allocator's heaps, but has a sharp floor: the least of each minute. A leak raises that floor.
 """
 
@@ -13,7 +14,7 @@ import statistics
 import time
 
 from tests.drills.report import Report, run
-from tests.drills.traffic import PATIENT, Tally, rounds, steadily
+from tests.drills.traffic import PATIENT, Tally, by_clients, rounds, steadily
 from tests.drills.vitals import Slope, Vitals, slope, vitals
 from tests.process import ServerProcess
 
@@ -24,6 +25,9 @@ TURN = 2 * RATE
 SHORT, LONG = 1200.0, 3600.0
 WARM_UP = 480.0
 """Seconds after which the floor has to be flat: by then the heaps of all threads are as large as they get."""
+
+CLIENTS = 8
+"""Clients that warm the service up."""
 
 MINUTE = 60.0
 STEEPEST = 1.0
@@ -39,15 +43,15 @@ half a megabyte in twelve minutes, which an allocator takes as pages are touched
 
 def drill(report: Report) -> None:
     seconds = report.seconds or (LONG if report.long else SHORT)
+    warm_up = min(WARM_UP, seconds / 3)
     tally = Tally()
     with ServerProcess({**PATIENT, "LOG_LEVEL": "warning"}) as server:
         server.wait_ready()
-        rests = asyncio.run(_soak(report, server, seconds, tally))
+        rests = asyncio.run(_soak(report, server, seconds, warm_up, tally))
     report.note(f"answers: {tally}; the slowest after {tally.slowest:.2f} s")
     report.figure("minutes", rests[-1].seconds / 60)
     report.figure("answers that are a 5xx or missing", tally.unexpected, at_most=0)
     report.figure("most resident memory at any time", rests[-1].peak, "MB")
-    warm_up = min(WARM_UP, seconds / 3)
     settled = [rest for rest in rests if rest.seconds >= warm_up]
     floors = _floors(settled, min(MINUTE, seconds / 12))
     report.figure("floor of resident memory after warm-up", floors[0].resident, "MB")
@@ -68,19 +72,23 @@ def drill(report: Report) -> None:
     report.figure("threads gained", max(r.threads for r in last) - max(r.threads for r in first), at_most=0)
 
 
-async def _soak(report: Report, server: ServerProcess, seconds: float, tally: Tally) -> list[Vitals]:
+async def _soak(report: Report, server: ServerProcess, seconds: float, warm_up: float, tally: Tally) -> list[Vitals]:
     started = time.monotonic()
     rests: list[Vitals] = []
     noted = 0
     requests = itertools.chain.from_iterable(rounds())
     while not rests or rests[-1].seconds < seconds:
-        await steadily(server.port, list(itertools.islice(requests, TURN)), RATE, tally)
+        turn = list(itertools.islice(requests, TURN))
+        if time.monotonic() - started < warm_up:
+            await by_clients(server.port, turn, CLIENTS, tally)
+        else:
+            await steadily(server.port, turn, RATE, tally)
         # The last sockets are closed a moment after the last answer.
         await asyncio.sleep(0.1)
         rests.append(now := vitals(server.pid, time.monotonic() - started))
         if now.seconds >= (noted + 1) * MINUTE:
             noted = int(now.seconds / MINUTE)
-            least = min(rest.resident for rest in rests[-int(MINUTE / TURN * RATE) :])
+            least = min(rest.resident for rest in rests if rest.seconds >= now.seconds - MINUTE)
             report.note(f"{noted:3} min: {least:.1f} MB, {now.files} files, {now.threads} threads")
     return rests
 
