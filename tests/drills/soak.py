@@ -1,9 +1,10 @@
 """Long hours of mixed traffic with some hostile files in it: memory, files and threads stay where they were.
 
 To warm up, clients ask as fast as they are answered: what a heap may come to hold is known after tens of thousands of
-requests, not after minutes. Then the load is moderate, and comes whether or not the earlier requests are answered. Every
-two seconds it rests until all of them are, and what the process then holds is looked at. That goes up and down by some megabytes with what lies on top
-of the allocator's heaps, but has a sharp floor: the least of each minute. A leak raises that floor.
+requests, not after minutes. Then the load is moderate, and comes whether or not the earlier requests are answered.
+Every two seconds it rests until all of them are, and what the process then holds is looked at. That goes up and down
+by some megabytes with what lies on top of the allocator's heaps, but has a sharp floor: the least of each minute. A
+leak raises that floor.
 """
 
 from __future__ import annotations
