@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from app import __version__
 from app.api import errors, openapi
 from app.api.middleware import layers
+from app.api.middleware.admission import Rules
 from app.api.notice import NOTICE
 from app.api.routes import ROUTERS
+from app.api.turnstile import Turnstile
 from app.config import Settings, load_settings
 from app.engine import Engine, real_engine
 from app.life import build_service, living
@@ -24,6 +26,7 @@ class State(TypedDict):
     """What the lifespan hands to every request."""
 
     service: Service
+    turnstile: Turnstile
 
 
 def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:
@@ -31,13 +34,14 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
     settings = load_settings() if settings is None else settings
     engine = real_engine() if engine is None else engine
     tracer = make_tracer(settings)
+    rules = Rules(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         service = build_service(settings, engine)
         app.state.service = service
         async with living(service, engine):
-            yield State(service=service)
+            yield State(service=service, turnstile=Turnstile(service, rules, tracer, settings))
         tracer.close()
 
     app = FastAPI(
@@ -46,7 +50,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
         description=NOTICE,
         version=__version__,
         lifespan=lifespan,
-        middleware=layers(settings, tracer),
+        middleware=layers(settings, tracer, rules),
         docs_url=None,
         redoc_url=None,
         # Traces are the service's own; nothing else may note what a request holds, or send it anywhere.

@@ -53,6 +53,8 @@ class PoolLimits:
     """A job that still runs this long after its request's deadline has hung, and its thread with it."""
     saturated_after: float = 1.0
     """A queue that stays full this long makes the service unready."""
+    body_grace: float = 0.25
+    """A place is expected to be taken by a request that was let in this short a time ago."""
 
 
 class Ticket:
@@ -148,6 +150,7 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._hung: list[_Worker] = []
         self._busy = 0
+        self._expected: dict[Ticket, float] = {}
         self._service_time = 0.0
         self._full_since: float | None = None
         self._retry_in = _FIRST_RETRY
@@ -201,12 +204,26 @@ class WorkerPool:
         return min(max(math.ceil(pending * self._service_time / self.size), 1.0), _LONGEST_RETRY_AFTER)
 
     def has_room(self) -> bool:
-        """Whether a request that came now would get a place. Taken only when its job is run."""
-        return self._room() > 0
+        """Whether a request that came now would get a place. Taken only when its job is run.
+
+        Places that others are about to take do not count: their bodies would be read for nothing. A body that is
+        slow to arrive loses that claim, so it keeps nobody out.
+        """
+        now = time.monotonic()
+        while self._expected and next(iter(self._expected.values())) <= now:
+            del self._expected[next(iter(self._expected))]
+        return self._room() > len(self._expected)
 
     def ticket(self, deadline: float | None = None) -> Ticket:
-        """A ticket for one request; ``deadline`` is a time of ``time.monotonic``."""
-        return Ticket(time.monotonic() + self._limits.request_timeout if deadline is None else deadline)
+        """A ticket for one request; ``deadline`` is a time of ``time.monotonic``. Event loop only."""
+        now = time.monotonic()
+        ticket = Ticket(now + self._limits.request_timeout if deadline is None else deadline)
+        self._expected[ticket] = now + self._limits.body_grace
+        return ticket
+
+    def release(self, ticket: Ticket) -> None:
+        """Expects no job of this ticket any more."""
+        self._expected.pop(ticket, None)
 
     async def run(self, ticket: Ticket, work: Callable[[Pipeline, Checkpoint], T]) -> T:
         """Does ``work`` on a worker thread.
@@ -257,6 +274,7 @@ class WorkerPool:
         return self._limits.queue_size + self.live - self._busy - len(self._queue)
 
     def _enqueue(self, job: _Job) -> None:
+        self.release(job.ticket)
         with self._changed:
             if job.ticket.admitted or self._room() > 0:
                 job.ticket.admitted = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from prometheus_client import (
@@ -79,12 +80,14 @@ class Metrics:
             return Histogram(f"visage_{name}", meaning, labels, buckets=buckets, registry=registry)
 
         self._in_flight = Gauge("visage_http_requests_in_flight", "Requests being answered.", registry=registry)
-        self._requests = counter("http_requests", "Requests answered.", "route", "method", "status")
-        self._durations = histogram(
+        # The library looks a series up under a lock and makes a string of each label, every time.
+        self._requests = cache(counter("http_requests", "Requests answered.", "route", "method", "status").labels)
+        durations = histogram(
             "http_request_duration_seconds", "From a request's headers to the end of its answer.", SECONDS, "route"
         )
-        self._errors = counter("errors", "Errors of requests and of a batch's items, by code.", "code")
-        self._shed = counter("requests_shed", "Requests turned away or dropped, by reason.", "reason")
+        self._durations = cache(durations.labels)
+        self._errors = cache(counter("errors", "Errors of requests and of a batch's items, by code.", "code").labels)
+        self._shed = cache(counter("requests_shed", "Requests turned away or dropped, by reason.", "reason").labels)
         self._rate_limited = counter("requests_rate_limited", "Requests over their client's rate.")
         stages = histogram("stage_duration_seconds", "Time of a picture in each stage.", SECONDS, "stage")
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
@@ -112,18 +115,18 @@ class Metrics:
     def request_finished(self, record: RequestRecord) -> None:
         self._in_flight.dec()
         method = record.method if record.method in METHODS else "other"
-        self._requests.labels(record.route, method, record.status).inc()
-        self._durations.labels(record.route).observe(record.duration_ms / 1000)
+        self._requests(record.route, method, record.status).inc()
+        self._durations(record.route).observe(record.duration_ms / 1000)
         if record.error is not None:
             self.error(record.error)
 
     def error(self, code: str) -> None:
         """Counts an error of the catalogue."""
-        self._errors.labels(code).inc()
+        self._errors(code).inc()
 
     def shed(self, reason: str) -> None:
         """Counts a request turned away or dropped. ``reason`` is a word of the code, never of a client."""
-        self._shed.labels(reason).inc()
+        self._shed(reason).inc()
 
     def rate_limited(self) -> None:
         self._rate_limited.inc()

@@ -204,7 +204,7 @@ class TestOrder:
         slow = RawRequest(headers=FORM, pieces=[form(b"x")[:40]], complete=False)
         task = client.portal.start_task_soon(slow.ask, client)
         until(lambda: "visage_http_requests_in_flight 1.0" in _metrics(client))
-        assert client.post("/predict", **upload()).status_code == 200
+        until(lambda: client.post("/predict", **upload()).status_code == 200)
         task.cancel()
 
 

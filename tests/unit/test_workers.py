@@ -127,6 +127,22 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
         assert pool.has_room()
 
 
+async def test_a_place_that_is_about_to_be_taken_is_given_to_nobody_else_for_a_moment() -> None:
+    async with running(limits(queue_size=0, body_grace=PATIENCE)) as pool:
+        await pool.warm()
+        first = pool.ticket()
+        assert not pool.has_room()
+        # The claim keeps out who asks, and is no obstacle to the work itself.
+        assert await pool.run(first, lambda *_: 1) == 1
+        assert pool.has_room()
+        pool.release(pool.ticket())
+        assert pool.has_room()
+    async with running(limits(queue_size=0, body_grace=0.05)) as pool:
+        await pool.warm()
+        pool.ticket()
+        await until(pool.has_room)
+
+
 async def test_without_a_queue_only_an_idle_worker_counts() -> None:
     gate = Gate()
     async with running(limits(queue_size=0)) as pool:

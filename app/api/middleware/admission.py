@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,28 +20,24 @@ logger = logging.getLogger("visage.admission")
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 _OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
-_READING = ("/predict", "/predict/batch", "/predict/compare", "/analyze/facial")
+READING: Final = ("/predict", "/predict/batch", "/predict/compare", "/analyze/facial")
+"""The routes that need room in the queue."""
 
 
-class Admission:
-    """Lets a request in or raises the error that turns it away.
+class Rules:
+    """Let a request in or raise the error that turns it away.
 
     Probes are always let in. The page and the docs need no key, and are not counted.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
-        self.app = app
+    def __init__(self, settings: Settings) -> None:
         self._keys = ApiKeys(settings.api_keys)
         self._trusted = settings.proxy_networks
         if not self._keys:
             logger.warning("API_KEYS is empty: the service is open to everybody.")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._admit(scope)
-        await self.app(scope, receive, send)
-
-    async def _admit(self, scope: Scope) -> None:
+    async def admit(self, scope: Scope) -> None:
+        """Suspends only where the clients' rates are counted in Redis."""
         path = route_path(scope)
         if path in _PROBES:
             return
@@ -55,7 +52,7 @@ class Admission:
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
             raise NotReady
-        if path in _READING and scope["method"] == "POST":
+        if path in READING and scope["method"] == "POST":
             self._reserve(scope, service)
 
     def _client(self, scope: Scope) -> str:
@@ -71,3 +68,25 @@ class Admission:
             service.metrics.shed("queue_full")
             raise Overloaded(retry_after=service.pool.retry_after)
         scope["state"][TICKET] = service.pool.ticket()
+
+
+class Admission:
+    """Keeps the rules before the layers within."""
+
+    def __init__(self, app: ASGIApp, *, rules: Rules) -> None:
+        self.app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        # The turnstile may have let the request in already, and charged its client.
+        if TICKET not in scope["state"]:
+            await self._rules.admit(scope)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            ticket = scope["state"].get(TICKET)
+            if ticket is not None:
+                service_of(scope).pool.release(ticket)

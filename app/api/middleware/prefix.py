@@ -18,13 +18,19 @@ class Prefix:
             await self.app(scope, receive, send)
             return
         path: str = scope["path"]
-        scope["root_path"] = self._prefix
         if path == self._prefix:
+            scope["root_path"] = self._prefix
             # The page's addresses are relative: without the slash a browser would look for them beside the prefix.
             query = scope["query_string"].decode("latin-1")
             redirect = RedirectResponse(f"{path}/?{query}" if query else f"{path}/")
             await redirect(scope, receive, send)
             return
-        if not path.startswith(f"{self._prefix}/"):
-            scope["path"] = self._prefix + path
+        put_prefix(scope, self._prefix)
         await self.app(scope, receive, send)
+
+
+def put_prefix(scope: Scope, prefix: str) -> None:
+    """Gives a path its prefix, if it has none yet."""
+    scope["root_path"] = prefix
+    if not scope["path"].startswith(f"{prefix}/"):
+        scope["path"] = prefix + scope["path"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,10 +15,9 @@ from app.api.ratelimit import LIMIT_HEADERS
 from app.observe.logs import log_request
 from app.observe.record import RequestRecord
 from app.observe.tracing import Tracer
-from app.state import Phase
+from app.state import Phase, Service
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
-_CLOSE = (b"connection", b"close")
 
 
 class Requests:
@@ -32,7 +32,7 @@ class Requests:
             await self.app(scope, receive, send)
             return
         service = service_of(scope)
-        record = RequestRecord.begin(scope, _request_id(scope))
+        record = begin(scope)
         status = CLIENT_LEFT
         started = False
         unread = _has_body(scope)
@@ -49,17 +49,9 @@ class Requests:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 started = True
-                state = scope["state"]
-                headers = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", record.request_id.encode()),
-                    *headers_for(route_path(scope)),
-                    *state.get(LIMIT_HEADERS, ()),
-                ]
-                if unread or service.phase is Phase.DRAINING:
-                    # What is left of the body would be read for nothing; a connection that is kept delays the end.
-                    headers.append(_CLOSE)
-                message["headers"] = headers
+                # What is left of the body would be read for nothing; a connection that is kept delays the end.
+                close = unread or service.phase is Phase.DRAINING
+                message["headers"] = [*message.get("headers", ()), *headers_of(scope, record, close=close)]
             await send(message)
 
         service.metrics.request_started()
@@ -72,10 +64,29 @@ class Requests:
                 await response(scope, receive_noted, send_noted)
         finally:
             record.finish(scope, status)
-            service.metrics.request_finished(record)
-            service.totals.request_finished(record)
-            self._tracer.request_finished(record)
-            log_request(record)
+            tell(record, service, self._tracer)
+
+
+def begin(scope: Scope) -> RequestRecord:
+    """The record of a request that begins."""
+    return RequestRecord.begin(scope, _request_id(scope))
+
+
+def headers_of(scope: Scope, record: RequestRecord, *, close: bool) -> Iterator[tuple[bytes, bytes]]:
+    """The headers that every answer has beside its own."""
+    yield b"x-request-id", record.request_id.encode()
+    yield from headers_for(route_path(scope))
+    yield from scope["state"].get(LIMIT_HEADERS, ())
+    if close:
+        yield b"connection", b"close"
+
+
+def tell(record: RequestRecord, service: Service, tracer: Tracer) -> None:
+    """Counts a request that is over, traces it and writes its line."""
+    service.metrics.request_finished(record)
+    service.totals.request_finished(record)
+    tracer.request_finished(record)
+    log_request(record)
 
 
 def _request_id(scope: Scope) -> str:
