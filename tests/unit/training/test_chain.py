@@ -64,8 +64,9 @@ def test_the_service_takes_what_the_chain_makes(chain: Chain) -> None:
     assert scores.probabilities.sum(axis=1) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("kind", ["float_model", "model"])
-def test_class_weights_explain_the_logits(chain: Chain, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "tolerance"), [("float_model", 1e-4), ("model", 1e-2)])
+def test_class_weights_explain_the_logits(chain: Chain, kind: str, tolerance: float) -> None:
+    """But for a rounding: integers round the mean of a map too."""
     classifier = load_classifier(getattr(chain, kind), SessionSpec())
     assert classifier.class_weights is not None
     crops = [np.repeat(face[:, :, None], 3, axis=2) for face in FACES]
@@ -74,7 +75,7 @@ def test_class_weights_explain_the_logits(chain: Chain, kind: str) -> None:
     assert features is not None
     logits = Shipped(getattr(chain, kind)).read(FACES).served
     bias = logits - features.mean(axis=(2, 3)) @ classifier.class_weights.T
-    assert bias == pytest.approx(np.tile(bias[:1], (8, 1)), abs=1e-4)
+    assert bias == pytest.approx(np.tile(bias[:1], (8, 1)), abs=tolerance)
 
 
 def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
