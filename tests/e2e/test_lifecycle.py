@@ -157,7 +157,7 @@ class TestEnding:
         with ThreadPoolExecutor(4) as pool, httpx.Client(trust_env=False) as kept:
             assert kept.get(f"{process.url}/health").status_code == 200
             admitted = [pool.submit(predict, process) for _ in range(4)]
-            _until_busy(process)
+            _until_admitted(process, 4)
             process.signal(signal.SIGTERM)
             _until_draining(process)
             refused = predict(process)
@@ -188,15 +188,19 @@ class TestEnding:
             assert all_of(idle) == b""
 
 
-def _until_busy(process: ServerProcess) -> None:
+def _until_admitted(process: ServerProcess, count: int) -> None:
+    """Until so many uploads have arrived, of which some may have been answered."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         lines = get(process, "/metrics").text.splitlines()
-        served = [line for line in lines if line.startswith("visage_http_requests_in_flight ")]
-        done = [line for line in lines if line.startswith('visage_http_requests_total{method="POST"')]
-        if float(served[0].split()[1]) > 1 or done:
+        # The request for the metrics is in flight too.
+        seen = -1.0
+        for line in lines:
+            if line.startswith(("visage_http_requests_in_flight ", 'visage_http_requests_total{method="POST"')):
+                seen += float(line.split()[-1])
+        if seen >= count:
             return
-    raise AssertionError("no request was ever in flight")
+    raise AssertionError("the requests never arrived")
 
 
 def _until_draining(process: ServerProcess) -> None:
