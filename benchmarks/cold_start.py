@@ -19,10 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.form import CONTENT_TYPE, form
 from benchmarks.processes import Server, free_port
 
 PICTURE = Path(__file__).resolve().parents[1] / "sample_images/happy_sample.jpg"
-BOUNDARY = "start"
 WARM_REQUESTS = 30
 UNCOUNTED = 5
 """Requests after the first that count neither as it nor as warm."""
@@ -65,9 +65,7 @@ def start_once(scratch: Path) -> Start:
 
 def requests(port: int) -> list[float]:
     """Milliseconds of each request from a connection that is open already to the last byte of its answer."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
-    body = head.encode() + PICTURE.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    body, headers = form(PICTURE.read_bytes()), {"Content-Type": CONTENT_TYPE}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.connect()
     found = []

@@ -1,4 +1,4 @@
-"""The pictures that every contestant gets, made from two that packages bring, and the forms that carry them."""
+"""The pictures that every contestant gets, made from two that packages bring."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
-
-BOUNDARY = "visage-benchmark-7f3a"
 
 _GRAIN = 4.0
 """Standard deviation of the noise over an enlarged picture, which gives its JPEG the size of a camera's."""
@@ -43,16 +41,6 @@ def make_pictures(folder: Path) -> dict[str, Path]:
         paths[name] = folder / f"{name}.jpg"
         paths[name].write_bytes(content)
     return paths
-
-
-def form(content: bytes, field: str, count: int = 1) -> bytes:
-    """A multipart body that holds the same picture ``count`` times."""
-    head = (
-        f"--{BOUNDARY}\r\n"
-        f'Content-Disposition: form-data; name="{field}"; filename="photo.jpg"\r\n'
-        "Content-Type: image/jpeg\r\n\r\n"
-    ).encode()
-    return (head + content + b"\r\n") * count + f"--{BOUNDARY}--\r\n".encode()
 
 
 def _portrait() -> NDArray[np.uint8]:

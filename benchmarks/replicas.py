@@ -26,10 +26,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.form import CONTENT_TYPE, form
+
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "sample_images/happy_sample.jpg"
 PROXY = ROOT / "deploy/nginx/visage.conf"
-BOUNDARY = "replicas"
 BUDGET = 30
 CLIENTS = 8
 LONGEST_START = 120.0
@@ -38,7 +39,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 WRK_SCRIPT = """
 local file = io.open("{body}", "rb")
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "multipart/form-data; boundary={boundary}"
+wrk.headers["Content-Type"] = "{content_type}"
 wrk.body = file:read("*a")
 done = function(summary, latency)
   local e = summary.errors
@@ -233,13 +234,8 @@ def service(count: int, environment: dict[str, str], scratch: Path) -> Iterator[
         yield replicas, stack.enter_context(nginx(replicas, scratch))
 
 
-def multipart() -> bytes:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
-    return head.encode() + PICTURE.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
 def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
-    connection.request("POST", "/predict", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+    connection.request("POST", "/predict", body, {"Content-Type": CONTENT_TYPE})
     response = connection.getresponse()
     response.read()
     return response.status
@@ -247,8 +243,8 @@ def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
 
 def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, scratch: Path) -> Load:
     body, script = scratch / "body", scratch / "wrk.lua"
-    body.write_bytes(multipart())
-    script.write_text(WRK_SCRIPT.format(body=body, boundary=BOUNDARY))
+    body.write_bytes(form(PICTURE.read_bytes()))
+    script.write_text(WRK_SCRIPT.format(body=body, content_type=CONTENT_TYPE))
     pids = [replica.process.pid for replica in replicas]
     for duration in (2, seconds):
         before = cpu_seconds(pids), cpu_seconds(proxy.pids)
@@ -286,7 +282,7 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
 
 def spend_budget(proxy: Proxy) -> tuple[int, int]:
     """Twice the budget from one client: how many requests are accepted, and how many refused."""
-    body = multipart()
+    body = form(PICTURE.read_bytes())
     answers = []
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     for _ in range(2 * BUDGET):
@@ -297,7 +293,7 @@ def spend_budget(proxy: Proxy) -> tuple[int, int]:
 
 def kill_one(replicas: Sequence[Replica], proxy: Proxy, seconds: float) -> tuple[int, int]:
     """Requests sent and requests failed while the first replica is killed a third of the way."""
-    body = multipart()
+    body = form(PICTURE.read_bytes())
     answers: list[int | None] = []
     end = time.monotonic() + seconds
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks import machine, networks, pictures, processes
 from benchmarks.contestants import Contestant, Limit, Places, Running, bare, contestants
+from benchmarks.form import CONTENT_TYPE, form
 from benchmarks.load.closed import Measured, Request, closed_loop
 from benchmarks.load.opened import open_loop
 from benchmarks.plan import CAPACITY, ONE_FACE, Cell, Group, OpenCell, Plan, Work
@@ -275,7 +276,7 @@ class Bench:
     def _body(self, work: Work) -> Path:
         path = self._build / "bodies" / f"{work.name}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = pictures.form(self._pictures[work.picture].read_bytes(), work.field, work.pictures)
+        content = form(self._pictures[work.picture].read_bytes(), work.field, work.pictures)
         if not path.exists() or path.stat().st_size != len(content):
             path.write_bytes(content)
         return path
@@ -411,8 +412,7 @@ def _facts(path: Path) -> dict[str, Any]:
 
 def _ask(port: int, work: Work, body: Path) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    content_type = f"multipart/form-data; boundary={pictures.BOUNDARY}"
-    connection.request("POST", work.path, body.read_bytes(), {"Content-Type": content_type})
+    connection.request("POST", work.path, body.read_bytes(), {"Content-Type": CONTENT_TYPE})
     response = connection.getresponse()
     answer: dict[str, Any] = json.loads(response.read())
     connection.close()

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.pictures import BOUNDARY
+from benchmarks.form import CONTENT_TYPE
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
@@ -56,7 +56,7 @@ def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
     command = [
         *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s"),
         *("--script", str(_SCRIPT), f"http://127.0.0.1:{request.port}{request.path}", "--"),
-        *(str(request.body), f"multipart/form-data; boundary={BOUNDARY}", str(request.status), request.text),
+        *(str(request.body), CONTENT_TYPE, str(request.status), request.text),
     ]
     before = _children_cpu()
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds + 60)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.pictures import BOUNDARY
+from benchmarks.form import CONTENT_TYPE
 
 _MOST_CONNECTIONS = 900
 _PATIENCE = 30.0
@@ -131,7 +131,7 @@ def _moments(rate: float, seconds: float, arrivals: str) -> Iterator[float]:
 def _request(path: str, body: bytes) -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+        f"Content-Type: {CONTENT_TYPE}\r\n\r\n"
     )
     return head.encode() + body
 
