@@ -55,7 +55,9 @@ def test_try_another_begins_again(page: Page) -> None:
 def test_the_face_is_boxed_where_it_is(page: Page) -> None:
     read_sample(page)
     # The box closes in on the face.
-    page.wait_for_function("!document.querySelector('#stage-boxes .box').getAnimations({subtree: true}).length")
+    page.locator("#stage-boxes .box").evaluate(
+        "box => Promise.all(box.getAnimations({subtree: true}).map(each => each.finished)).then(() => null)"
+    )
     picture, box = rect(page, "#stage-picture"), rect(page, "#stage-boxes .box")
     assert (box["x"] - picture["x"]) / picture["width"] == pytest.approx(174 / 512, abs=0.01)
     assert (box["y"] - picture["y"]) / picture["height"] == pytest.approx(61 / 512, abs=0.01)
