@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.api.errors import body_of
-from app.api.turnstile import TURNSTILE, Turnstile
 from app.errors import HeadersTooLarge, MalformedRequest, VisageError
 from app.sink import Sink
 
@@ -50,9 +49,6 @@ class Protocol(HttpToolsProtocol):
         self._in_headers = False
         self._header_size = 0
         self._refused: VisageError | None = None
-        self._turnstile: Turnstile | None = app_state.get(TURNSTILE)
-        self._turned_away = False
-        self._body_complete = False
 
     @property
     def idle(self) -> bool:
@@ -62,8 +58,6 @@ class Protocol(HttpToolsProtocol):
     @property
     def unread(self) -> bool:
         """The client may still be sending what nobody will read."""
-        if self._turned_away:
-            return not self._body_complete
         return self._refused is not None or (self.cycle is not None and self.cycle.more_body)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,9 +76,7 @@ class Protocol(HttpToolsProtocol):
             return
         begun, before = self._in_headers, self._header_size
         super().data_received(data)
-        if self._turned_away:
-            self.transport.close()
-        elif self._in_headers:
+        if self._in_headers:
             # A field that is still incomplete is held by the parser, and only here is it known to grow.
             self._header_size = max(self._header_size, before + len(data) if begun else 0)
             if self._header_size > self.limits.header_bytes:
@@ -95,7 +87,6 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
-        self._body_complete = False
         self._header_size = 0
         if self._header_timer is None:
             self._await_headers()
@@ -114,19 +105,7 @@ class Protocol(HttpToolsProtocol):
         if self._header_size > self.limits.header_bytes:
             self._refused = HeadersTooLarge()
             raise ValueError("headers too large")
-        if self._turned_away or self._turn_away():
-            return
         super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        if not self._turned_away:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        if self._turned_away:
-            self._body_complete = True
-        else:
-            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """What uvicorn calls when the parser gives up."""
@@ -157,20 +136,6 @@ class Protocol(HttpToolsProtocol):
         else:
             # The half request came behind one that is being answered, which ends first.
             self.cycle.keep_alive = False
-
-    def _turn_away(self) -> bool:
-        """Answers a request that cannot be let in, unless another is being answered before it."""
-        if self._turnstile is None or not self.idle:
-            return False
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        refusal = self._turnstile.turn_away(cast("Scope", self.scope), self.url)
-        if refusal is None:
-            return False
-        status, headers, body = refusal
-        self._turned_away = True
-        lines = b"".join(b"%b: %b\r\n" % header for header in [*self.server_state.default_headers, *headers])
-        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
-        return True
 
     def _refuse(self, error: VisageError) -> None:
         """Answers what never became a request."""
@@ -215,31 +180,35 @@ class Protocol(HttpToolsProtocol):
 class _PoliteTransport(asyncio.Transport):
     """A transport that does not slam the door on a client which is still sending.
 
-    Closing a socket with unread data resets the connection, and the reset overtakes the answer. So the writing side
-    is closed first, and for a moment what arrives is read and dropped.
+    The writing side is closed first, and for a moment what arrives is read and dropped.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         super().__init__()
         self._transport = transport
         self._protocol = protocol
-        self._timer: asyncio.TimerHandle | None = None
         self._drain: int | None = None
-        self._left = protocol.limits.linger_bytes
 
     def close(self) -> None:
-        if self._timer is not None or not self._protocol.unread or self._transport.is_closing():
-            self._end()
-            return
-        self._timer = self._protocol.loop.call_later(self._protocol.limits.linger_timeout, self._end)
-        self._transport.write_eof()
-        self._drain = self._protocol.sink.add(self._transport, self._dropped)
+        if self._drain is not None:
+            self.abort()
+        elif not self._protocol.unread or self._transport.is_closing():
+            self._transport.close()
+        else:
+            self._transport.write_eof()
+            self._transport.pause_reading()
+            peer = self._transport.get_extra_info("socket")
+            # A descriptor of its own cannot be closed, and given to another connection, in between.
+            drained = socket.fromfd(peer.fileno(), peer.family, peer.type)
+            self._drain = self._protocol.sink.drain(drained, self._drained)
 
     def is_closing(self) -> bool:
-        return self._timer is not None or self._transport.is_closing()
+        return self._drain is not None or self._transport.is_closing()
 
     def abort(self) -> None:
-        self._let_go()
+        if self._drain is not None:
+            self._protocol.sink.remove(self._drain)
+            self._drain = None
         self._transport.abort()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -257,23 +226,9 @@ class _PoliteTransport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._transport.set_protocol(protocol)
 
-    def _end(self) -> None:
-        if self._timer is None:
-            self._transport.close()
-        else:
-            self.abort()
-
-    def _dropped(self, size: int) -> None:
-        self._left -= size
-        if size == 0 or self._left < 0:
-            self.abort()
-
-    def _let_go(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._drain is not None:
-            self._protocol.sink.remove(self._drain)
-            self._drain = None
+    def _drained(self) -> None:
+        self._drain = None
+        self._transport.abort()
 
 
 def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
@@ -283,5 +238,5 @@ def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
         pass
 
     LimitedProtocol.limits = limits
-    LimitedProtocol.sink = Sink()
+    LimitedProtocol.sink = Sink(limits.linger_timeout, limits.linger_bytes)
     return LimitedProtocol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import os
 import resource
@@ -11,13 +12,16 @@ import socket
 import sys
 import time
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.turnstile import TURNSTILE
 from app.config import BadSettings, Settings
+from app.door import Door
 from app.observe.logs import LogWriter
-from app.protocol import ProtocolLimits, protocol_class
+from app.protocol import Protocol, ProtocolLimits, protocol_class
 from app.state import Phase, Service
 
 logger = logging.getLogger("visage.server")
@@ -62,6 +66,19 @@ class Server(uvicorn.Server):
             self.force_exit = True
         else:
             self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Opens a door of our own where uvicorn would have the event loop accept connections."""
+        await super().startup([])
+        protocol = cast("type[Protocol]", self.config.http_protocol_class)
+        state, lifespan = self.server_state, self.lifespan.state
+        enter = functools.partial(protocol, self.config, state, lifespan)
+        for listener in sockets or ():
+            listener.listen(self.config.backlog)
+            listener.setblocking(False)
+            self.servers.append(
+                Door(listener, enter, lifespan[TURNSTILE], protocol.sink, lambda: state.default_headers)
+            )
 
     async def on_tick(self, counter: int) -> bool:
         if self._exit_at is not None and not self._drain_told:

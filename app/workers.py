@@ -203,8 +203,9 @@ class WorkerPool:
         pending = len(self._queue) + 1
         return min(max(math.ceil(pending * self._service_time / self.size), 1.0), _LONGEST_RETRY_AFTER)
 
-    def has_room(self) -> bool:
-        """Whether a request that came now would get a place. Taken only when its job is run.
+    @property
+    def room(self) -> int:
+        """Requests that would get a place if they came now. Taken only when their jobs are run.
 
         Places that others are about to take do not count: their bodies would be read for nothing. A body that is
         slow to arrive loses that claim, so it keeps nobody out.
@@ -212,7 +213,7 @@ class WorkerPool:
         now = time.monotonic()
         while self._expected and next(iter(self._expected.values())) <= now:
             del self._expected[next(iter(self._expected))]
-        return self._room() > len(self._expected)
+        return max(self._room() - len(self._expected), 0)
 
     def ticket(self, deadline: float | None = None) -> Ticket:
         """A ticket for one request; ``deadline`` is a time of ``time.monotonic``. Event loop only."""

@@ -1,7 +1,6 @@
-"""Turns away, before anything is set up for it, a request for which there is no room.
+"""What a request for which there is no room is told before anything is set up for it.
 
-Under ten times the load nine of ten requests end here, and each takes its time from those that are served. The rules
-and the words are those of the layers that other requests pass.
+The rules and the words are those of the layers that other requests pass.
 """
 
 from __future__ import annotations
@@ -9,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Final
 
+import httptools
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.api.errors import answer_to
 from app.api.middleware.admission import READING, Rules
@@ -22,14 +23,14 @@ from app.errors import VisageError
 from app.observe.tracing import Tracer
 from app.state import Phase, Service
 
-RawHeaders = list[tuple[bytes, bytes]]
-
 TURNSTILE: Final = "turnstile"
 """Where the state of the lifespan holds it."""
 
+RawHeaders = list[tuple[bytes, bytes]]
+
 
 class Turnstile:
-    """Asked by each connection for each request, before the request becomes a task."""
+    """Says whether there is room, which requests need some, and what those are answered for which there is none."""
 
     def __init__(self, service: Service, rules: Rules, tracer: Tracer, settings: Settings) -> None:
         self._service = service
@@ -40,33 +41,50 @@ class Turnstile:
         paths = {path.encode(): path for path in READING}
         self._paths = paths | {self._prefix.encode() + raw: self._prefix + path for raw, path in paths.items()}
 
-    def turn_away(self, scope: Scope, url: bytes) -> tuple[int, RawHeaders, bytes] | None:
-        """The status, headers and body of a refusal that closes the connection; None for whatever may be let in.
+    @property
+    def room(self) -> int:
+        """How many requests may be let in now."""
+        return 0 if self._service.phase is Phase.DRAINING else self._service.pool.room
 
-        ``scope`` has its method and headers. Its path is set where the answer is not None.
+    def scope_of(self, head: bytes, client: tuple[str, int]) -> Scope | None:
+        """The scope of a request that needs room, from its headers and the blank line behind them.
+
+        None for all others, and where the layers must decide: they wait for Redis, and complain of what is no request.
         """
+        if self._service.limiter.backend == "redis":
+            return None
+        request = _Head()
+        parser = httptools.HttpRequestParser(request)
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return None
+        path = self._paths.get(request.url.partition(b"?")[0])
+        if path is None or parser.get_method() != b"POST":
+            return None
+        state = {"service": self._service}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": request.headers}
+        return {**scope, "client": client, "state": state}
+
+    def refusal(self, scope: Scope, headers: RawHeaders) -> bytes:
+        """The whole answer, with these headers first, after which the connection is closed."""
         service = self._service
-        if service.phase is not Phase.DRAINING and service.pool.has_room():
-            return None
-        path = self._paths.get(url.partition(b"?")[0])
-        if path is None or scope["method"] != "POST" or service.limiter.backend == "redis":
-            return None
-        scope["path"] = path
         if self._prefix:
             put_prefix(scope, self._prefix)
         record = begin(scope)
-        try:
-            _at_once(self._rules.admit(scope))
-        except VisageError as error:
-            answer = answer_to(scope, error)
-        else:
-            # A worker came free in between.
-            return None
-        headers = self._headers(scope, [*answer.raw_headers, *headers_of(scope, record, close=True)])
+        answer = answer_to(scope, self._reason(scope))
+        lines = self._headers(scope, [*headers, *answer.raw_headers, *headers_of(scope, record, close=True)])
         service.metrics.request_started()
         record.finish(scope, answer.status)
         tell(record, service, self._tracer)
-        return answer.status, headers, answer.body
+        return STATUS_LINE[answer.status] + b"".join(b"%b: %b\r\n" % line for line in lines) + b"\r\n" + answer.body
+
+    def _reason(self, scope: Scope) -> VisageError:
+        try:
+            _at_once(self._rules.admit(scope, full=True))
+        except VisageError as error:
+            return error
+        raise RuntimeError("a request that needs room was let in without")
 
     def _headers(self, scope: Scope, headers: RawHeaders) -> RawHeaders:
         if self._cors is None:
@@ -75,6 +93,20 @@ class Turnstile:
         _at_once(self._cors.send(message, _send_nothing, Headers(scope=scope)))
         completed: RawHeaders = message["headers"]
         return completed
+
+
+class _Head:
+    """What the parser reads of a request."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: RawHeaders = []
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
 
 
 def _at_once(coroutine: Coroutine[Any, Any, None]) -> None:

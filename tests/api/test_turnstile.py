@@ -44,14 +44,17 @@ def turned_away(client: TestClient, request: RawRequest) -> RawAnswer | None:
     turnstile = client.app_state[TURNSTILE]
     assert isinstance(turnstile, Turnstile)
     assert client.portal is not None
-    scope = request.scope(client)
-    del scope["path"]
-    refusal = client.portal.call(turnstile.turn_away, scope, request.path.encode())
-    if refusal is None:
+    sent = b"".join(b"%b: %b\r\n" % header for header in request.scope(client)["headers"])
+    head = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), request.path.encode(), sent)
+    scope = client.portal.call(turnstile.scope_of, head, ("testclient", 50000))
+    if scope is None or turnstile.room:
         return None
-    status, headers, body = refusal
+    first, *lines = client.portal.call(turnstile.refusal, scope, [(b"date", b"today")]).split(b"\r\n")
+    body = lines.pop()
+    headers = [line.decode().partition(": ")[::2] for line in lines if line]
     assert len({name for name, _ in headers}) == len(headers)
-    return RawAnswer(status, {name.decode(): value.decode() for name, value in headers}, body)
+    assert headers.pop(0) == ("date", "today")
+    return RawAnswer(int(first.split()[1]), dict(headers), body)
 
 
 def picture(path: str = "/predict", **headers: str) -> RawRequest:

@@ -12,7 +12,6 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from app.api.turnstile import TURNSTILE
 from app.protocol import ProtocolLimits, protocol_class
 
 PATIENCE = 10.0
@@ -32,24 +31,6 @@ async def reads(scope: Scope, receive: Receive, send: Send) -> None:
 async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers without reading the body."""
     await answer(send, 413, b"too large", (b"connection", b"close"))
-
-
-class Shut:
-    """A turnstile that lets nobody in."""
-
-    def turn_away(self, scope: Scope, url: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        body = scope["method"].encode() + b" " + url
-        return 503, [(b"content-length", b"%d" % len(body)), (b"connection", b"close")], body
-
-
-async def shut(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application behind such a turnstile."""
-    assert scope["type"] == "lifespan", "a request got past the turnstile"
-    await receive()
-    scope["state"][TURNSTILE] = Shut()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
@@ -238,33 +219,6 @@ async def test_a_refused_client_that_stays_silent_is_cut_off() -> None:
         await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
         assert (await peer.response())[0] == 413
         assert await peer.closed()
-
-
-async def test_who_is_turned_away_is_told_so_while_still_sending() -> None:
-    async with serving(shut) as port, connected(port) as peer:
-        size = 4 * 1024 * 1024
-        await peer.send(b"POST /a?b=c HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
-        assert await _pour(peer, b"x" * 65536, size // 65536) == size // 65536
-        status, headers, body = await peer.response()
-        assert (status, body) == (503, b"POST /a?b=c")
-        assert headers["connection"] == "close"
-        assert "date" in headers
-        assert await peer.closed()
-
-
-async def test_who_is_turned_away_with_nothing_more_to_send_is_closed_at_once() -> None:
-    async with serving(shut, linger_timeout=10 * PATIENCE) as port:
-        for request in (GET, b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"):
-            async with connected(port) as peer:
-                await peer.send(request)
-                assert (await peer.response())[0] == 503
-                assert await peer.closed()
-
-
-async def test_of_requests_in_one_piece_only_the_first_is_turned_away() -> None:
-    async with serving(shut) as port, connected(port) as peer:
-        await peer.send(3 * GET)
-        assert (await peer.rest()).count(b"HTTP/1.1 503") == 1
 
 
 async def test_idle_connections_make_room_for_a_newcomer() -> None:

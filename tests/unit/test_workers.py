@@ -114,33 +114,33 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
         await pool.warm()
         first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
         await entered(gate)
-        assert pool.has_room()
+        assert pool.room
         second = asyncio.create_task(pool.run(pool.ticket(), gate.job))
         await until(lambda: pool.waiting == 1)
-        assert not pool.has_room()
+        assert pool.room == 0
         with pytest.raises(Overloaded) as refused:
             await pool.run(pool.ticket(), gate.job)
         assert refused.value.retry_after >= 1
         assert shed == ["queue_full"]
         gate.open.set()
         assert await asyncio.gather(first, second) == ["done", "done"]
-        assert pool.has_room()
+        assert pool.room
 
 
 async def test_a_place_that_is_about_to_be_taken_is_given_to_nobody_else_for_a_moment() -> None:
     async with running(limits(queue_size=0, body_grace=PATIENCE)) as pool:
         await pool.warm()
         first = pool.ticket()
-        assert not pool.has_room()
+        assert pool.room == 0
         # The claim keeps out who asks, and is no obstacle to the work itself.
         assert await pool.run(first, lambda *_: 1) == 1
-        assert pool.has_room()
+        assert pool.room
         pool.release(pool.ticket())
-        assert pool.has_room()
+        assert pool.room
     async with running(limits(queue_size=0, body_grace=0.05)) as pool:
         await pool.warm()
         pool.ticket()
-        await until(pool.has_room)
+        await until(lambda: pool.room)
 
 
 async def test_without_a_queue_only_an_idle_worker_counts() -> None:
@@ -149,7 +149,7 @@ async def test_without_a_queue_only_an_idle_worker_counts() -> None:
         await pool.warm()
         first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
         await entered(gate)
-        assert not pool.has_room()
+        assert pool.room == 0
         gate.open.set()
         await first
         assert await pool.run(pool.ticket(), lambda *_: 1) == 1
@@ -243,7 +243,7 @@ async def test_a_cancelled_caller_gives_its_place_back() -> None:
         second.cancel()
         await asyncio.wait([second])
         assert pool.waiting == 0
-        assert pool.has_room()
+        assert pool.room
         gate.open.set()
         await first
 

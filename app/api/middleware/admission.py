@@ -36,8 +36,11 @@ class Rules:
         if not self._keys:
             logger.warning("API_KEYS is empty: the service is open to everybody.")
 
-    async def admit(self, scope: Scope) -> None:
-        """Suspends only where the clients' rates are counted in Redis."""
+    async def admit(self, scope: Scope, *, full: bool = False) -> None:
+        """Suspends only where the clients' rates are counted in Redis.
+
+        ``full``: whoever asks knows that others are about to take what room there is.
+        """
         path = route_path(scope)
         if path in _PROBES:
             return
@@ -53,7 +56,7 @@ class Rules:
             service.metrics.shed("starting")
             raise NotReady
         if path in READING and scope["method"] == "POST":
-            self._reserve(scope, service)
+            self._reserve(scope, service, full=full)
 
     def _client(self, scope: Scope) -> str:
         if not self._keys:
@@ -63,8 +66,8 @@ class Rules:
             raise Unauthorized
         return f"key {name}"
 
-    def _reserve(self, scope: Scope, service: Service) -> None:
-        if not service.pool.has_room():
+    def _reserve(self, scope: Scope, service: Service, *, full: bool) -> None:
+        if full or not service.pool.room:
             service.metrics.shed("queue_full")
             raise Overloaded(retry_after=service.pool.retry_after)
         scope["state"][TICKET] = service.pool.ticket()
@@ -81,9 +84,7 @@ class Admission:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # The turnstile may have let the request in already, and charged its client.
-        if TICKET not in scope["state"]:
-            await self._rules.admit(scope)
+        await self._rules.admit(scope)
         try:
             await self.app(scope, receive, send)
         finally:
