@@ -1,8 +1,11 @@
-"""How many cores this process may really use: the container's CPU quota, then the affinity mask, then the count."""
+"""How many cores this process may really use: the container's CPU quota, then the affinity mask, then the count. And
+which of them a worker keeps to."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -13,6 +16,25 @@ def usable_cores(root: Path = _ROOT) -> int:
     allowed = _allowed()
     quota = _quota(root)
     return allowed if quota is None else max(1, min(allowed, round(quota)))
+
+
+def cores_for(workers: int) -> tuple[int, ...]:
+    """A core for each of several workers, where there is exactly one for each; else none.
+
+    A road hands its picture back and forth between a worker and MediaPipe's threads, and the kernel is slow to fetch
+    what waits on one core over to another that idles for half a millisecond. With more cores than workers there is
+    room to move, and the cores may be others' too.
+    """
+    if workers < 2 or not hasattr(os, "sched_getaffinity"):
+        return ()
+    cores = sorted(os.sched_getaffinity(0))
+    return tuple(cores) if len(cores) == workers else ()
+
+
+def stay_on(core: int) -> None:
+    """Keeps this thread, and those that it starts from then on, to one core. A sandbox may forbid it."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(threading.get_native_id(), {core})
 
 
 def _allowed() -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.api.ratelimit import RateLimiter
 from app.config import BadSettings, Settings
-from app.cores import usable_cores
+from app.cores import cores_for, usable_cores
 from app.engine import Engine
 from app.observe.metrics import Metrics
 from app.observe.totals import Totals
@@ -28,8 +28,10 @@ logger = logging.getLogger("visage")
 def build_service(settings: Settings, engine: Engine) -> Service:
     """A service that has not started yet."""
     metrics = Metrics()
+    workers = settings.workers or usable_cores()
     limits = PoolLimits(
-        workers=settings.workers or usable_cores(),
+        workers=workers,
+        cores=cores_for(workers),
         queue_size=settings.queue_size,
         queue_timeout=settings.queue_timeout_seconds,
         request_timeout=settings.request_timeout_seconds,

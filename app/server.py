@@ -76,9 +76,8 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             listener.listen(self.config.backlog)
             listener.setblocking(False)
-            self.servers.append(
-                Door(listener, enter, lifespan[TURNSTILE], protocol.sink, lambda: state.default_headers)
-            )
+            door = Door(listener, enter, lifespan[TURNSTILE], protocol.sink, lambda: state.default_headers)
+            self.servers.append(door)  # type: ignore[arg-type]
 
     async def on_tick(self, counter: int) -> bool:
         if self._exit_at is not None and not self._drain_told:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from app.cores import stay_on
 from app.errors import InternalError, Overloaded, Timeout
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class PoolLimits:
     """A job that still runs this long after its request's deadline has hung, and its thread with it."""
     saturated_after: float = 1.0
     """A queue that stays full this long makes the service unready."""
+    cores: tuple[int, ...] = ()
+    """A core for each worker to stay on; empty where they run on whichever is free."""
     body_grace: float = 0.25
     """A place is expected to be taken by a request that was let in this short a time ago."""
 
@@ -119,9 +122,10 @@ class _Job:
 class _Worker:
     """One thread and what it is doing. ``job`` changes under the pool's lock."""
 
-    __slots__ = ("abandoned", "job", "ready", "thread")
+    __slots__ = ("abandoned", "core", "job", "ready", "thread")
 
-    def __init__(self) -> None:
+    def __init__(self, core: int | None) -> None:
+        self.core = core
         self.thread: threading.Thread | None = None
         self.ready = False
         self.abandoned = False
@@ -310,7 +314,8 @@ class WorkerPool:
             job.settle(Timeout(retry_after=self.retry_after))
 
     def _hire(self) -> None:
-        worker = _Worker()
+        taken = {worker.core for worker in self._workers}
+        worker = _Worker(next((core for core in self._limits.cores if core not in taken), None))
         worker.thread = threading.Thread(target=self._serve, args=(worker,), name="visage-worker", daemon=True)
         self._workers.append(worker)
         worker.thread.start()
@@ -385,6 +390,8 @@ class WorkerPool:
 
     def _serve(self, worker: _Worker) -> None:
         _stand_back()
+        if worker.core is not None:
+            stay_on(worker.core)
         try:
             pipeline = self._factory()
         except Exception as error:

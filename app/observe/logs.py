@@ -24,6 +24,9 @@ _ACCESS = logging.getLogger("visage.access")
 _WAITING = 10_000
 """Most lines that wait for the writer; a log that nobody reads must not fill the memory."""
 
+_GATHERING = 0.02
+"""Seconds that a line may wait for others."""
+
 _SIZES: Final = ((64 << 10, "64KB"), (256 << 10, "256KB"), (1 << 20, "1MB"), (5 << 20, "5MB"), (20 << 20, "20MB"))
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31;1"}
 
@@ -133,8 +136,34 @@ class _Sender(QueueHandler):
             self.dropped += 1
 
 
+class _Writer(logging.StreamHandler[TextIO]):
+    """Writes lines and leaves it to the listener when they go out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.stream.write(self.format(record) + self.terminator)
+        except Exception:
+            self.handleError(record)
+
+
 class _Listener(QueueListener):
-    """A listener that can be told to end while its queue is full."""
+    """A listener that lets lines gather for a moment: to be woken for each cost as much as to write it.
+
+    It can be told to end while its queue is full.
+    """
+
+    def __init__(self, lines: queue.Queue[Any], writer: _Writer) -> None:
+        super().__init__(lines, writer)
+        self._writer = writer
+
+    def dequeue(self, block: bool) -> Any:
+        lines = cast("queue.Queue[Any]", self.queue)
+        if block and lines.empty():
+            self._writer.flush()
+            line = lines.get()
+            time.sleep(_GATHERING)
+            return line
+        return super().dequeue(block)
 
     def enqueue_sentinel(self) -> None:
         cast("queue.Queue[Any]", self.queue).put(None)
@@ -150,11 +179,11 @@ class LogWriter:
         self, level: str, form: Literal["json", "text"], stream: TextIO | None = None, *, waiting: int = _WAITING
     ) -> None:
         stream = stream or sys.stdout
-        writer = logging.StreamHandler(stream)
-        writer.setFormatter(JsonFormatter() if form == "json" else TextFormatter(colour=stream.isatty()))
+        self._writer = _Writer(stream)
+        self._writer.setFormatter(JsonFormatter() if form == "json" else TextFormatter(colour=stream.isatty()))
         self._lines: queue.Queue[Any] = queue.Queue(waiting)
         self._sender = _Sender(self._lines)
-        self._listener = _Listener(self._lines, writer)
+        self._listener = _Listener(self._lines, self._writer)
         self._level = level.upper()
         self._before: tuple[list[logging.Handler], int] = ([], logging.WARNING)
 
@@ -185,6 +214,7 @@ class LogWriter:
                 {"name": "visage.log", "levelname": "WARNING", "msg": f"{self._sender.dropped} log lines were dropped."}
             )
             self._listener.handle(lost)
+        self._writer.flush()
 
     def __enter__(self) -> LogWriter:
         self.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 import threading
 import time
@@ -17,16 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from app.cores import cores_for, stay_on
 from app.errors import VisageError
 from app.pipeline import LookOptions
 from benchmarks.servers.road import Road
 
 
 class Runner(threading.Thread):
-    """One worker thread, which reads the same picture until the time is over."""
+    """One worker thread, which reads the same picture until the time is over. ``core`` is where its road was built."""
 
-    def __init__(self, road: Road, data: bytes, look: LookOptions, expected: str, until: float) -> None:
+    def __init__(
+        self, road: Road, data: bytes, look: LookOptions, expected: str, until: float, *, core: int | None
+    ) -> None:
         super().__init__()
+        self._core = core
         self.latencies: list[float] = []
         self.stages: dict[str, list[float]] = defaultdict(list)
         self.wrong = 0
@@ -35,6 +40,8 @@ class Runner(threading.Thread):
 
     def run(self) -> None:
         road, data, look, expected = self._work
+        if self._core is not None:
+            stay_on(self._core)
         finished = time.perf_counter()
         while not self.latencies or finished < self._until:
             started = finished
@@ -52,11 +59,14 @@ class Runner(threading.Thread):
             self.latencies.append((finished - started) * 1000)
 
 
-def measure(roads: list[Road], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
+def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
     look = LookOptions(faces=asked["faces"])
     started, cpu = time.perf_counter(), time.process_time()
     runners = [
-        Runner(road, data, look, asked["expected"], started + asked["seconds"]) for road in roads[: asked["threads"]]
+        Runner(
+            road, data, look, asked["expected"], started + asked["seconds"], core=core if asked["threads"] > 1 else None
+        )
+        for road, core in roads[: asked["threads"]]
     ]
     for runner in runners:
         runner.start()
@@ -90,8 +100,21 @@ def label(road: Road, data: bytes, faces: str) -> str:
         return error.code
 
 
+def _roads(count: int) -> list[tuple[Road, int | None]]:
+    """One for each thread, built on the core that it stays on where the service would keep it to one."""
+    cores = cores_for(count)
+    if not cores:
+        return [(Road(), None) for _ in range(count)]
+    roads: list[tuple[Road, int | None]] = []
+    for core in cores:
+        stay_on(core)
+        roads.append((Road(), core))
+    os.sched_setaffinity(0, cores)
+    return roads
+
+
 def main() -> None:
-    roads = [Road() for _ in range(int(sys.argv[1]))]
+    roads = _roads(int(sys.argv[1]))
     gc.collect()
     gc.freeze()
     print(json.dumps({"ready": True}), flush=True)
@@ -101,7 +124,7 @@ def main() -> None:
         if "expected" in asked:
             print(json.dumps(measure(roads, data, asked)), flush=True)
         else:
-            print(json.dumps({"label": label(roads[0], data, asked["faces"])}), flush=True)
+            print(json.dumps({"label": label(roads[0][0], data, asked["faces"])}), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cores import usable_cores
+from app.cores import cores_for, stay_on, usable_cores
 
 
 @pytest.fixture
@@ -63,3 +63,23 @@ def test_version_one_without_a_quota(root: Path) -> None:
 
 def test_without_any_cgroup_the_affinity_counts(root: Path) -> None:
     assert usable_cores(root) == 8
+
+
+@pytest.mark.parametrize(("workers", "cores"), [(1, ()), (2, ()), (7, ()), (8, tuple(range(8))), (9, ())])
+def test_workers_have_cores_of_their_own_where_there_is_one_for_each(
+    root: Path, workers: int, cores: tuple[int, ...]
+) -> None:
+    assert cores_for(workers) == cores
+
+
+def test_where_the_system_does_not_say_which_cores_nobody_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert cores_for(2) == ()
+
+
+def test_a_sandbox_that_forbids_it_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(thread: int, cores: set[int]) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden, raising=False)
+    stay_on(0)

@@ -80,6 +80,28 @@ async def test_workers_let_the_event_loop_go_first() -> None:
     assert worked > priority()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not let a thread choose its cores")
+async def test_each_worker_stays_on_its_core_also_the_one_that_takes_a_dead_ones_place() -> None:
+    cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
+    built: list[tuple[int, ...]] = []
+
+    def dies(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        raise SystemExit
+
+    async with running(limits(workers=len(cores), cores=cores), lambda: built.append(_cores_of_this_thread())) as pool:
+        await pool.warm()
+        assert sorted(built) == [(core,) for core in cores]
+        with pytest.raises(InternalError):
+            await pool.run(pool.ticket(), dies)
+        await until(lambda: len(built) > len(cores))
+    assert sorted(set(built)) == [(core,) for core in cores]
+    assert len(_cores_of_this_thread()) >= len(cores)
+
+
+def _cores_of_this_thread() -> tuple[int, ...]:
+    return tuple(sorted(os.sched_getaffinity(threading.get_native_id())))
+
+
 async def test_each_worker_builds_its_own_pipeline_on_its_own_thread() -> None:
     built: list[int] = []
 

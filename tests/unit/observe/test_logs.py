@@ -105,6 +105,25 @@ def test_text_has_colour_on_a_terminal() -> None:
     assert "\033[33mwarning" in out.getvalue()
 
 
+def test_lines_go_out_on_their_own_a_moment_after_they_were_logged() -> None:
+    out = _Flushed()
+    with LogWriter("info", "json", out):
+        log_request(RequestRecord("a", "GET"))
+        assert out.went_out.wait(10)
+
+
+class _Flushed(io.StringIO):
+    """Tells when something was written and sent on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.went_out = threading.Event()
+
+    def flush(self) -> None:
+        if self.getvalue():
+            self.went_out.set()
+
+
 def test_nothing_is_lost_when_the_writer_stops() -> None:
     out = io.StringIO()
     with LogWriter("info", "json", out):
