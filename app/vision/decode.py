@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -32,7 +31,10 @@ from app.vision.headers import READABLE, Header, png_is_whole, read_header, snif
 
 __all__ = ["READABLE", "ImageLimits", "Picture", "decode", "sniff"]
 
-_PARSERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
+ImageFile.MAXBLOCK = 4 << 20
+"""By default Pillow hands pixels over in blocks of 64 KB, lets go of the interpreter's lock for each, and joins them."""
+
+_PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
     "webp": WebPImageFile,
@@ -156,7 +158,7 @@ def _decoded(header: Header, name: str, factor: int) -> NDArray[np.uint8]:
         raise InvalidImage from None
 
 
-def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile:
+def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile.ImageFile:
     image = _PARSERS[name](io.BytesIO(body))
     if image.size != (header.width, header.height):
         raise InvalidImage
