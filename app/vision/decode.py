@@ -32,7 +32,7 @@ from app.vision.headers import READABLE, Header, png_is_whole, read_header, snif
 __all__ = ["READABLE", "ImageLimits", "Picture", "decode", "sniff"]
 
 ImageFile.MAXBLOCK = 4 << 20
-"""By default Pillow hands pixels over in blocks of 64 KB, lets go of the interpreter's lock for each, and joins them."""
+"""By default Pillow hands pixels over in 64 KB blocks, lets go of the interpreter's lock for each, then joins them."""
 
 _PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImageFile,
