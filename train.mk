@@ -19,6 +19,7 @@ prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like
 	$(TRAIN) prepare --report docs/training
 
 train: $(TRAINING) ## Train the network of $CONFIG; goes on where it was stopped
+	test -f runs/first/weights.pt || $(TRAIN) train --config training/configs/first.toml
 	$(TRAIN) train --config $(CONFIG)
 
 ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import os
 import resource
 import signal
 import socket
-import sys
 import time
 from types import FrameType
 from typing import cast
@@ -17,6 +15,7 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from app.allocator import give_memory_back
 from app.api.turnstile import TURNSTILE
 from app.config import BadSettings, Settings
 from app.door import Door
@@ -30,11 +29,6 @@ _BACKLOG = 1024
 _FILES_KEPT_BACK = 64
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_MAPPED_FROM = 8 * 1024 * 1024
-_KEPT_FREE = 16 * 1024 * 1024
-"""What each thread's heap may keep for its next picture: to hand the pages back and have them filled with zeros again
-took every request half a millisecond, and a fifth of the throughput."""
 
 
 class Server(uvicorn.Server):
@@ -95,7 +89,7 @@ def run(settings: Settings) -> None:
     """Serves until a signal ends it. Raises BadSettings when a setting, or the port, cannot be had."""
     # A dump of this process would hold pictures.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _give_memory_back()
+    give_memory_back()
     listener = _listen(settings.host, settings.port)
     with LogWriter(settings.log_level, settings.log_format):
         # The application imports what takes long; a port that is taken is found before.
@@ -132,13 +126,6 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(int(settings.request_timeout_seconds - settings.drain_seconds), 0) + _ENDING,
     )
-
-
-def _give_memory_back() -> None:
-    """Has the C library return what a large picture took as soon as it is let go, instead of keeping it."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
-        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
 
 
 def _listen(host: str, port: int) -> socket.socket:
