@@ -149,7 +149,12 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
         groups=(
             Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin", "visage-onnx"), 8), *_concurrency(4, 16))),
             Group("12mp", _duel(TWELVE_MP, _PEERS, 8), stretch=2),
-            Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), *_ONE_WORKER)),
+            # It takes hundreds of connections a part of a second until each has its first answer.
+            Group(
+                "concurrency",
+                (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), *_ONE_WORKER),
+                stretch=2,
+            ),
             Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
             Group("one at a time", _duel(ONE_FACE, (*_PEERS, "visage-onnx"), 1, threads=1), rounds=3),
             Group("crowd", _duel(ONE_FACE, _PEERS, 64), rounds=3),
