@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from app.api.context import SERVICE
 from app.api.errors import answer_to
 from app.api.middleware.admission import READING, Rules
 from app.api.middleware.cors import Cors
@@ -62,9 +63,8 @@ class Turnstile:
         path = self._paths.get(request.url.partition(b"?")[0])
         if path is None or parser.get_method() != b"POST":
             return None
-        state = {"service": self._service}
         scope = {"type": "http", "method": "POST", "path": path, "headers": request.headers}
-        return {**scope, "client": client, "state": state}
+        return {**scope, "client": client, "state": {SERVICE: self._service}}
 
     def refusal(self, scope: Scope, headers: RawHeaders) -> bytes:
         """The whole answer, with these headers first, after which the connection is closed."""

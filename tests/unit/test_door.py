@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.turnstile import TURNSTILE
 from app.config import Settings
 from app.server import Server, config_of
-from tests.unit.test_protocol import GET, PATIENCE, Peer, connected
+from tests.unit.test_protocol import GET, PATIENCE, Peer, connected, listening
 
 CHEAP = b"POST /cheap HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
 COSTLY = b"POST /costly HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
@@ -68,12 +68,8 @@ async def serving(app: Application, host: str = "127.0.0.1") -> AsyncIterator[in
     application = cast("FastAPI", app)
     config = config_of(application, Settings(drain_seconds=0, queue_timeout_seconds=1, request_timeout_seconds=1))
     server = Server(config, cast("FastAPI", SimpleNamespace(state=SimpleNamespace())), 0)
-    task = asyncio.create_task(server._serve([listener]))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
+    async with listening(server, listener) as port:
+        yield port
 
 
 @pytest.fixture

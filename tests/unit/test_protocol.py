@@ -53,7 +53,13 @@ async def serving(app: Any, **limits: Any) -> AsyncIterator[int]:
         access_log=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    async with listening(uvicorn.Server(config), listener) as port:
+        yield port
+
+
+@asynccontextmanager
+async def listening(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[int]:
+    """The port of a server while it runs."""
     task = asyncio.create_task(server._serve([listener]))
     try:
         yield listener.getsockname()[1]

@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from app.vision.decode import ImageLimits, decode
 from app.vision.detectors import make_detector
+from tests.unit.vision.test_detectors import MODELS, sample
 
 mediapipe = pytest.importorskip("mediapipe", reason="mediapipe has no wheel for this machine")
-
-ROOT = Path(__file__).parents[3]
-MODELS = ROOT / "models"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +31,9 @@ def task() -> Iterator[Any]:
         yield task
 
 
-def pixels(name: str) -> NDArray[np.uint8]:
-    return decode((ROOT / "sample_images" / name).read_bytes(), ImageLimits(50_000_000)).pixels
-
-
 @pytest.mark.parametrize("name", ["happy_sample.jpg", "neutral_sample.jpg", "multiple_faces.jpg", "no_face.jpg"])
 def test_both_ways_find_the_same(detector: Any, task: Any, name: str) -> None:
-    picture = pixels(name)
+    picture = sample(name).pixels
     height, width = picture.shape[:2]
     theirs = task.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, picture)).detections
     ours = detector.detect(picture)
@@ -56,7 +48,7 @@ def test_both_ways_find_the_same(detector: Any, task: Any, name: str) -> None:
 
 
 def test_pixels_need_not_lie_side_by_side(detector: Any) -> None:
-    picture = pixels("happy_sample.jpg")
+    picture = sample("happy_sample.jpg").pixels
     mirrored = picture[:, ::-1]
     assert detector.detect(mirrored) == detector.detect(mirrored.copy())
 
@@ -67,7 +59,7 @@ def test_what_the_library_complains_of_is_raised(detector: Any) -> None:
 
 
 def test_looks_leave_no_memory_behind(detector: Any) -> None:
-    picture = pixels("neutral_sample.jpg")
+    picture = sample("neutral_sample.jpg").pixels
     for _ in range(20):
         detector.detect(picture)
     before = _resident()
