@@ -11,12 +11,14 @@ from starlette.background import BackgroundTask
 
 from app.api import answers
 from app.api.answers import Answer
+from app.api.errors import known_error
 from app.api.queries import Choices
+from app.errors import Timeout, VisageError
 from app.inference.classifier import Classifier
 from app.observe.record import RequestRecord
 from app.pipeline import Checkpoint, LookOptions, Pipeline, Reading, ReadOptions, Sight
 from app.state import Service
-from app.workers import Ticket
+from app.workers import ClientLeft, Ticket
 
 T = TypeVar("T")
 Source = Callable[[], bytes]
@@ -33,22 +35,47 @@ class Read:
 
 
 async def predict(service: Service, ticket: Ticket, source: Source, choices: Choices) -> Read:
-    """Reads a picture for ``/predict``, alone or as an item of a batch."""
+    """Reads a picture for ``/predict``."""
+
+    read = _predicting(service, choices)
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Read:
-        sight = pipeline.look(source(), choices.look, checkpoint)
-        reading = pipeline.read(sight, choices.model, choices.read, checkpoint)
-        answer = answers.prediction(
-            sight,
-            reading,
-            threshold=service.settings.confidence_threshold,
-            every_face=choices.look.faces == "all",
-            explain=choices.explain,
-            queue_ms=queue_ms,
-        )
-        return Read(answer, sight, (reading,))
+        return read(pipeline, checkpoint, source, queue_ms)
 
     return await _run(service, ticket, work)
+
+
+async def predict_several(
+    service: Service,
+    ticket: Ticket,
+    sources: Sequence[Source],
+    choices: Choices,
+    *,
+    request_id: str,
+    outcomes: list[Answer | VisageError],
+) -> None:
+    """Reads pictures one after the other in one job, as ``predict`` would each of them.
+
+    ``outcomes`` gets the answer or the error of each as soon as it is known. What ends the job before its end is
+    raised; the first picture without an outcome is the one that it was at.
+    """
+    read = _predicting(service, choices)
+    submitted = time.perf_counter()
+
+    def work(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        for source in sources:
+            queue_ms = (time.perf_counter() - submitted) * 1000
+            try:
+                outcomes.append(read(pipeline, checkpoint, source, queue_ms).answer)
+            except (ClientLeft, Timeout):
+                raise
+            except Exception as exception:
+                error = known_error(exception, request_id)
+                # Its traceback holds the picture, which must be gone before the next one is decoded.
+                error.__traceback__ = error.__context__ = None
+                outcomes.append(error)
+
+    await service.pool.run(ticket, work)
 
 
 async def analyze(service: Service, ticket: Ticket, source: Source, model: Classifier, look: LookOptions) -> Read:
@@ -77,10 +104,10 @@ async def compare(
     return await _run(service, ticket, work)
 
 
-def account(service: Service, read: Read) -> None:
+def account(service: Service, answer: Answer) -> None:
     """Counts a picture that was answered."""
-    service.metrics.picture(read.answer.note)
-    service.totals.picture(read.answer.note)
+    service.metrics.picture(answer.note)
+    service.totals.picture(answer.note)
 
 
 def describe(record: RequestRecord, read: Read) -> None:
@@ -96,6 +123,25 @@ def shadow_of(service: Service, read: Read) -> BackgroundTask | None:
     if service.shadow is None:
         return None
     return BackgroundTask(service.shadow.offer, read.sight, read.readings[0])
+
+
+def _predicting(service: Service, choices: Choices) -> Callable[[Pipeline, Checkpoint, Source, float], Read]:
+    """How a picture is read on a worker's thread; the last argument is how long it waited for that."""
+
+    def read(pipeline: Pipeline, checkpoint: Checkpoint, source: Source, queue_ms: float) -> Read:
+        sight = pipeline.look(source(), choices.look, checkpoint)
+        reading = pipeline.read(sight, choices.model, choices.read, checkpoint)
+        answer = answers.prediction(
+            sight,
+            reading,
+            threshold=service.settings.confidence_threshold,
+            every_face=choices.look.faces == "all",
+            explain=choices.explain,
+            queue_ms=queue_ms,
+        )
+        return Read(answer, sight, (reading,))
+
+    return read
 
 
 async def _run(service: Service, ticket: Ticket, work: Callable[[Pipeline, Checkpoint, float], T]) -> T:

@@ -63,9 +63,7 @@ def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, 
     look = LookOptions(faces=asked["faces"])
     started, cpu = time.perf_counter(), time.process_time()
     runners = [
-        Runner(
-            road, data, look, asked["expected"], started + asked["seconds"], core=core if asked["threads"] > 1 else None
-        )
+        Runner(road, data, look, asked["expected"], started + asked["seconds"], core=core)
         for road, core in roads[: asked["threads"]]
     ]
     for runner in runners:

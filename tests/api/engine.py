@@ -105,6 +105,7 @@ class Script:
     fails: BaseException | None = None
     gate: threading.Event | None = None
     build_gate: threading.Event | None = None
+    patience: threading.Event = field(default_factory=threading.Event)
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     started: int = 0
     finished: int = 0
@@ -121,7 +122,11 @@ def face(number: int = 0) -> Face:
 
 
 class FakePipeline:
-    """The road without a picture. A body that starts with ``error:CODE`` raises the error of that code."""
+    """The road without a picture.
+
+    A body that starts with ``error:CODE`` raises the error of that code, ``dies:`` ends the thread, and ``waits:``
+    takes until the test's ``patience`` is at its end.
+    """
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -137,6 +142,10 @@ class FakePipeline:
         if script.fails is not None:
             error, script.fails = script.fails, None
             raise error
+        if data.startswith(b"dies:"):
+            raise SystemExit
+        if data.startswith(b"waits:"):
+            assert script.patience.wait(PATIENCE)
         _raise_asked_for(data)
         checkpoint()
         faces = tuple(face(number) for number in range(script.faces))

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from app.api.schemas import Batch
+from app.errors import InvalidImage
 from tests.api.conftest import PICTURE, Start, service_of, until
 from tests.api.engine import FakeModel, FakeRegistry, Script
 
@@ -94,6 +95,27 @@ def test_a_foreign_exception_in_one_item_is_that_items_error(client: TestClient,
     assert [item["success"] for item in answer["results"]] == [False, True]
     assert answer["results"][0]["error"] == "internal_error"
     assert "secret" not in str(answer)
+
+
+def test_a_thread_that_dies_costs_the_item_it_was_at(start: Start) -> None:
+    client = start(workers=1)
+    answer = batch(client, PICTURE, PICTURE, b"dies:\n", PICTURE, PICTURE, PICTURE)
+    assert [item.get("error") for item in answer["results"]] == [None, None, "internal_error", None, None, None]
+
+
+def test_what_was_read_before_the_time_was_up_is_kept(start: Start, script: Script) -> None:
+    client = start(workers=1, request_timeout_seconds=0.5, queue_timeout_seconds=0.5)
+    try:
+        answer = batch(client, PICTURE, PICTURE, b"waits:\n", PICTURE)
+    finally:
+        script.patience.set()
+    assert [item.get("error") for item in answer["results"]] == [None, None, "timeout", "timeout"]
+
+
+def test_an_error_does_not_hold_its_picture_while_the_next_is_read(client: TestClient, script: Script) -> None:
+    script.fails = error = InvalidImage()
+    assert batch(client, PICTURE, PICTURE)["summary"]["by_error"] == {"invalid_image": 1}
+    assert error.__traceback__ is None
 
 
 def test_an_item_that_is_too_large_has_its_error_in_its_place(start: Start) -> None:

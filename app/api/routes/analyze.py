@@ -83,7 +83,7 @@ async def analyze_facial(request: Request, service: TheService, ticket: TheTicke
         model,
         LookOptions(query.faces, query.on_no_face),
     )
-    reading.account(service, read)
+    reading.account(service, read.answer)
     reading.describe(record, read)
     fields = {**read.answer.fields, "request_id": record.request_id}
     return json_response(fields, reading.shadow_of(service, read))

@@ -7,27 +7,31 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from app.api import reading
+from app.api.answers import Answer
 from app.api.context import TheService, TheTicket
 from app.api.csv_table import table
 from app.api.direct import direct
 from app.api.errors import known_error
 from app.api.openapi import READING, errors, file_form
 from app.api.queries import Choices, Predicting, PredictionQuery, choices
-from app.api.reading import Read
 from app.api.responses import json_response
 from app.api.schemas import Batch
 from app.api.uploads import Upload, files
-from app.errors import RateLimited, TooManyFiles
+from app.errors import RateLimited, TooManyFiles, VisageError
 from app.observe.record import RequestRecord, record_of
 from app.state import Service
 from app.workers import ClientLeft, Ticket
 
 Fields = dict[str, Any]
+_Piece = tuple[Upload, Fields]
+
+_MOST_OF_A_JOB: Final = 4
+_BYTES_OF_A_JOB: Final = 512 * 1024
 
 router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
 
@@ -90,8 +94,9 @@ async def predict_batch(request: Request, service: TheService, ticket: TheTicket
 
 
 class _Work:
-    """The items of one batch, each a job of its own. An upload waits while as many are read as there are workers, so
-    the batch in memory is never more than what is being read."""
+    """The items of one batch. A few small pictures make one job, since handing a job on takes its time too; a large one
+    is a job of its own. An upload waits while there are jobs for all workers, so what is in memory is little more than
+    what is being read."""
 
     def __init__(self, service: Service, ticket: Ticket, chosen: Choices, record: RequestRecord) -> None:
         self.items: list[Fields] = []
@@ -101,6 +106,7 @@ class _Work:
         self._record = record
         # One more than there are workers, so that none is idle while the loop hands on the next.
         self._room = asyncio.Semaphore(service.pool.size + 1)
+        self._portion: list[_Piece] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._timings: Counter[str] = Counter()
         self._bytes = 0
@@ -113,11 +119,16 @@ class _Work:
         async with aclosing(files(request, "files", **limits)) as uploads:
             async for upload in uploads:
                 await self._charge(request)
-                await self._room.acquire()
+                if not self._portion:
+                    await self._room.acquire()
                 item: Fields = {"index": len(self.items), "filename": upload.name}
                 self.items.append(item)
                 self._bytes += upload.size
-                self._tasks.append(asyncio.create_task(self._read(upload, item)))
+                self._portion.append((upload, item))
+                if _is_enough(self._portion) or not self._tasks:
+                    self._begin()
+            if self._portion:
+                self._begin()
         await asyncio.gather(*self._tasks)
         self._record.items = len(self.items)
         self._record.size = self._bytes
@@ -142,27 +153,55 @@ class _Work:
                 retry_after=error.retry_after,
             ) from None
 
-    async def _read(self, upload: Upload, item: Fields) -> None:
+    def _begin(self) -> None:
+        """Has what was gathered read. The first picture begins at once, alone."""
+        self._tasks.append(asyncio.create_task(self._read(self._portion)))
+        self._portion = []
+
+    async def _read(self, portion: list[_Piece]) -> None:
         try:
-            read = await reading.predict(self._service, self._ticket, upload.content, self._chosen)
-        except (ClientLeft, asyncio.CancelledError):
-            raise
-        except Exception as exception:
-            error = known_error(exception, self._record.request_id)
-            self._service.metrics.error(error.code)
-            self._service.totals.error(error.code)
-            item.update(success=False, error=error.code, message=error.message)
-        else:
-            self._note(read)
-            item.update(read.answer.fields)
-            item.pop("model")
+            while portion:
+                outcomes = await self._outcomes([upload for upload, _ in portion])
+                for (_, item), outcome in zip(portion, outcomes, strict=False):
+                    self._note(item, outcome)
+                portion = portion[len(outcomes) :]
         finally:
             self._room.release()
 
-    def _note(self, read: Read) -> None:
-        reading.account(self._service, read)
-        self._timings.update(read.answer.note.timings_ms)
-        self._faces += read.sight.faces_detected
+    async def _outcomes(self, uploads: list[Upload]) -> Sequence[Answer | VisageError]:
+        """What became of the uploads, up to the one that ended their job, if one did."""
+        outcomes: list[Answer | VisageError] = []
+        try:
+            await reading.predict_several(
+                self._service,
+                self._ticket,
+                [upload.content for upload in uploads],
+                self._chosen,
+                request_id=self._record.request_id,
+                outcomes=outcomes,
+            )
+        except (ClientLeft, asyncio.CancelledError):
+            raise
+        except Exception as exception:
+            # A thread that hangs may yet add to the list.
+            return [*outcomes, known_error(exception, self._record.request_id)]
+        return outcomes
+
+    def _note(self, item: Fields, outcome: Answer | VisageError) -> None:
+        if isinstance(outcome, VisageError):
+            self._service.metrics.error(outcome.code)
+            self._service.totals.error(outcome.code)
+            item.update(success=False, error=outcome.code, message=outcome.message)
+            return
+        reading.account(self._service, outcome)
+        self._timings.update(outcome.note.timings_ms)
+        self._faces += outcome.note.faces_detected
+        item.update(outcome.fields)
+        item.pop("model")
+
+
+def _is_enough(portion: list[_Piece]) -> bool:
+    return len(portion) == _MOST_OF_A_JOB or sum(upload.size for upload, _ in portion) >= _BYTES_OF_A_JOB
 
 
 def _summary(items: Sequence[Fields]) -> Fields:

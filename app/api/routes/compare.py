@@ -39,6 +39,6 @@ async def compare(request: Request, service: TheService, ticket: TheTicket, quer
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
     read = await reading.compare(service, ticket, lambda: data, models, LookOptions(query.faces, query.on_no_face))
-    reading.account(service, read)
+    reading.account(service, read.answer)
     reading.describe(record, read)
     return json_response({**read.answer.fields, "request_id": record.request_id})

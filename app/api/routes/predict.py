@@ -42,7 +42,7 @@ async def predict(request: Request, service: TheService, ticket: TheTicket, quer
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
     read = await reading.predict(service, ticket, lambda: data, chosen)
-    reading.account(service, read)
+    reading.account(service, read.answer)
     reading.describe(record, read)
     fields = {**read.answer.fields, "request_id": record.request_id}
     return json_response(fields, reading.shadow_of(service, read))
