@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from app.allocator import tidy
 from app.api.ratelimit import RateLimiter
 from app.config import BadSettings, Settings
 from app.cores import cores_for, usable_cores
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from app.observe.shadow import Shadow
 
 logger = logging.getLogger("visage")
+
+_TIDY_EVERY = 5.0
+_LOOK_AGAIN = 0.1
 
 
 def build_service(settings: Settings, engine: Engine) -> Service:
@@ -45,13 +49,14 @@ def build_service(settings: Settings, engine: Engine) -> Service:
 async def living(service: Service, engine: Engine) -> AsyncIterator[None]:
     """Starts the service, which becomes ready on its own while the socket answers already, and ends it."""
     await service.pool.start()
-    warming = asyncio.create_task(_warm_up(service, engine))
+    tasks = [asyncio.create_task(_warm_up(service, engine)), asyncio.create_task(_keep_tidy(service.pool))]
     try:
         yield
     finally:
-        warming.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await warming
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await service.pool.stop()
         await service.limiter.close()
         if service.loaded is not None:
@@ -75,9 +80,21 @@ async def _warm_up(service: Service, engine: Engine) -> None:
     # What is alive here lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    tidy()
     if service.phase is Phase.STARTING:
         service.phase = Phase.SERVING
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)
+
+
+async def _keep_tidy(pool: WorkerPool) -> None:
+    """Gives memory back now and then, at a moment at which nothing is being read."""
+    wait = _TIDY_EVERY
+    while True:
+        await asyncio.sleep(wait)
+        at_rest = not pool.busy and not pool.waiting
+        if at_rest:
+            tidy()
+        wait = _TIDY_EVERY if at_rest else _LOOK_AGAIN
 
 
 def _shadow(service: Service, registry: Registry) -> Shadow:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
+from app import life
 from app.config import BadSettings, Settings
 from app.engine import Engine
 from app.errors import InternalError
@@ -91,6 +92,28 @@ class TestHealth:
         with TestClient(app) as client:
             until(lambda: service_of(client).fatal is not None)
             assert service_of(client).fatal == "EXECUTION_PROVIDERS: there is no CUDA here."
+
+
+class TestMemory:
+    def test_it_is_given_back_when_nothing_is_being_read(
+        self, start: Start, script: Script, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tidied: list[float] = []
+        monkeypatch.setattr(life, "tidy", lambda: tidied.append(time.monotonic()))
+        for pause in ("_TIDY_EVERY", "_LOOK_AGAIN"):
+            monkeypatch.setattr(life, pause, 0.001)
+        client = start()
+        until(lambda: len(tidied) > 2)
+        script.gate = threading.Event()
+        with ThreadPoolExecutor(1) as sender:
+            answer = sender.submit(client.post, "/predict", **upload())
+            script.wait_until_entered()
+            before = len(tidied)
+            time.sleep(0.05)
+            assert len(tidied) == before
+            script.gate.set()
+        assert answer.result().status_code == 200
+        until(lambda: len(tidied) > before)
 
 
 class TestWorkers:
