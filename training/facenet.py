@@ -81,6 +81,32 @@ class FaceNet(TwoHeaded):
         self.blocks = nn.Sequential(*blocks)
         self._add_heads(channels, dropout)
 
+    def grow_from(self, weights: dict[str, Tensor]) -> None:
+        """Takes the weights of a network of the same widths that is as deep or shallower.
+
+        Blocks that it lacks come last in their stage. They start as the identity, so that both say the same.
+        """
+        own, theirs = self.state_dict(), _by_stage(weights)
+        for block, names in _by_stage(own).items():
+            own.update({own_name: weights[name] for own_name, name in zip(names, theirs.pop(block, ()), strict=False)})
+        if theirs:
+            raise ValueError(f"there is no place for the blocks {sorted(theirs)} of a deeper network")
+        own.update({name: value for name, value in weights.items() if not name.startswith("blocks.")})
+        self.load_state_dict(own)
+
     def feature_map(self, x: Tensor) -> Tensor:
         maps: Tensor = self.blocks(self.stem((x - 128.0) / 64.0))
         return maps
+
+
+def _by_stage(weights: dict[str, Tensor]) -> dict[tuple[int, int], list[str]]:
+    """The names of each block's weights, by the block's width and its place among those of that width."""
+    blocks: dict[int, list[str]] = {}
+    for name in weights:
+        if name.startswith("blocks."):
+            blocks.setdefault(int(name.split(".")[1]), []).append(name)
+    placed: dict[tuple[int, int], list[str]] = {}
+    for index, names in sorted(blocks.items()):
+        width = len(weights[f"blocks.{index}.conv2.weight"])
+        placed[width, sum(before == width for before, _ in placed)] = names
+    return placed

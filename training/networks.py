@@ -17,7 +17,7 @@ def build(settings: Network) -> TwoHeaded:
     if settings.name == "facenet":
         small = FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth)
         if settings.weights:
-            small.load_state_dict(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
+            small.grow_from(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
         return small
     network: EfficientNetB0 | EfficientNetB2 | MobileNetV3
     if settings.name == "efficientnet_b0":

@@ -79,3 +79,21 @@ def test_a_small_network_goes_on_from_weights_of_its_own(tmp_path: Path) -> None
     network = networks.build(Network(weights=str(path)))
     for name, value in donor.state_dict().items():
         assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_a_deeper_network_grows_from_a_shallower_one_and_starts_as_its_equal(tmp_path: Path) -> None:
+    donor = networks.build(Network(widths=(8, 16), depths=(0, 1))).eval()
+    path = tmp_path / "weights.pt"
+    torch.save(donor.state_dict(), path)
+    grown = networks.build(Network(widths=(8, 16), depths=(1, 3), weights=str(path))).eval()
+    assert len(list(grown.parameters())) > len(list(donor.parameters()))
+    faces = torch.rand(3, 1, 48, 48) * 255
+    with torch.inference_mode():
+        assert torch.equal(grown(faces).ferplus, donor(faces).ferplus)
+
+
+def test_a_shallower_network_does_not_grow_from_a_deeper_one(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(networks.build(Network(widths=(8, 16), depths=(0, 3))).state_dict(), path)
+    with pytest.raises(ValueError, match="no place"):
+        networks.build(Network(widths=(8, 16), depths=(1, 2), weights=str(path)))
