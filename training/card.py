@@ -193,6 +193,9 @@ def _method(run: Run) -> str:
     if run.repeats:
         often = " and ".join(f"{label} {1 + times} times" for label, times in run.repeats)
         taught += f"An epoch shows faces of {often}, since they are rare. "
+    if run.photos_repeats:
+        often = ", ".join(f"{label} {times} times" for label, times in run.photos_repeats)
+        taught += f"Beside {percent(run.photos_share, 0)} of the photos it shows all those of {often}. "
     return (
         f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
         f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "

@@ -80,6 +80,8 @@ class Run:
     photos_smoothing: float = 0.2
     repeats: tuple[tuple[str, int], ...] = ()
     """How many times more an epoch shows the faces whose top vote is a label, for labels that are rare."""
+    photos_repeats: tuple[tuple[str, int], ...] = ()
+    """The same for the photos, on top of the share of all of them that an epoch shows."""
     threads: int = 2
     device: str = "cpu"
     network: Network = field(default_factory=Network)

@@ -84,7 +84,9 @@ class Trainer:
         )
         self._epoch = 0
         self._faces = Faces.joined([material.train, material.photos])
-        self._repeated = _repeated_rows(material.train, run.repeats)
+        repeated = _repeated_rows(material.train, run.repeats)
+        repeated_photos = _repeated_rows(material.photos, run.photos_repeats) + len(material.train)
+        self._repeated = torch.cat([repeated, repeated_photos])
         self._lessons: teacher.Lessons | None = None
         if run.distillation.teacher:
             self._lessons = teacher.lessons(Path(run.distillation.teacher), self._faces, self._device)

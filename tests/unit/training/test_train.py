@@ -9,6 +9,7 @@ from tests.unit.training.synthetic import write_data
 from training import config, prepare, train
 from training.config import Run
 from training.data import Faces
+from training.labels import FERPLUS
 
 TINY = [
     "batch=16",
@@ -153,3 +154,16 @@ def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> Non
     assert repeated[happy] == 3 * plain[happy]
     plain[happy] = repeated[happy]
     assert torch.equal(plain, repeated)
+
+
+def test_rare_labels_among_the_photos_are_shown_on_top_of_their_share(prepared: Path, tmp_path: Path) -> None:
+    faces = Faces.load(prepared / "train.npz")
+    material = train.Material(faces, faces, faces)
+    happy = int((faces.votes.argmax(1) == FERPLUS.index("happy")).sum())
+
+    def shown(*overrides: str) -> int:
+        trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
+        return len(trainer._epoch_tensors(torch.Generator().manual_seed(5))[0])
+
+    assert happy > 0
+    assert shown('photos_repeats=[["happy", 2]]') == shown() + 2 * happy
