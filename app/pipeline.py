@@ -1,26 +1,27 @@
 """The one road: bytes in, a reading out, every stage timed. Read it from top to bottom.
 
     look:  validate → decode → find the faces
-    read:  crop and align → prepare → infer → calibrate
+    read:  crop and align → prepare | infer → calibrate
 
-``look`` is done once a picture, ``read`` once a model. Both run on one worker thread, which owns its
-:class:`Pipeline` and with it the face detector.
+``look`` is done once a picture, ``read`` once a model. The pictures of a batch are inferred together. All of it runs on
+one worker thread, which owns its :class:`Pipeline` and with it the face detector.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import MultipleFaces, NoFaceDetected
-from app.inference.classifier import Classifier
+from app.inference.classifier import Classifier, Scores
+from app.inference.engine import Tensor
 from app.inference.explain import Heatmap, explain
 from app.inference.manifest import ByBox, ByEyes
 from app.vision import crop, decode, faces, quality
@@ -52,12 +53,14 @@ class ReadOptions:
     explain_label: str | None = None
 
 
+_NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)
+
+
 class Timings:
     """Milliseconds by stage, in the order in which the stages first ran."""
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
-        self._started = time.perf_counter()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -65,11 +68,14 @@ class Timings:
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - started) * 1000
+            self.add(name, (time.perf_counter() - started) * 1000)
+
+    def add(self, name: str, milliseconds: float) -> None:
+        self.stages[name] = self.stages.get(name, 0.0) + milliseconds
 
     @property
     def total(self) -> float:
-        return (time.perf_counter() - self._started) * 1000
+        return sum(self.stages.values())
 
 
 @dataclass(slots=True)
@@ -81,6 +87,21 @@ class Sight:
     faces: tuple[Face, ...]
     faces_detected: int
     timings: Timings = field(default_factory=Timings)
+
+    def let_go_of_pixels(self) -> None:
+        """Keeps what is answered of a picture, and not the memory that it takes."""
+        self.picture = replace(self.picture, pixels=_NO_PIXELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A look whose faces are cut out for one model."""
+
+    sight: Sight
+    squares: tuple[Square, ...]
+    crops: tuple[NDArray[np.uint8], ...]
+    warnings: tuple[tuple[Warning, ...], ...]
+    tensor: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,38 +154,47 @@ class Pipeline:
         return Sight(data, picture, self._wanted(found, picture, options), len(found), timings)
 
     def read(self, sight: Sight, model: Classifier, options: ReadOptions, checkpoint: Checkpoint) -> Reading:
-        """Reads the faces of a look with one model, all of them in one forward pass."""
-        timings = sight.timings
+        """Reads the faces of a look with one model."""
+        (reading,) = self.infer([self.prepare(sight, model, checkpoint)], model, options, checkpoint)
+        return reading
+
+    def prepare(self, sight: Sight, model: Classifier, checkpoint: Checkpoint) -> Prepared:
+        """Cuts out the faces of a look."""
         checkpoint()
-        with timings.stage("prepare"):
+        with sight.timings.stage("prepare"):
             spec = model.manifest.input
             framing = _framing(model.manifest.face)
-            squares = [crop.frame(face, framing) for face in sight.faces]
+            squares = tuple(crop.frame(face, framing) for face in sight.faces)
             self._sharpen(sight, min(square.side for square in squares), max(spec.width, spec.height))
             picture = sight.picture
-            crops = [
+            crops = tuple(
                 crop.cut(picture.pixels, square.scaled(1 / picture.scale), spec.width, spec.height)
                 for square in squares
-            ]
+            )
             tensor = model.prepare(crops)
-            warnings = [quality.assess(picture, face, sight.faces_detected) for face in sight.faces]
+            warnings = tuple(quality.assess(picture, face, sight.faces_detected) for face in sight.faces)
+        return Prepared(sight, squares, crops, warnings, tensor)
+
+    def infer(
+        self, prepared: Sequence[Prepared], model: Classifier, options: ReadOptions, checkpoint: Checkpoint
+    ) -> list[Reading]:
+        """Reads all faces of all looks in one forward pass, of whose time each has its share."""
         checkpoint()
         started = time.perf_counter()
-        with timings.stage("inference"):
-            scores = model.infer(tensor, with_features=options.explain)
-        inference_ms = (time.perf_counter() - started) * 1000
-        heatmaps: list[Heatmap | None] = [None] * len(crops)
-        if options.explain:
-            checkpoint()
-            with timings.stage("explain"):
-                heatmaps = list(explain(model, crops, scores, options.explain_label))
-        readings = tuple(
-            FaceReading(face, square, tuple(float(p) for p in row), noted, heatmap, pixels)
-            for face, square, row, noted, heatmap, pixels in zip(
-                sight.faces, squares, scores.probabilities, warnings, heatmaps, crops, strict=True
-            )
-        )
-        return Reading(model, readings, inference_ms)
+        tensor = prepared[0].tensor if len(prepared) == 1 else _joined([each.tensor for each in prepared])
+        scores = model.infer(tensor, with_features=options.explain)
+        milliseconds_a_face = (time.perf_counter() - started) * 1000 / len(tensor)
+        readings, start = [], 0
+        for each in prepared:
+            count = len(each.crops)
+            inference_ms = milliseconds_a_face * count
+            each.sight.timings.add("inference", inference_ms)
+            part = scores.part(start, start + count)
+            start += count
+            if options.explain:
+                checkpoint()
+            readings.append(Reading(model, _readings(each, part, model, options), inference_ms))
+        return readings
 
     def _wanted(self, found: list[Face], picture: Picture, options: LookOptions) -> tuple[Face, ...]:
         if not found:
@@ -188,3 +218,27 @@ def _framing(face: ByEyes | ByBox) -> Framing:
     if isinstance(face, ByEyes):
         return EyeFraming(face.eye_distance, face.eye_center)
     return BoxFraming(face.side, face.offset_x, face.offset_y)
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    joined: Tensor = np.concatenate(tensors)  # type: ignore[assignment]
+    return joined
+
+
+def _readings(prepared: Prepared, scores: Scores, model: Classifier, options: ReadOptions) -> tuple[FaceReading, ...]:
+    heatmaps: list[Heatmap | None] = [None] * len(prepared.crops)
+    if options.explain:
+        with prepared.sight.timings.stage("explain"):
+            heatmaps = list(explain(model, prepared.crops, scores, options.explain_label))
+    return tuple(
+        FaceReading(face, square, tuple(float(p) for p in row), noted, heatmap, pixels)
+        for face, square, row, noted, heatmap, pixels in zip(
+            prepared.sight.faces,
+            prepared.squares,
+            scores.probabilities,
+            prepared.warnings,
+            heatmaps,
+            prepared.crops,
+            strict=True,
+        )
+    )

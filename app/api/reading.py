@@ -16,7 +16,7 @@ from app.api.queries import Choices
 from app.errors import Timeout, VisageError
 from app.inference.classifier import Classifier
 from app.observe.record import RequestRecord
-from app.pipeline import Checkpoint, LookOptions, Pipeline, Reading, ReadOptions, Sight
+from app.pipeline import Checkpoint, LookOptions, Pipeline, Prepared, Reading, ReadOptions, Sight
 from app.state import Service
 from app.workers import ClientLeft, Ticket
 
@@ -37,45 +37,43 @@ class Read:
 async def predict(service: Service, ticket: Ticket, source: Source, choices: Choices) -> Read:
     """Reads a picture for ``/predict``."""
 
-    read = _predicting(service, choices)
-
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Read:
-        return read(pipeline, checkpoint, source, queue_ms)
+        sight = pipeline.look(source(), choices.look, checkpoint)
+        reading = pipeline.read(sight, choices.model, choices.read, checkpoint)
+        return Read(_prediction(service, choices, sight, reading, queue_ms), sight, (reading,))
 
     return await _run(service, ticket, work)
 
 
 async def predict_several(
-    service: Service,
-    ticket: Ticket,
-    sources: Sequence[Source],
-    choices: Choices,
-    *,
-    request_id: str,
-    outcomes: list[Answer | VisageError],
-) -> None:
-    """Reads pictures one after the other in one job, as ``predict`` would each of them.
-
-    ``outcomes`` gets the answer or the error of each as soon as it is known. What ends the job before its end is
-    raised; the first picture without an outcome is the one that it was at.
-    """
-    read = _predicting(service, choices)
+    service: Service, ticket: Ticket, sources: Sequence[Source], choices: Choices, request_id: str
+) -> list[Answer | VisageError]:
+    """Reads pictures in one job, and their faces in one forward pass; what is wrong with one is its own outcome."""
     submitted = time.perf_counter()
 
-    def work(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
-        for source in sources:
+    def work(pipeline: Pipeline, checkpoint: Checkpoint) -> list[Answer | VisageError]:
+        outcomes: dict[int, Answer | VisageError] = {}
+        prepared: dict[int, tuple[Prepared, float]] = {}
+        for number, source in enumerate(sources):
             queue_ms = (time.perf_counter() - submitted) * 1000
             try:
-                outcomes.append(read(pipeline, checkpoint, source, queue_ms).answer)
+                sight = pipeline.look(source(), choices.look, checkpoint)
+                prepared[number] = pipeline.prepare(sight, choices.model, checkpoint), queue_ms
+                sight.let_go_of_pixels()
             except (ClientLeft, Timeout):
                 raise
             except Exception as exception:
-                error = known_error(exception, request_id)
+                outcomes[number] = error = known_error(exception, request_id)
                 # Its traceback holds the picture, which must be gone before the next one is decoded.
                 error.__traceback__ = error.__context__ = None
-                outcomes.append(error)
+        if prepared:
+            looks = [look for look, _ in prepared.values()]
+            readings = pipeline.infer(looks, choices.model, choices.read, checkpoint)
+            for (number, (look, queue_ms)), reading in zip(prepared.items(), readings, strict=True):
+                outcomes[number] = _prediction(service, choices, look.sight, reading, queue_ms)
+        return [outcomes[number] for number in range(len(sources))]
 
-    await service.pool.run(ticket, work)
+    return await service.pool.run(ticket, work)
 
 
 async def analyze(service: Service, ticket: Ticket, source: Source, model: Classifier, look: LookOptions) -> Read:
@@ -125,23 +123,15 @@ def shadow_of(service: Service, read: Read) -> BackgroundTask | None:
     return BackgroundTask(service.shadow.offer, read.sight, read.readings[0])
 
 
-def _predicting(service: Service, choices: Choices) -> Callable[[Pipeline, Checkpoint, Source, float], Read]:
-    """How a picture is read on a worker's thread; the last argument is how long it waited for that."""
-
-    def read(pipeline: Pipeline, checkpoint: Checkpoint, source: Source, queue_ms: float) -> Read:
-        sight = pipeline.look(source(), choices.look, checkpoint)
-        reading = pipeline.read(sight, choices.model, choices.read, checkpoint)
-        answer = answers.prediction(
-            sight,
-            reading,
-            threshold=service.settings.confidence_threshold,
-            every_face=choices.look.faces == "all",
-            explain=choices.explain,
-            queue_ms=queue_ms,
-        )
-        return Read(answer, sight, (reading,))
-
-    return read
+def _prediction(service: Service, choices: Choices, sight: Sight, reading: Reading, queue_ms: float) -> Answer:
+    return answers.prediction(
+        sight,
+        reading,
+        threshold=service.settings.confidence_threshold,
+        every_face=choices.look.faces == "all",
+        explain=choices.explain,
+        queue_ms=queue_ms,
+    )
 
 
 async def _run(service: Service, ticket: Ticket, work: Callable[[Pipeline, Checkpoint, float], T]) -> T:

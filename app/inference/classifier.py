@@ -28,6 +28,9 @@ class Scores:
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32] | None = None
 
+    def part(self, start: int, stop: int) -> Scores:
+        return Scores(self.probabilities[start:stop], None if self.features is None else self.features[start:stop])
+
 
 class Classifier:
     """One model, ready to answer from any thread.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from app.errors import ModelNotFound, MultipleFaces, NoFaceDetected, NotReady, V
 from app.inference.explain import Heatmap
 from app.inference.manifest import Manifest
 from app.inference.registry import Registry
-from app.pipeline import Checkpoint, FaceReading, LookOptions, Pipeline, Reading, ReadOptions, Sight
+from app.pipeline import Checkpoint, FaceReading, LookOptions, Pipeline, Prepared, Reading, ReadOptions, Sight
 from app.vision.crop import Square
 from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
@@ -160,6 +161,15 @@ class FakePipeline:
         sight = Sight(data, picture, wanted, script.faces)
         sight.timings.stages.update({"decode": 2.0, "detect": 2.4})
         return sight
+
+    def prepare(self, sight: Sight, model: Any, checkpoint: Checkpoint) -> Prepared:
+        checkpoint()
+        return Prepared(sight, (), (), (), np.zeros((0, 1, 48, 48), np.float32))
+
+    def infer(
+        self, prepared: Sequence[Prepared], model: Any, options: ReadOptions, checkpoint: Checkpoint
+    ) -> list[Reading]:
+        return [self.read(each.sight, model, options, checkpoint) for each in prepared]
 
     def read(self, sight: Sight, model: Any, options: ReadOptions, checkpoint: Checkpoint) -> Reading:
         checkpoint()

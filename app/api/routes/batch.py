@@ -22,7 +22,7 @@ from app.api.queries import Choices, Predicting, PredictionQuery, choices
 from app.api.responses import json_response
 from app.api.schemas import Batch
 from app.api.uploads import Upload, files
-from app.errors import RateLimited, TooManyFiles, VisageError
+from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
 from app.observe.record import RequestRecord, record_of
 from app.state import Service
 from app.workers import ClientLeft, Ticket
@@ -30,7 +30,7 @@ from app.workers import ClientLeft, Ticket
 Fields = dict[str, Any]
 _Piece = tuple[Upload, Fields]
 
-_MOST_OF_A_JOB: Final = 4
+_MOST_OF_A_JOB: Final = 3
 _BYTES_OF_A_JOB: Final = 512 * 1024
 
 router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
@@ -125,7 +125,8 @@ class _Work:
                 self.items.append(item)
                 self._bytes += upload.size
                 self._portion.append((upload, item))
-                if _is_enough(self._portion) or not self._tasks:
+                # The first go alone: no worker waits until several are here.
+                if len(self._tasks) < self._service.pool.size or _is_enough(self._portion):
                     self._begin()
             if self._portion:
                 self._begin()
@@ -154,38 +155,29 @@ class _Work:
             ) from None
 
     def _begin(self) -> None:
-        """Has what was gathered read. The first picture begins at once, alone."""
         self._tasks.append(asyncio.create_task(self._read(self._portion)))
         self._portion = []
 
     async def _read(self, portion: list[_Piece]) -> None:
         try:
-            while portion:
-                outcomes = await self._outcomes([upload for upload, _ in portion])
-                for (_, item), outcome in zip(portion, outcomes, strict=False):
-                    self._note(item, outcome)
-                portion = portion[len(outcomes) :]
+            for (_, item), outcome in zip(portion, await self._outcomes(portion), strict=True):
+                self._note(item, outcome)
         finally:
             self._room.release()
 
-    async def _outcomes(self, uploads: list[Upload]) -> Sequence[Answer | VisageError]:
-        """What became of the uploads, up to the one that ended their job, if one did."""
-        outcomes: list[Answer | VisageError] = []
+    async def _outcomes(self, portion: list[_Piece]) -> list[Answer | VisageError]:
+        request_id = self._record.request_id
         try:
-            await reading.predict_several(
-                self._service,
-                self._ticket,
-                [upload.content for upload in uploads],
-                self._chosen,
-                request_id=self._record.request_id,
-                outcomes=outcomes,
-            )
+            sources = [upload.content for upload, _ in portion]
+            return await reading.predict_several(self._service, self._ticket, sources, self._chosen, request_id)
         except (ClientLeft, asyncio.CancelledError):
             raise
         except Exception as exception:
-            # A thread that hangs may yet add to the list.
-            return [*outcomes, known_error(exception, self._record.request_id)]
-        return outcomes
+            error = known_error(exception, request_id)
+            if len(portion) == 1 or isinstance(error, RetryableError):
+                return [error] * len(portion)
+        # The job itself failed. Which of them that is due to shows when each is read alone.
+        return [outcome for piece in portion for outcome in await self._outcomes([piece])]
 
     def _note(self, item: Fields, outcome: Answer | VisageError) -> None:
         if isinstance(outcome, VisageError):
