@@ -138,6 +138,33 @@ def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classif
     assert [round(face.face.box.x) for face in reading.faces] == [320, 32]
 
 
+def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Classifier) -> None:
+    def look(value: int) -> Sight:
+        return _look(Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS), _jpeg(value))
+
+    road = Pipeline(Seeing(), LIMITS)
+    values, options = (200, 50, 128), ReadOptions(explain=True)
+    alone = [road.read(look(value), model, options, _go_on) for value in values]
+
+    prepared = []
+    for sight in map(look, values):
+        prepared.append(road.prepare(sight, model, _go_on))
+        sight.let_go_of_pixels()
+    tensors: list[int] = []
+    infer = model.infer
+    model.infer = lambda tensor, **asked: (tensors.append(len(tensor)), infer(tensor, **asked))[1]  # type: ignore[method-assign]
+    together = road.infer(prepared, model, options, _go_on)
+    assert tensors == [3]
+
+    for one, other, ready in zip(alone, together, prepared, strict=True):
+        assert one.faces[0].probabilities == pytest.approx(other.faces[0].probabilities)
+        assert one.faces[0].heatmap is not None
+        assert other.faces[0].heatmap is not None
+        np.testing.assert_allclose(one.faces[0].heatmap.grid, other.faces[0].heatmap.grid, atol=1e-6)
+        assert ready.sight.timings.stages["inference"] == pytest.approx(other.inference_ms)
+        assert not ready.sight.picture.pixels.size
+
+
 def test_no_more_faces_are_read_than_allowed(model: Classifier) -> None:
     places = tuple((0.02 + 0.24 * column, 0.1, 0.2) for column in range(4))
     pipeline = Pipeline(WholePictureOnly(*places), LIMITS, max_faces=3)
