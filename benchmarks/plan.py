@@ -153,7 +153,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
             Group(
                 "concurrency",
                 (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), *_ONE_WORKER),
-                stretch=2,
+                stretch=3,
             ),
             Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
             Group("one at a time", _duel(ONE_FACE, (*_PEERS, "visage-onnx"), 1, threads=1), rounds=3),
