@@ -106,6 +106,7 @@ class _Work:
         self._record = record
         # One more than there are workers, so that none is idle while the loop hands on the next.
         self._room = asyncio.Semaphore(service.pool.size + 1)
+        self._jobs = 0
         self._portion: list[_Piece] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._timings: Counter[str] = Counter()
@@ -125,8 +126,8 @@ class _Work:
                 self.items.append(item)
                 self._bytes += upload.size
                 self._portion.append((upload, item))
-                # The first go alone: no worker waits until several are here.
-                if len(self._tasks) < self._service.pool.size or _is_enough(self._portion):
+                # No worker waits until several are here.
+                if self._jobs < self._service.pool.size or _is_enough(self._portion):
                     self._begin()
             if self._portion:
                 self._begin()
@@ -155,6 +156,7 @@ class _Work:
             ) from None
 
     def _begin(self) -> None:
+        self._jobs += 1
         self._tasks.append(asyncio.create_task(self._read(self._portion)))
         self._portion = []
 
@@ -163,6 +165,7 @@ class _Work:
             for (_, item), outcome in zip(portion, await self._outcomes(portion), strict=True):
                 self._note(item, outcome)
         finally:
+            self._jobs -= 1
             self._room.release()
 
     async def _outcomes(self, portion: list[_Piece]) -> list[Answer | VisageError]:
