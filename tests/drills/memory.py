@@ -25,8 +25,12 @@ LARGEST = 7_000
 """Pixels on a side of a picture that is just small enough."""
 
 CLIENTS = 4
-FIRST, SHORT, LONG = 10, 100, 300
-"""Rounds of traffic after which the memory is looked at."""
+FIRST, SHORT, LONG = 40, 100, 300
+"""Rounds of traffic after which the memory is looked at. It takes some thousand requests until every thread has met
+every kind of picture beside every other, and holds what that needs."""
+
+REST = 6.0
+"""Seconds of rest before that: the service gives back every five seconds what lies free."""
 
 
 def drill(report: Report) -> None:
@@ -97,7 +101,7 @@ async def _traffic(report: Report, server: ServerProcess, count: int) -> None:
     for number, requests in enumerate(itertools.islice(rounds(), count), 1):
         await by_clients(server.port, requests, CLIENTS, tally)
         if number in {FIRST, count}:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(REST)
             resident[number] = vitals(server.pid).resident
     sent = tally.statuses.total()
     report.note(f"{sent:,} requests in {time.monotonic() - started:.0f} s; {tally}")
