@@ -11,7 +11,7 @@ VERBS = {
     "blend": "what a share of the second head does to the served answers",
     "export": "a trained network to an ONNX file and its manifest",
     "quantize": "the float model to the one that ships",
-    "calibrate": "the temperature of the shipped file",
+    "calibrate": "the calibration of the shipped file",
     "evaluate": "every figure of a shipped file",
     "framing": "which crop of a photo suits a shipped file",
     "report": "the report and the model card",

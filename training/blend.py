@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.inference.calibration import calibrate
+from app.inference.manifest import OutputSpec
 from training import metrics, photos, protocols
 from training.calibrate import fit
 from training.data import NO_LABEL, Faces
@@ -22,13 +24,14 @@ _SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)
 _COMMON = 20
 
 
-def row(share: float, split: Split, faces: Outputs, wild: tuple[Outputs, Labels] | None) -> tuple[str, ...]:
+def row(
+    share: float, split: Split, faces: Outputs, wild: tuple[Outputs, Labels] | None, output: OutputSpec
+) -> tuple[str, ...]:
     logits = _blended(faces, share)
     answers = logits.argmax(axis=1)
     labels = protocols.ferplus7(split, "plurality")
     known = labels != NO_LABEL
-    temperature = fit(logits[known], labels[known])
-    sure = metrics.softmax(logits[known], temperature)
+    sure = calibrate(logits[known], fit(logits[known], labels[known], output))
     original = split.fer2013 != NO_LABEL
     cells = [
         f"{share}",
@@ -73,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
             crops = photo_faces(pipeline, itertools.islice(listed, options.limit))
         wild = model.read(crops.images), _served_labels(crops)
         head += ["wild-dev", "its macro recall"]
-    print(table(head, [row(share, split, faces, wild) for share in _SHARES]))
+    print(table(head, [row(share, split, faces, wild, model.manifest.output) for share in _SHARES]))
 
 
 if __name__ == "__main__":

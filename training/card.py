@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import fill
 
-from app.inference.manifest import Manifest
+from app.inference.manifest import Manifest, OutputSpec
 from training.config import Run
 from training.evaluate import Evaluation
 from training.metrics import Figure
@@ -21,7 +21,7 @@ likely say that they see in it. It does not know what somebody feels, and nobody
 | File | {megabytes:.1f} MB, {milliseconds:.1f} ms for a face on one core of the machine that made this card |
 | Input | {width} × {height}, {channels}, 0–255; it normalises inside |
 | Crop | {crop} |
-| Output | logits, divided by the temperature {temperature} before the softmax |
+| Output | logits, divided by {temperature} before the softmax |
 | Licence | {license} for these weights; see *Data* for what they were made from |
 
 ## Data
@@ -107,12 +107,12 @@ def card(manifest: Manifest, run: Run | None, evaluation: Evaluation) -> str:
         height=spec.height,
         channels="grey" if spec.channels == "gray" else spec.channels.upper(),
         crop="by the detected box" if eyes is None else f"by the eyes: level, {eyes:.0%} of the side apart",
-        temperature=manifest.output.temperature,
+        temperature=_temperature(manifest.output),
         license=manifest.license,
         trained_on=manifest.trained_on,
         method=fill(_method(run), 118) if run else "See `docs/training/report.md`.",
         split=evaluation.split,
-        chosen="on which nothing was chosen" if evaluation.split == "test" else "on which the temperature was fitted",
+        chosen="on which nothing was chosen" if evaluation.split == "test" else "on which the calibration was fitted",
         figures=headline_table([evaluation]),
         command=evaluation.command,
         classes=class_table(evaluation),
@@ -120,6 +120,12 @@ def card(manifest: Manifest, run: Run | None, evaluation: Evaluation) -> str:
         confidence=_confidence(evaluation),
         failures=_failures(evaluation),
     )
+
+
+def _temperature(output: OutputSpec) -> str:
+    if not output.entropy_exponent:
+        return f"the temperature {output.temperature}"
+    return f"{output.temperature} times the answer's entropy (0–1) to the power of {output.entropy_exponent}"
 
 
 def headline_table(evaluations: list[Evaluation]) -> str:
@@ -204,7 +210,7 @@ def _method(run: Run) -> str:
         f"at {sides}. Half of the faces are mirrored; all are rolled by up to {run.augmentation.roll_degrees:.0f}°, "
         "scaled, shifted, stretched and relit; some are blurred, covered in part, made noisy or mixed with another. "
         "The weights are the running average of those that were trained. The convolutions are 8-bit integers where "
-        "that lost at most 0.3 points on `valid`. The temperature is the one with the smallest log loss on `valid`."
+        "that lost at most 0.3 points on `valid`. The calibration is the one with the smallest log loss on `valid`."
     )
 
 

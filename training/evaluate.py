@@ -13,13 +13,15 @@ from typing import Any, Final
 import numpy as np
 from pydantic import TypeAdapter
 
+from app.inference.calibration import calibrate, softmax
 from app.inference.classifier import load_classifier
+from app.inference.manifest import OutputSpec
 from app.inference.session import SessionSpec
 from training import metrics, photos, protocols
 from training.data import NO_LABEL, majority, vote_targets
 from training.folder import amend
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS, TAGS
-from training.metrics import ClassFigures, Figure, Floats, Labels, ReliabilityBin, softmax
+from training.metrics import ClassFigures, Figure, Floats, Labels, ReliabilityBin
 from training.robustness import CHANGES
 from training.shipped import Outputs, Shipped, one_core_ms
 from training.source import Split, data_folder, has_photos, read_photos, read_split
@@ -53,7 +55,6 @@ class Certainty:
     under the ROC curve with which doubt finds the faces on which no emotion has more than half of the votes.
     """
 
-    temperature: float
     calibration_error: Figure
     reliability: tuple[ReliabilityBin, ...]
     log_loss: float
@@ -140,10 +141,10 @@ def recognise(predicted: Labels, labels: Labels, names: tuple[str, ...]) -> Reco
     )
 
 
-def certainty(split: Split, logits: Floats, temperature: float) -> Certainty:
+def certainty(split: Split, logits: Floats, output: OutputSpec) -> Certainty:
     labels = protocols.ferplus7(split, "plurality")
     known = labels != NO_LABEL
-    probabilities, labels = softmax(logits[known], temperature), labels[known]
+    probabilities, labels = calibrate(logits[known], output).astype(np.float64), labels[known]
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     votes = vote_targets(split.votes)[known][:, SERVED_FROM_FERPLUS]
     voted = votes.sum(axis=1) > 0
@@ -151,7 +152,6 @@ def certainty(split: Split, logits: Floats, temperature: float) -> Certainty:
     disagreed = (majority(split.votes) == NO_LABEL)[known]
     uncertain = confidence < CONFIDENCE_THRESHOLD
     return Certainty(
-        temperature=temperature,
         calibration_error=metrics.bootstrapped(
             lambda rows: metrics.calibration_error(probabilities[rows], labels[rows]), len(labels)
         ),
@@ -222,10 +222,10 @@ def wild(folder: Path, data: Path, limit: int | None) -> Wild:
     )
 
 
-def examples(split: Split, logits: Floats, temperature: float, *, right: bool) -> tuple[Example, ...]:
+def examples(split: Split, logits: Floats, output: OutputSpec, *, right: bool) -> tuple[Example, ...]:
     """The faces with the surest right, or the surest wrong, answers."""
     labels = protocols.ferplus7(split, "plurality")
-    probabilities = softmax(logits, temperature)
+    probabilities = calibrate(logits, output)
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     rows = np.flatnonzero((labels != NO_LABEL) & ((answers == labels) == right))
     rows = rows[np.argsort(-confidence[rows], kind="stable")][:_EXAMPLES]
@@ -281,11 +281,11 @@ def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None
         fer2013=None if original is None else recognise(original, split.fer2013, FER2013),
         fer2013_served=recognise(served, split.fer2013, FER2013),
         flip=flipped(model, split, outputs),
-        certainty=certainty(split, outputs.served, manifest.output.temperature),
+        certainty=certainty(split, outputs.served, manifest.output),
         robustness=robustness(model, split, outputs),
         wild=wild(folder, data, limit) if has_photos(data, "dev") else None,
-        surest_mistakes=examples(split, outputs.served, manifest.output.temperature, right=False),
-        surest_hits=examples(split, outputs.served, manifest.output.temperature, right=True),
+        surest_mistakes=examples(split, outputs.served, manifest.output, right=False),
+        surest_hits=examples(split, outputs.served, manifest.output, right=True),
         sample=sample(split, outputs),
     )
 

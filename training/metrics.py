@@ -48,13 +48,6 @@ class ReliabilityBin:
     accuracy: float
 
 
-def softmax(logits: Floats, temperature: float = 1.0) -> NDArray[np.float64]:
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    exponents = np.exp(scaled)
-    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
-
-
 def accuracy(predicted: Labels, labels: Labels) -> Figure:
     right = predicted == labels
     return bootstrapped(lambda rows: float(right[rows].mean()), len(right))

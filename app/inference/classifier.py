@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.inference import checks
 from app.inference.batcher import LARGEST_BATCH, Batcher
+from app.inference.calibration import calibrate
 from app.inference.engine import LARGEST_PASS, Engine, SessionEngine, Tensor
 from app.inference.errors import BadModel
-from app.inference.manifest import Manifest, OutputSpec, load_manifest
+from app.inference.manifest import Manifest, load_manifest
 from app.inference.preprocess import Preprocessor
 from app.inference.session import GPU_PROVIDERS, SessionSpec, open_session
-
-_SMALLEST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,9 @@ class Classifier:
         return self._preprocess(crops)
 
     def infer(self, tensor: Tensor, *, with_features: bool = False) -> Scores:
-        """The probabilities of all faces of a tensor, after the manifest's temperature."""
+        """The calibrated probabilities of all faces of a tensor."""
         raw = self.engine.run(tensor, with_features=with_features and self.class_weights is not None)
         return Scores(calibrate(raw.scores, self.manifest.output), raw.features)
-
-
-def calibrate(scores: NDArray[Any], output: OutputSpec) -> NDArray[np.float32]:
-    """Probabilities float32 (n, labels) of a network's raw scores. Probabilities are tempered through their log."""
-    logits = scores.astype(np.float64)
-    if output.kind == "probabilities":
-        logits = np.log(np.maximum(logits, _SMALLEST_PROBABILITY))
-    logits /= output.temperature
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
 def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:

@@ -102,6 +102,13 @@ class OutputSpec(_Part):
     temperature: float = Field(
         1.0, ge=0.05, le=20, description="What logits are divided by before the softmax; under 1 it sharpens."
     )
+    entropy_exponent: float = Field(
+        0.0,
+        ge=-1,
+        le=1,
+        description="The power of an answer's entropy, from 0 to 1, that multiplies its temperature; over 0 it "
+        "sharpens clear answers more than doubtful ones.",
+    )
 
 
 class ExplainSpec(_Part):

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from app.inference.classifier import Classifier, calibrate, load_classifier
+from app.inference.calibration import calibrate
+from app.inference.classifier import Classifier, load_classifier
 from app.inference.engine import LARGEST_PASS
 from app.inference.manifest import OutputSpec
 from app.inference.session import SessionSpec
@@ -90,8 +91,25 @@ def test_probabilities_pass_through_and_can_be_tempered_too() -> None:
     assert np.isfinite(flatter).all()
 
 
-def test_huge_logits_do_not_overflow() -> None:
-    probabilities = calibrate(np.array([[1e4, -1e4, 0.0]], np.float32), OutputSpec(tensor="x", kind="logits"))
+def test_an_entropy_exponent_sharpens_clear_answers_more_than_doubtful_ones() -> None:
+    logits = np.log(np.array([[0.9, 0.06, 0.04], [0.5, 0.3, 0.2], [1 / 3] * 3], np.float32))
+    plain, output = OutputSpec(tensor="x", kind="logits"), OutputSpec(tensor="x", kind="logits", entropy_exponent=0.5)
+
+    before, after = calibrate(logits, plain), calibrate(logits, output)
+
+    entropy = -(np.exp(logits[0]) * logits[0]).sum() / np.log(3)
+    odds = np.exp(logits[0] / entropy**0.5)
+    np.testing.assert_allclose(after[0], odds / odds.sum(), rtol=1e-5)
+    assert after[0, 0] / before[0, 0] > 1.05
+    np.testing.assert_allclose(after[1], before[1], atol=0.02)
+    np.testing.assert_allclose(after[2], before[2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_huge_logits_do_not_overflow(exponent: float) -> None:
+    output = OutputSpec(tensor="x", kind="logits", entropy_exponent=exponent)
+
+    probabilities = calibrate(np.array([[1e4, -1e4, 0.0]], np.float32), output)
 
     np.testing.assert_array_equal(probabilities, [[1, 0, 0]])
 

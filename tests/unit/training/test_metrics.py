@@ -6,12 +6,6 @@ import pytest
 from training import metrics
 
 
-def test_softmax_sharpens_below_a_temperature_of_one() -> None:
-    logits = np.array([[2.0, 1.0, 0.0]])
-    assert metrics.softmax(logits).sum() == pytest.approx(1)
-    assert metrics.softmax(logits, 0.5).max() > metrics.softmax(logits).max()
-
-
 def test_accuracy_lies_in_its_interval() -> None:
     predicted = np.array([0, 1, 1, 0] * 50)
     figure = metrics.accuracy(predicted, np.array([0, 1, 0, 0] * 50))
