@@ -72,6 +72,9 @@ class Run:
     batch: int = 128
     rate: float = 0.1
     momentum: float = 0.9
+    orthogonal_rate: float = 0.0
+    """The share of their norm by which convolutions move in a step at the peak rate (see ``muon``); 0 for plain SGD."""
+    orthogonal_momentum: float = 0.8
     weight_decay: float = 5e-4
     average: float = 0.999
     fer2013_weight: float = 0.5

@@ -23,6 +23,7 @@ from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
 from training.heads import TwoHeaded
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
+from training.muon import Muon
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,12 +77,7 @@ class Trainer:
         network = networks.build(run.network).to(self._device)
         self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = Average(self._network, run.average)
-        self._optimizer = torch.optim.SGD(
-            _parameter_groups(self._network, run),
-            lr=run.rate,
-            momentum=run.momentum,
-            nesterov=True,
-        )
+        self._optimizer, self._shares = _optimizer(self._network, run)
         self._epoch = 0
         self._faces = Faces.joined([material.train, material.photos])
         repeated = _repeated_rows(material.train, run.repeats)
@@ -127,12 +123,12 @@ class Trainer:
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
         steps = len(images) // run.batch
-        rates = self._begin_stage(epoch)
+        self._begin_stage(epoch)
         total, started = 0.0, time.monotonic()
         for step in range(steps):
             rows = slice(step * run.batch, (step + 1) * run.batch)
             rate = run.rate_at(epoch + step / steps)
-            for group, share in zip(self._optimizer.param_groups, rates, strict=True):
+            for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
                 group["lr"] = rate * share
             loss = self._loss(augmenter, images[rows], votes[rows], original[rows], side)
             self._optimizer.zero_grad(set_to_none=True)
@@ -146,8 +142,8 @@ class Trainer:
                 print(f"\r{place}  loss {total / (step + 1):.3f}  {left:4.0f} s left ", end="", flush=True)
         return total / steps
 
-    def _begin_stage(self, epoch: int) -> list[float]:
-        """Readies the network for an epoch; returns each parameter group's share of the rate."""
+    def _begin_stage(self, epoch: int) -> None:
+        """Readies the network for an epoch."""
         plan = self._run.stages
         self._network.train()
         if plan.head_epochs:
@@ -158,8 +154,6 @@ class Trainer:
                 # Norms that adapt to faces while the body stands still would make it another body.
                 self._network.eval()
                 self._network.dropout.train()
-        groups = len(self._optimizer.param_groups)
-        return [1.0] * groups if groups == 2 else [plan.body_rate] * 2 + [1.0] * 2
 
     def _epoch_tensors(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Images (n, 1, 48, 48), vote targets (n, 8) and original one-hot targets (n, 7), shuffled."""
@@ -275,19 +269,36 @@ def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * logits.log_softmax(dim=1)).sum() / targets.sum().clamp_min(1.0)
 
 
-def _parameter_groups(network: TwoHeaded, run: Run) -> list[dict[str, Any]]:
-    """Weight decay for the matrices alone: on norms and biases it only hurts.
+def _optimizer(network: TwoHeaded, run: Run) -> tuple[torch.optim.Optimizer, list[float]]:
+    """What trains a network, and each of its parameter groups' share of the rate.
 
-    The heads are groups of their own, behind the body's, only where a run trains the two differently.
+    Weight decay is for the matrices alone: on norms and biases it only hurts. The heads are groups of their own, behind
+    the body's, only where a run trains the two differently.
     """
-    parts = [list(network.parameters())]
+    groups: list[dict[str, Any]] = []
+    shares: list[float] = []
+    orthogonal = _before_norms(network) if run.orthogonal_rate else []
+    if orthogonal:
+        groups.append({"params": orthogonal, "orthogonal": True})
+        shares.append(run.orthogonal_rate / run.rate)
+    parts = [(1.0, list(network.parameters()))]
     if run.stages != Finetuning():
-        parts = [network.body(), network.heads()]
-    groups = []
-    for part in parts:
-        groups.append({"params": [p for p in part if p.ndim > 1], "weight_decay": run.weight_decay})
-        groups.append({"params": [p for p in part if p.ndim <= 1], "weight_decay": 0.0})
-    return groups
+        parts = [(run.stages.body_rate, network.body()), (1.0, network.heads())]
+    taken = {id(weights) for weights in orthogonal}
+    for share, part in parts:
+        left = [p for p in part if id(p) not in taken]
+        groups.append({"params": [p for p in left if p.ndim > 1], "weight_decay": run.weight_decay})
+        groups.append({"params": [p for p in left if p.ndim <= 1], "weight_decay": 0.0})
+        shares += [share, share]
+    if orthogonal:
+        return Muon(groups, run.rate, run.momentum, run.orthogonal_momentum), shares
+    return torch.optim.SGD(groups, lr=run.rate, momentum=run.momentum, nesterov=True), shares
+
+
+def _before_norms(network: nn.Module) -> list[nn.Parameter]:
+    """The weights of whole convolutions that a norm follows: those that need no bias of their own."""
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    return [module.weight for module in convolutions if module.bias is None and module.groups == 1]
 
 
 def train(run: Run, prepared: Path, runs: Path) -> Path:

@@ -22,6 +22,9 @@ TINY = [
 ]
 
 
+SGD, MUON = "orthogonal_rate=0", "orthogonal_rate=0.02"
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
@@ -37,24 +40,25 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.parametrize("optimizer", [SGD, MUON])
 def test_a_killed_run_goes_on_and_ends_the_same(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
-    whole = torch.load(train.train(tiny(), prepared, tmp_path / "whole"), weights_only=True)
+    whole = torch.load(train.train(tiny(optimizer), prepared, tmp_path / "whole"), weights_only=True)
 
     begin = train.Trainer._begin_stage
 
-    def die_in_the_third_epoch(self: train.Trainer, epoch: int) -> list[float]:
+    def die_in_the_third_epoch(self: train.Trainer, epoch: int) -> None:
         if epoch == 2:
             raise Killed
-        return begin(self, epoch)
+        begin(self, epoch)
 
     monkeypatch.setattr(train.Trainer, "_begin_stage", die_in_the_third_epoch)
     with pytest.raises(Killed):
-        train.train(tiny(), prepared, tmp_path / "parts")
+        train.train(tiny(optimizer), prepared, tmp_path / "parts")
     monkeypatch.setattr(train.Trainer, "_begin_stage", begin)
     torch.rand(7)  # whatever else drew random numbers in between
-    parts = torch.load(train.train(tiny(), prepared, tmp_path / "parts"), weights_only=True)
+    parts = torch.load(train.train(tiny(optimizer), prepared, tmp_path / "parts"), weights_only=True)
 
     assert whole.keys() == parts.keys()
     for name, value in whole.items():
@@ -69,7 +73,8 @@ def test_another_seed_gives_another_network(prepared: Path, tmp_path: Path) -> N
     assert not torch.equal(first["stem.0.weight"], second["stem.0.weight"])
 
 
-def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", [SGD, MUON])
+def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path, optimizer: str) -> None:
     plain = [
         "schedule.epochs=12",
         "schedule.decay_from=8",
@@ -82,7 +87,7 @@ def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path) -> None:
         "augmentation.erase_probability=0",
         "augmentation.mixup_probability=0",
     ]
-    run = tiny(*plain)
+    run = tiny(*plain, optimizer)
     train.train(run, prepared, tmp_path)
     last = (tmp_path / run.name / "curves.csv").read_text().splitlines()[-1].split(",")
     assert float(last[3]) > 0.35, "chance is one in eight"
