@@ -202,14 +202,18 @@ def _method(run: Run) -> str:
     if run.photos_repeats:
         often = ", ".join(f"{label} {times} times" for label, times in run.photos_repeats)
         taught += f"Beside {percent(run.photos_share, 0)} of the photos it shows all those of {often}. "
+    steps = ""
+    if run.orthogonal_rate:
+        steps = f"; convolutions by orthogonal steps (Muon) of up to {percent(run.orthogonal_rate)} of their norm"
     return (
         f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
         f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
         f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, "
-        f"peak rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}; faces "
-        f"at {sides}. Half of the faces are mirrored; all are rolled by up to {run.augmentation.roll_degrees:.0f}°, "
-        "scaled, shifted, stretched and relit; some are blurred, covered in part, made noisy or mixed with another. "
-        "The weights are the running average of those that were trained. The convolutions are 8-bit integers where "
+        f"peak rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}{steps}; "
+        f"faces at {sides}. Half of the faces are mirrored; all are rolled by up to "
+        f"{run.augmentation.roll_degrees:.0f}°, scaled, shifted, "
+        "stretched and relit; some are blurred, covered in part, made noisy or mixed with another. The weights are "
+        "the running average of those that were trained. The convolutions are 8-bit integers where "
         "that lost at most 0.3 points on `valid`. The calibration is the one with the smallest log loss on `valid`."
     )
 
