@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.inference.manifest import OutputSpec
 
 _SMALLEST_PROBABILITY = 1e-12
-_SMALLEST_ENTROPY = 0.01
+_SMALLEST_ENTROPY = 0.15
+"""The clearest answers are too few to be told apart: they share one temperature."""
 
 
 def calibrate(scores: NDArray[Any], output: OutputSpec) -> NDArray[np.float32]:
@@ -30,7 +31,7 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How undecided each row is, (n, 1): one where all labels are as likely, and never quite nothing."""
+    """How undecided each row is, (n, 1): one where all labels are as likely."""
     logs = np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY))
     shares = -(probabilities * logs).sum(axis=1, keepdims=True) / np.log(probabilities.shape[1])
     return np.asarray(np.maximum(shares, _SMALLEST_ENTROPY))
