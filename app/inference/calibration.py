@@ -21,7 +21,7 @@ def calibrate(scores: NDArray[Any], output: OutputSpec) -> NDArray[np.float32]:
         logits = np.log(np.maximum(logits, _SMALLEST_PROBABILITY))
     temperature: float | NDArray[np.float64] = output.temperature
     if output.entropy_exponent:
-        temperature = temperature * entropy(softmax(logits)) ** output.entropy_exponent
+        temperature = temperature * _entropy(softmax(logits)) ** output.entropy_exponent
     return np.asarray(softmax(logits / temperature), np.float32)
 
 
@@ -30,7 +30,7 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
-def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def _entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """How undecided each row is, (n, 1): one where all labels are as likely."""
     logs = np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY))
     shares = -(probabilities * logs).sum(axis=1, keepdims=True) / np.log(probabilities.shape[1])
