@@ -175,7 +175,7 @@ def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Ma
             std=1.0,
         ),
         face=ByEyes(eye_distance=EYE_DISTANCE, eye_center=EYE_CENTER),
-        output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0),
+        output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0, entropy_exponent=0.0),
         explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.maps_explain else None,
     )
 

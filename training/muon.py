@@ -55,7 +55,7 @@ def _orthogonal(steps: list[Tensor]) -> list[Tensor]:
 
 def orthogonalised(matrices: Tensor) -> Tensor:
     """(n, rows, columns), by iterations of Newton and Schulz."""
-    wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
+    wide: Tensor = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
     wide = wide / wide.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
     first, third, fifth = _COEFFICIENTS
     for _ in range(_ITERATIONS):

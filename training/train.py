@@ -295,7 +295,7 @@ def _optimizer(network: TwoHeaded, run: Run) -> tuple[torch.optim.Optimizer, lis
     return torch.optim.SGD(groups, lr=run.rate, momentum=run.momentum, nesterov=True), shares
 
 
-def _before_norms(network: nn.Module) -> list[nn.Parameter]:
+def _before_norms(network: nn.Module) -> list[torch.Tensor]:
     """The weights of whole convolutions that a norm follows: those that need no bias of their own."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     return [module.weight for module in convolutions if module.bias is None and module.groups == 1]
