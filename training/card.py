@@ -205,6 +205,9 @@ def _method(run: Run) -> str:
     steps = ""
     if run.orthogonal_rate:
         steps = f"; convolutions by orthogonal steps (Muon) of up to {percent(run.orthogonal_rate)} of their norm"
+    served = ""
+    if run.mirrored:
+        served = "The shipped graph looks at each face and its mirror image and answers with the mean of both logits. "
     return (
         f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
         f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
@@ -213,7 +216,7 @@ def _method(run: Run) -> str:
         f"faces at {sides}. Half of the faces are mirrored; all are rolled by up to "
         f"{run.augmentation.roll_degrees:.0f}°, scaled, shifted, "
         "stretched and relit; some are blurred, covered in part, made noisy or mixed with another. The weights are "
-        "the running average of those that were trained. The convolutions are 8-bit integers where "
+        f"the running average of those that were trained. {served}The convolutions are 8-bit integers where "
         "that lost at most 0.3 points on `valid`. The calibration is the one with the smallest log loss on `valid`."
     )
 

@@ -85,6 +85,8 @@ class Run:
     """How many times more an epoch shows the faces whose top vote is a label, for labels that are rare."""
     photos_repeats: tuple[tuple[str, int], ...] = ()
     """The same for the photos, on top of the share of all of them that an epoch shows."""
+    mirrored: bool = False
+    """Whether the network is shipped to look at each face and its mirror image and answer with the mean."""
     threads: int = 2
     device: str = "cpu"
     network: Network = field(default_factory=Network)

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
 from training import config, networks
-from training.config import Network, Run
+from training.config import Run
 from training.data import EYE_CENTER, EYE_DISTANCE
-from training.ensemble import Ensemble
+from training.ensemble import BothWays, Ensemble
 from training.folder import MODEL_FILE, publish
 from training.heads import TwoHeaded
 from training.labels import FER2013, SERVED_FROM_FERPLUS
@@ -85,7 +85,8 @@ def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
     else:
         state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["average"]["network"]
     network.load_state_dict(state)
-    return run, network.eval().requires_grad_(False)
+    shipped = BothWays(network) if run.mirrored else network
+    return run, shipped.eval().requires_grad_(False)
 
 
 def to_onnx(network: TwoHeaded, fer2013_share: float = 0.0) -> bytes:
@@ -151,7 +152,7 @@ def compare(model: bytes, network: TwoHeaded, fer2013_share: float, faces: NDArr
 def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Manifest:
     """The manifest of a network that was just exported; :func:`training.folder.publish` adds the hash."""
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    shapes = [_shape(run.network) for run in runs]
+    shapes = [_shape(run) for run in runs]
     named = " and ".join(f"{shapes.count(shape)} x {shape}" for shape in dict.fromkeys(shapes))
     photos = any(run.photos_share > 0 for run in runs)
     return Manifest(
@@ -180,10 +181,11 @@ def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Ma
     )
 
 
-def _shape(network: Network) -> str:
-    if network.name != "facenet":
-        return network.name
-    return f"facenet, widths {'-'.join(map(str, network.widths))}, blocks {'-'.join(map(str, network.depths))}"
+def _shape(run: Run) -> str:
+    network, shape = run.network, run.network.name
+    if shape == "facenet":
+        shape += f", widths {'-'.join(map(str, network.widths))}, blocks {'-'.join(map(str, network.depths))}"
+    return f"{shape}, both ways" if run.mirrored else shape
 
 
 def main(arguments: list[str] | None = None) -> None:

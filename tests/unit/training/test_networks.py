@@ -7,7 +7,7 @@ import torch
 
 from training import networks
 from training.config import Network
-from training.ensemble import Ensemble
+from training.ensemble import BothWays, Ensemble
 
 # Parameters of torchvision's networks with their thousand classes, and the width that its last layer reads.
 PUBLISHED = {
@@ -65,6 +65,19 @@ def test_an_ensemble_answers_with_the_mean_of_its_members() -> None:
     for head in ("ferplus", "fer2013"):
         mean = sum(getattr(logits, head) for logits in alone) / len(alone)
         torch.testing.assert_close(getattr(whole, head), mean)
+
+
+def test_a_network_that_looks_both_ways_answers_with_the_mean_and_maps_it_exactly() -> None:
+    network = networks.build(Network(widths=(8, 16), depths=(0, 1))).eval()
+    faces = torch.rand(3, 1, 48, 48) * 255
+    with torch.inference_mode():
+        whole = BothWays(network).eval()
+        found, maps = whole(faces), whole.feature_map(faces)
+        straight, mirrored = network(faces), network(faces.flip(3))
+    for head in ("ferplus", "fer2013"):
+        torch.testing.assert_close(getattr(found, head), (getattr(straight, head) + getattr(mirrored, head)) / 2)
+    torch.testing.assert_close(maps.mean((2, 3)) @ network.ferplus.weight.T + network.ferplus.bias, found.ferplus)
+    assert not torch.equal(maps, network.feature_map(faces))
 
 
 def test_an_ensemble_of_unlike_networks_is_refused() -> None:
