@@ -1,7 +1,7 @@
 # Training, apart from the service: its environment has everything that the tests have, and PyTorch.
 DATA ?= data
 MODEL ?= default
-CONFIG ?= training/configs/default.toml
+RUNS ?= first second deeper accurate default
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
@@ -18,9 +18,10 @@ $(TRAINING): requirements/dev.txt requirements/train.txt
 prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like
 	$(TRAIN) prepare --report docs/training
 
-train: $(TRAINING) ## Train the network of $CONFIG; goes on where it was stopped
-	test -f runs/first/weights.pt || $(TRAIN) train --config training/configs/first.toml
-	$(TRAIN) train --config $(CONFIG)
+train: $(TRAINING) ## Train $RUNS that are not finished, one after the other; goes on where it was stopped
+	for run in $(RUNS); do \
+		test -f runs/$$run/weights.pt || $(TRAIN) train --config training/configs/$$run.toml || exit 1; \
+	done
 
 ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL
 	$(TRAIN) export --run runs/$(MODEL) --model runs/float/$(MODEL)

@@ -75,6 +75,8 @@ def to_integers(model: Path, faces: NDArray[np.uint8], spec: InputSpec) -> bytes
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            # The mean of the extremes of each batch: one odd face should not widen the range of them all.
+            extra_options={"CalibMovingAverage": True},
         )
         return written.read_bytes()
 
