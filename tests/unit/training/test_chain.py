@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from app.inference.classifier import load_classifier
 from app.inference.manifest import load_manifest
 from app.inference.session import SessionSpec
 from tests.unit.training.synthetic import write_data
-from training import __main__, export, networks
+from training import __main__, config, export, networks
 from training.config import Network
 from training.shipped import Shipped, session
 
@@ -87,6 +89,21 @@ def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
     outputs = Shipped(chain.float_model).read(FACES)
     assert outputs.ferplus == pytest.approx(logits.ferplus.numpy(), abs=1e-4)
     assert outputs.fer2013 == pytest.approx(logits.fer2013.numpy(), abs=1e-4)
+
+
+def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(chain.folder / "runs" / "tiny", folder)
+    run = config.read(folder / "run.json")
+    (folder / "run.json").write_text(json.dumps(dataclasses.asdict(dataclasses.replace(run, mirrored=True))))
+    _, network = export.load_networks([folder])
+    model = export.to_onnx(network)
+    assert export.compare(model, network, 0.0, FACES).holds
+    straight, mirrored = (
+        session(model, 1).run(["logits"], {"image": np.ascontiguousarray(faces)[:, None].astype(np.float32)})[0]
+        for faces in (FACES, FACES[:, :, ::-1])
+    )
+    assert straight == pytest.approx(mirrored, abs=1e-4)
 
 
 def test_the_graph_is_folded_and_of_its_opset(chain: Chain) -> None:
