@@ -168,7 +168,7 @@ def bare(said: dict[str, Any]) -> Measured:
     """What the limit said of a turn, in the words of a load generator that costs nothing."""
     return Measured(
         requests=said["requests"],
-        seconds=said["seconds"],
+        throughput=said["requests"] / said["seconds"],
         wrong=said["wrong"],
         p50=said["p50"],
         p95=said["p95"],

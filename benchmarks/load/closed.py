@@ -13,6 +13,9 @@ from benchmarks.form import CONTENT_TYPE
 
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
+_RAMP = 1 / 6
+"""The share of a run at its start that its throughput leaves out."""
+
 MISSING = "wrk is not installed: it is what puts servers under load. On Debian or Ubuntu: apt install wrk."
 
 
@@ -32,7 +35,7 @@ class Measured:
     """One run under load. Latencies are milliseconds; ``generator_cpu`` is what the generator itself took."""
 
     requests: int
-    seconds: float
+    throughput: float
     wrong: int
     p50: float
     p95: float
@@ -41,10 +44,6 @@ class Measured:
     generator_cpu: float
     example: str = ""
     """One of the wrong answers."""
-
-    @property
-    def throughput(self) -> float:
-        return self.requests / self.seconds
 
 
 def installed() -> bool:
@@ -56,7 +55,7 @@ def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
     command = [
         *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s"),
         *("--script", str(_SCRIPT), f"http://127.0.0.1:{request.port}{request.path}", "--"),
-        *(str(request.body), CONTENT_TYPE, str(request.status), request.text),
+        *(str(request.body), CONTENT_TYPE, str(request.status), request.text, str(seconds * _RAMP)),
     ]
     before = _children_cpu()
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds + 60)
@@ -67,7 +66,7 @@ def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
     said = json.loads(lines[-1])
     return Measured(
         requests=said["requests"],
-        seconds=said["seconds"],
+        throughput=said["rate"],
         wrong=said["wrong"] + said["broken"],
         p50=said["p50"],
         p95=said["p95"],

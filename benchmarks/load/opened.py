@@ -27,7 +27,7 @@ def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals)
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99))
     return Measured(
         requests=len(latencies),
-        seconds=seconds,
+        throughput=len(latencies) / seconds,
         wrong=said["wrong"],
         p50=float(p50),
         p95=float(p95),

@@ -1,7 +1,19 @@
 -- Sends one multipart body over and over, looks at every answer, and prints what happened as JSON.
--- Arguments: body file, content type, expected status, text that each answer must hold.
+-- Arguments: body file, content type, expected status, text that each answer must hold, seconds at the start that the
+-- rate leaves out. The rate is that of the answers between the first and the last one after that: with many connections
+-- the first second fills the queue, and what waits in it at the end was work that nobody counts.
+
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long sec, nsec; } moment; int clock_gettime(int clock, moment *now);")
+local MONOTONIC = 1
+local moment = ffi.new("moment")
 
 local threads = {}
+
+local function now()
+  ffi.C.clock_gettime(MONOTONIC, moment)
+  return tonumber(moment.sec) + tonumber(moment.nsec) / 1e9
+end
 
 function setup(thread)
   table.insert(threads, thread)
@@ -16,6 +28,8 @@ function init(args)
   expected_status = tonumber(args[3])
   expected_text = args[4]
   prepared = wrk.format()
+  counts_from = now() + tonumber(args[5])
+  counted, first, last = 0, 0, 0
   wrong = 0
   example = ""
 end
@@ -31,6 +45,12 @@ local function holds_text(body)
 end
 
 function response(status, headers, body)
+  last = now()
+  if first > 0 then
+    counted = counted + 1
+  elseif last >= counts_from then
+    first = last
+  end
   if status ~= expected_status or not holds_text(body) then
     wrong = wrong + 1
     example = string.format("%d %s", status, string.sub(body, 1, 200))
@@ -38,16 +58,19 @@ function response(status, headers, body)
 end
 
 function done(summary, latency, requests)
-  local wrong, example = 0, ""
+  local wrong, rate, example = 0, 0, ""
   for _, thread in ipairs(threads) do
     wrong = wrong + thread:get("wrong")
+    if thread:get("counted") > 0 then
+      rate = rate + thread:get("counted") / (thread:get("last") - thread:get("first"))
+    end
     example = thread:get("example")
   end
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests": %d, "seconds": %.6f, "wrong": %d, "broken": %d, ' ..
+    '\n{"requests": %d, "rate": %.6f, "wrong": %d, "broken": %d, ' ..
     '"p50": %.3f, "p95": %.3f, "p99": %.3f, "max": %.3f, "example": "%s"}\n',
-    summary.requests, summary.duration / 1e6, wrong,
+    summary.requests, rate, wrong,
     errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
     string.gsub(example, '[%c"\\]', " ")
