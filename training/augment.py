@@ -37,32 +37,40 @@ class Augmenter:
         self._settings = settings
         self._generator = generator
 
-    def __call__(self, faces: Tensor, side: int) -> Tensor:
-        """(n, 1, h, w) in 0–255 to (n, 1, side, side) in 0–255."""
-        faces = self._moved(faces, side)
-        faces = self._coarsened(faces)
-        faces = self._relit(faces)
-        return self._erased(faces)
+    def __call__(self, faces: Tensor, side: int, strength: Tensor) -> Tensor:
+        """(n, 1, h, w) in 0–255 to (n, 1, side, side) in 0–255.
 
-    def mixing(self, count: int) -> tuple[Tensor, Tensor]:
+        ``strength`` (n,) is the share of how far, or how often, each face is changed.
+        """
+        faces = self._moved(faces, side, strength)
+        faces = self._coarsened(faces, strength)
+        faces = self._relit(faces, strength)
+        return self._erased(faces, strength)
+
+    def mixing(self, strength: Tensor) -> tuple[Tensor, Tensor]:
         """Weights (n,) and partners (n,) of mixup; a weight of one leaves a face alone."""
-        settings = self._settings
+        settings, count = self._settings, len(strength)
         partners = torch.randperm(count, generator=self._generator)
         weight = 1 - self._uniform(count, 0, settings.mixup_share)
-        return torch.where(self._chance(settings.mixup_probability, count), weight, torch.ones(count)), partners
+        mixed = self._chance(settings.mixup_probability * strength, count)
+        return torch.where(mixed, weight, torch.ones(count)), partners
 
     def _uniform(self, count: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         return torch.rand(count, generator=self._generator) * (high - low) + low
 
-    def _chance(self, probability: float, count: int) -> Tensor:
+    def _spread(self, strength: Tensor) -> Tensor:
+        """A number between -1 and 1 a face, nearer to 0 where the strength is less."""
+        return self._uniform(len(strength), -1, 1) * strength
+
+    def _chance(self, probability: float | Tensor, count: int) -> Tensor:
         return self._uniform(count) < probability
 
-    def _moved(self, faces: Tensor, side: int) -> Tensor:
+    def _moved(self, faces: Tensor, side: int, strength: Tensor) -> Tensor:
         """Mirrored, rolled, scaled, stretched and shifted in one resampling."""
         settings, count = self._settings, len(faces)
-        angle = self._uniform(count, -1, 1) * math.radians(settings.roll_degrees)
-        scale = torch.exp(self._uniform(count, -1, 1) * settings.scale)
-        stretch = torch.exp(self._uniform(count, -1, 1) * settings.stretch)
+        angle = self._spread(strength) * math.radians(settings.roll_degrees)
+        scale = torch.exp(self._spread(strength) * settings.scale)
+        stretch = torch.exp(self._spread(strength) * settings.stretch)
         mirror = torch.where(self._chance(0.5, count), -1.0, 1.0)
         cos, sin = torch.cos(angle), torch.sin(angle)
         matrix = torch.empty(count, 2, 3)
@@ -70,39 +78,39 @@ class Augmenter:
         matrix[:, 0, 1] = -sin * scale / stretch
         matrix[:, 1, 0] = sin * scale * stretch * mirror
         matrix[:, 1, 1] = cos * scale / stretch
-        matrix[:, 0, 2] = self._uniform(count, -1, 1) * 2 * settings.shift
-        matrix[:, 1, 2] = self._uniform(count, -1, 1) * 2 * settings.shift
+        matrix[:, 0, 2] = self._spread(strength) * 2 * settings.shift
+        matrix[:, 1, 2] = self._spread(strength) * 2 * settings.shift
         grid = functional.affine_grid(matrix, [count, 1, side, side], align_corners=False)
         return functional.grid_sample(faces, grid, padding_mode="reflection", align_corners=False)
 
-    def _coarsened(self, faces: Tensor) -> Tensor:
+    def _coarsened(self, faces: Tensor, strength: Tensor) -> Tensor:
         """Some faces lose detail, as small faces in a photo have."""
         settings = self._settings
-        chosen = self._chance(settings.coarse_probability, len(faces))
+        chosen = self._chance(settings.coarse_probability * strength, len(faces))
         factor = float(self._uniform(1, 0.4, 0.8))
         side = faces.shape[-1]
         small = functional.interpolate(faces, size=max(int(side * factor), 8), mode="area")
         coarse = functional.interpolate(small, size=side, mode="bilinear", align_corners=False)
         return torch.where(chosen[:, None, None, None], coarse, faces)
 
-    def _relit(self, faces: Tensor) -> Tensor:
+    def _relit(self, faces: Tensor, strength: Tensor) -> Tensor:
         """Contrast, brightness, gamma and sensor noise."""
         settings, count = self._settings, len(faces)
 
         def column(values: Tensor) -> Tensor:
             return values[:, None, None, None]
 
-        gamma = torch.exp(self._uniform(count, -1, 1) * settings.gamma)
+        gamma = torch.exp(self._spread(strength) * settings.gamma)
         faces = 255 * (faces / 255).clamp_min(1e-4) ** column(gamma)
-        contrast = torch.exp(self._uniform(count, -1, 1) * settings.contrast)
-        brightness = self._uniform(count, -1, 1) * settings.brightness
+        contrast = torch.exp(self._spread(strength) * settings.contrast)
+        brightness = self._spread(strength) * settings.brightness
         mean = faces.mean((1, 2, 3), keepdim=True)
         faces = (faces - mean) * column(contrast) + mean + column(brightness)
-        strength = self._uniform(count, 0, settings.noise) * self._chance(settings.noise_probability, count)
-        faces = faces + torch.randn(faces.shape, generator=self._generator) * column(strength)
+        noise = self._uniform(count, 0, settings.noise) * self._chance(settings.noise_probability * strength, count)
+        faces = faces + torch.randn(faces.shape, generator=self._generator) * column(noise)
         return faces.clamp(0, 255)
 
-    def _erased(self, faces: Tensor) -> Tensor:
+    def _erased(self, faces: Tensor, strength: Tensor) -> Tensor:
         """A rectangle of some faces is covered with one grey."""
         settings, count, side = self._settings, len(faces), faces.shape[-1]
         area = self._uniform(count, 0.02, settings.erase_largest)
@@ -113,8 +121,7 @@ class Augmenter:
         place = (torch.arange(side) + 0.5) / side
         rows = (place >= top[:, None]) & (place < (top + height)[:, None])
         columns = (place >= left[:, None]) & (place < (left + width)[:, None])
-        covered = (
-            rows[:, :, None] & columns[:, None, :] & self._chance(settings.erase_probability, count)[:, None, None]
-        )
+        chosen = self._chance(settings.erase_probability * strength, count)
+        covered = rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]
         grey = self._uniform(count, 0, 255)[:, None, None, None]
         return torch.where(covered[:, None], grey, faces)

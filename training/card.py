@@ -191,10 +191,11 @@ def _method(run: Run) -> str:
     sides = ", ".join(f"{side} px from epoch {epoch}" for epoch, side in plan.sides)
     before = f"The weights go on from `{run.network.weights}`. " if run.network.weights else ""
     taught = ""
-    if run.distillation.teacher:
+    if run.distillation.teachers:
+        teachers = " and ".join(f"`{folder}`" for folder in run.distillation.teachers)
         taught = (
-            f"{percent(run.distillation.share, 0)} of every target is what the network of `{run.distillation.teacher}` "
-            "says of the face and its mirror image. "
+            f"{percent(run.distillation.share, 0)} of every target is what the network of {teachers} says of the face "
+            "and its mirror image. "
         )
     if run.repeats:
         often = " and ".join(f"{label} {1 + times} times" for label, times in run.repeats)
@@ -202,22 +203,30 @@ def _method(run: Run) -> str:
     if run.photos_repeats:
         often = ", ".join(f"{label} {times} times" for label, times in run.photos_repeats)
         taught += f"Beside {percent(run.photos_share, 0)} of the photos it shows all those of {often}. "
+    changed = ""
+    if any(share != 1 for _, share in plan.changes):
+        shares = ", ".join(f"{percent(share, 0)} of it from epoch {epoch}" for epoch, share in plan.changes)
+        changed = f"Photos go through all of that, faces of FER-2013 through less: {shares}. "
     steps = ""
     if run.orthogonal_rate:
         steps = f"; convolutions by orthogonal steps (Muon) of up to {percent(run.orthogonal_rate)} of their norm"
     served = ""
+    if run.joined:
+        others = " and ".join(f"`{folder}`" for folder in run.joined)
+        served = f"The shipped graph answers with the mean of its logits and those of the network of {others}. "
     if run.mirrored:
-        served = "The shipped graph looks at each face and its mirror image and answers with the mean of both logits. "
+        served += "The shipped graph looks at each face and its mirror image and answers with the mean of both logits. "
     return (
         f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
         f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
         f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, "
         f"peak rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}{steps}; "
         f"faces at {sides}. Half of the faces are mirrored; all are rolled by up to "
-        f"{run.augmentation.roll_degrees:.0f}°, scaled, shifted, "
-        "stretched and relit; some are blurred, covered in part, made noisy or mixed with another. The weights are "
-        f"the running average of those that were trained. {served}The convolutions are 8-bit integers where "
-        "that lost at most 0.3 points on `valid`. The calibration is the one with the smallest log loss on `valid`."
+        f"{run.augmentation.roll_degrees:.0f}°, scaled, shifted, stretched and relit; some are blurred, covered in "
+        "part, made noisy or mixed with another. "
+        f"{changed}The weights are the running average of those that were trained. {served}The convolutions are "
+        "8-bit integers where that lost at most 0.3 points on `valid`. The calibration is the one with the smallest "
+        "log loss on `valid`."
     )
 
 

@@ -33,12 +33,15 @@ class Schedule:
 
     The rate rises over ``warmup`` epochs, stays at its peak, and falls in a line to zero from the epoch
     ``decay_from`` on. ``sides`` gives the side of the pictures from an epoch on: small ones first cost a third.
+    ``changes`` gives the share of every change of the augmentation that faces of FER-2013 go through from an epoch on;
+    photos always go through all of it, since what the service is sent varies more.
     """
 
     epochs: int = 56
     warmup: float = 1.0
     decay_from: int = 24
     sides: tuple[tuple[int, int], ...] = ((0, 32), (24, 40), (40, 48))
+    changes: tuple[tuple[int, float], ...] = ((0, 1.0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,12 @@ class Finetuning:
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What an earlier network adds to the targets: the ``share`` of them that the run in ``teacher`` says.
+    """What earlier networks add to the targets: the ``share`` of them that the runs in ``teachers`` say in the mean.
 
-    ``teacher`` is the folder of a finished run; empty for none.
+    ``teachers`` are the folders of finished runs; none of them is no distillation.
     """
 
-    teacher: str = ""
+    teachers: tuple[str, ...] = ()
     share: float = 0.3
 
 
@@ -85,8 +88,10 @@ class Run:
     """How many times more an epoch shows the faces whose top vote is a label, for labels that are rare."""
     photos_repeats: tuple[tuple[str, int], ...] = ()
     """The same for the photos, on top of the share of all of them that an epoch shows."""
+    joined: tuple[str, ...] = ()
+    """Folders of other runs, whose networks are shipped with this one's to answer with the mean of their logits."""
     mirrored: bool = False
-    """Whether the network is shipped to look at each face and its mirror image and answer with the mean."""
+    """Whether what is shipped looks at each face and its mirror image and answers with the mean."""
     threads: int = 2
     device: str = "cpu"
     network: Network = field(default_factory=Network)
@@ -97,6 +102,9 @@ class Run:
 
     def side_at(self, epoch: int) -> int:
         return next(side for start, side in reversed(self.schedule.sides) if epoch >= start)
+
+    def change_at(self, epoch: int) -> float:
+        return next(share for start, share in reversed(self.schedule.changes) if epoch >= start)
 
     @property
     def stages(self) -> Finetuning:

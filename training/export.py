@@ -68,11 +68,15 @@ class Agreement:
         return self.same_label >= 0.999 and self.largest_difference < 1e-4
 
 
-def load_networks(folders: list[Path]) -> tuple[list[Run], TwoHeaded]:
-    """The kept network of a run, or the ensemble of those of several."""
-    runs, members = zip(*(_load_network(folder) for folder in folders), strict=True)
-    network = members[0] if len(members) == 1 else Ensemble(members).eval().requires_grad_(False)
-    return list(runs), network
+def load_shipped(folder: Path) -> tuple[list[Run], TwoHeaded]:
+    """What a run ships, and the runs that it comes from: the run's own first, then those that are joined with it."""
+    run, network = _load_network(folder)
+    joined = [_load_network(Path(other)) for other in run.joined]
+    if joined:
+        network = Ensemble([network, *(member for _, member in joined)])
+    if run.mirrored:
+        network = BothWays(network)
+    return [run, *(other for other, _ in joined)], network.eval().requires_grad_(False)
 
 
 def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
@@ -85,8 +89,7 @@ def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
     else:
         state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["average"]["network"]
     network.load_state_dict(state)
-    shipped = BothWays(network) if run.mirrored else network
-    return run, shipped.eval().requires_grad_(False)
+    return run, network
 
 
 def to_onnx(network: TwoHeaded, fer2013_share: float = 0.0) -> bytes:
@@ -152,15 +155,14 @@ def compare(model: bytes, network: TwoHeaded, fer2013_share: float, faces: NDArr
 def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Manifest:
     """The manifest of a network that was just exported; :func:`training.folder.publish` adds the hash."""
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    shapes = [_shape(run) for run in runs]
-    named = " and ".join(f"{shapes.count(shape)} x {shape}" for shape in dict.fromkeys(shapes))
+    shape = " and ".join(_shape(run) for run in runs) + ", both ways" * runs[0].mirrored
     photos = any(run.photos_share > 0 for run in runs)
     return Manifest(
         name=name,
         version=version,
         file=MODEL_FILE,
         sha256="0" * 64,
-        architecture=f"{named if len(runs) > 1 else shapes[0]}, {millions:.1f} M parameters",
+        architecture=f"{shape}, {millions:.1f} M parameters",
         trained_on="FER-2013 with the votes of FER+" + (", and labelled photos (muxspace/facial_expressions)" * photos),
         license="MIT",
         labels=FER2013,
@@ -185,18 +187,12 @@ def _shape(run: Run) -> str:
     network, shape = run.network, run.network.name
     if shape == "facenet":
         shape += f", widths {'-'.join(map(str, network.widths))}, blocks {'-'.join(map(str, network.depths))}"
-    return f"{shape}, both ways" if run.mirrored else shape
+    return shape
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__)
-    parser.add_argument(
-        "--run",
-        type=Path,
-        nargs="+",
-        default=[Path("runs/default")],
-        help="folder of a training run; several: the ensemble",
-    )
+    parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of a training run")
     parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder to write")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--version", default="0.1.0")
@@ -205,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--limit", type=int, help="compare on this many faces only")
     options = parser.parse_args(arguments)
-    runs, network = load_networks(options.run)
+    runs, network = load_shipped(options.run)
     model = to_onnx(network, options.fer2013_share)
     agreement = compare(model, network, options.fer2013_share, read_split(options.data, "test").images[: options.limit])
     print(

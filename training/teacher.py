@@ -1,7 +1,8 @@
-"""What a finished network says of the training faces, for another one to learn from."""
+"""What finished networks say of the training faces, for another one to learn from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,14 @@ class Lessons:
     fer2013: Tensor
 
 
-def lessons(run: Path, faces: Faces, device: torch.device) -> Lessons:
-    """Each face is read plain and mirrored, and the mean counts."""
+def lessons(runs: Sequence[Path], faces: Faces, device: torch.device) -> Lessons:
+    """The mean of what the networks of some runs say, each of a face and of its mirror image."""
+    said = [_said(run, faces, device) for run in runs]
+    votes, original = (torch.stack(views).mean(0) for views in zip(*said, strict=True))
+    return Lessons(votes, original)
+
+
+def _said(run: Path, faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
     settings = config.without_weights(config.read(run / "run.json").network)
     network = networks.build(settings)
     network.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))
@@ -33,4 +40,4 @@ def lessons(run: Path, faces: Faces, device: torch.device) -> Lessons:
             views = [network(view.to(memory_format=torch.channels_last)) for view in (plain, plain.flip(3))]
             votes.append(torch.stack([view.ferplus.float().softmax(1) for view in views]).mean(0).cpu())
             original.append(torch.stack([view.fer2013.float().softmax(1) for view in views]).mean(0).cpu())
-    return Lessons(torch.cat(votes), torch.cat(original))
+    return torch.cat(votes), torch.cat(original)

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +37,18 @@ class Material:
     @staticmethod
     def load(folder: Path) -> Material:
         return Material(*(Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid")))
+
+
+class Shown(NamedTuple):
+    """What an epoch shows, shuffled, or a batch of it.
+
+    ``images`` (n, 1, 48, 48); ``votes`` (n, 8) and ``original`` (n, 7), the targets; ``is_photo`` (n,).
+    """
+
+    images: Tensor
+    votes: Tensor
+    original: Tensor
+    is_photo: Tensor
 
 
 class Average:
@@ -84,8 +96,9 @@ class Trainer:
         repeated_photos = _repeated_rows(material.photos, run.photos_repeats) + len(material.train)
         self._repeated = torch.cat([repeated, repeated_photos])
         self._lessons: teacher.Lessons | None = None
-        if run.distillation.teacher:
-            self._lessons = teacher.lessons(Path(run.distillation.teacher), self._faces, self._device)
+        if run.distillation.teachers:
+            teachers = [Path(folder) for folder in run.distillation.teachers]
+            self._lessons = teacher.lessons(teachers, self._faces, self._device)
 
     @property
     def _checkpoint(self) -> Path:
@@ -119,18 +132,20 @@ class Trainer:
         # Everything random in an epoch follows from the seed and its number, so an interrupted one repeats.
         generator = torch.Generator().manual_seed(run.seed * 10_007 + epoch)
         torch.manual_seed(run.seed * 20_011 + epoch)
-        images, votes, original = self._epoch_tensors(generator)
+        faces = self._shown(generator)
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
-        steps = len(images) // run.batch
+        steps = len(faces.images) // run.batch
+        strength = torch.where(faces.is_photo, 1.0, run.change_at(epoch))
         self._begin_stage(epoch)
         total, started = 0.0, time.monotonic()
         for step in range(steps):
             rows = slice(step * run.batch, (step + 1) * run.batch)
+            batch = Shown(*(values[rows] for values in faces))
             rate = run.rate_at(epoch + step / steps)
             for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
                 group["lr"] = rate * share
-            loss = self._loss(augmenter, images[rows], votes[rows], original[rows], side)
+            loss = self._loss(augmenter, batch, strength[rows], side)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
@@ -155,8 +170,7 @@ class Trainer:
                 self._network.eval()
                 self._network.dropout.train()
 
-    def _epoch_tensors(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (n, 1, 48, 48), vote targets (n, 8) and original one-hot targets (n, 7), shuffled."""
+    def _shown(self, generator: torch.Generator) -> Shown:
         run, material = self._run, self._material
         photos = torch.randperm(len(material.photos), generator=generator)
         photos = photos[: int(len(photos) * run.photos_share)] + len(material.train)
@@ -165,23 +179,23 @@ class Trainer:
         faces = self._faces.subset(rows.numpy())
         images = torch.from_numpy(faces.images)[:, None].float()
         votes = torch.from_numpy(faces.votes)
-        is_photo = (rows >= len(material.train))[:, None]
-        smooth = torch.where(is_photo & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
+        is_photo = rows >= len(material.train)
+        smooth = torch.where(is_photo[:, None] & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
         votes = votes * (1 - smooth) + smooth / EMOTIONS
         original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing)
         if self._lessons:
             share = run.distillation.share
             votes = _taught(votes, self._lessons.votes[rows], share)
             original = _taught(original, self._lessons.fer2013[rows], share)
-        return images, votes, original
+        return Shown(images, votes, original, is_photo)
 
-    def _loss(self, augmenter: Augmenter, images: Tensor, votes: Tensor, original: Tensor, side: int) -> Tensor:
+    def _loss(self, augmenter: Augmenter, shown: Shown, strength: Tensor, side: int) -> Tensor:
         run = self._run
-        faces = augmenter(images, side)
-        weight, partners = augmenter.mixing(len(faces))
+        faces = augmenter(shown.images, side, strength)
+        weight, partners = augmenter.mixing(strength)
         faces = torch.lerp(faces[partners], faces, weight[:, None, None, None])
-        votes = torch.lerp(votes[partners], votes, weight[:, None])
-        original = torch.lerp(original[partners], original, weight[:, None])
+        votes = torch.lerp(shown.votes[partners], shown.votes, weight[:, None])
+        original = torch.lerp(shown.original[partners], shown.original, weight[:, None])
         faces = faces.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16):
             logits = self._network(faces)

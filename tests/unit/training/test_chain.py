@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,8 @@ from app.inference.manifest import load_manifest
 from app.inference.session import SessionSpec
 from tests.unit.training.synthetic import write_data
 from training import __main__, config, export, networks
-from training.config import Network
+from training.config import Network, Run
+from training.heads import TwoHeaded
 from training.shipped import Shipped, session
 
 FACES = np.random.default_rng(3).integers(0, 256, (8, 48, 48), dtype=np.uint8)
@@ -81,7 +83,7 @@ def test_class_weights_explain_the_logits(chain: Chain, kind: str, tolerance: fl
 
 
 def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
-    _, network = export.load_networks([chain.folder / "runs" / "tiny"])
+    _, network = export.load_shipped(chain.folder / "runs" / "tiny")
     model = (chain.float_model / "model.onnx").read_bytes()
     assert export.compare(model, network, 0.5, FACES).holds
     with torch.inference_mode():
@@ -91,12 +93,15 @@ def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
     assert outputs.fer2013 == pytest.approx(logits.fer2013.numpy(), abs=1e-4)
 
 
-def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
-    folder = tmp_path / "tiny"
+def shipped_as(chain: Chain, folder: Path, **changes: Any) -> tuple[list[Run], TwoHeaded]:
     shutil.copytree(chain.folder / "runs" / "tiny", folder)
     run = config.read(folder / "run.json")
-    (folder / "run.json").write_text(json.dumps(dataclasses.asdict(dataclasses.replace(run, mirrored=True))))
-    _, network = export.load_networks([folder])
+    (folder / "run.json").write_text(json.dumps(dataclasses.asdict(dataclasses.replace(run, **changes))))
+    return export.load_shipped(folder)
+
+
+def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
+    _, network = shipped_as(chain, tmp_path / "tiny", mirrored=True)
     model = export.to_onnx(network)
     assert export.compare(model, network, 0.0, FACES).holds
     straight, mirrored = (
@@ -104,6 +109,23 @@ def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chai
         for faces in (FACES, FACES[:, :, ::-1])
     )
     assert straight == pytest.approx(mirrored, abs=1e-4)
+
+
+def test_a_run_ships_joined_with_those_it_names(chain: Chain, tmp_path: Path) -> None:
+    alone = Shipped(chain.float_model).read(FACES)
+    _, other = shipped_as(chain, tmp_path / "other", name="other")
+    other.ferplus.bias.data += 1
+    torch.save(other.state_dict(), tmp_path / "other" / "weights.pt")
+
+    runs, network = shipped_as(chain, tmp_path / "tiny", joined=(str(tmp_path / "other"),))
+
+    assert [run.name for run in runs] == ["tiny", "other"]
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(FACES)[:, None].float())
+    assert logits.ferplus.numpy() == pytest.approx(alone.ferplus + 0.5, abs=1e-4)
+    assert logits.fer2013.numpy() == pytest.approx(alone.fer2013, abs=1e-4)
+    manifest = export.describe(runs, network, "tiny", "1.0.0")
+    assert manifest.architecture.count("widths 8-16") == 2
 
 
 def test_the_graph_is_folded_and_of_its_opset(chain: Chain) -> None:

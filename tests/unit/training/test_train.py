@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.unit.training.synthetic import write_data
-from training import config, prepare, train
+from training import config, prepare, teacher, train
 from training.config import Run
 from training.data import Faces
 from training.labels import FERPLUS
@@ -130,19 +130,35 @@ def test_a_teacher_has_its_share_of_the_targets(prepared: Path, tmp_path: Path) 
     material = train.Material.load(prepared)
     folder = str(tmp_path / "teacher")
 
-    def targets(*overrides: str) -> tuple[torch.Tensor, ...]:
+    def shown(*overrides: str) -> train.Shown:
         trainer = train.Trainer(tiny(*overrides), material, tmp_path)
-        return trainer._epoch_tensors(torch.Generator().manual_seed(5))
+        return trainer._shown(torch.Generator().manual_seed(5))
 
-    own = targets()
-    taught = targets(f"distillation.teacher={folder}", "distillation.share=0.25")
-    all_taught = targets(f"distillation.teacher={folder}", "distillation.share=1")
+    own = shown()
+    taught = shown(f"distillation.teachers=['{folder}']", "distillation.share=0.25")
+    all_taught = shown(f"distillation.teachers=['{folder}']", "distillation.share=1")
 
-    assert torch.equal(own[0], taught[0])
-    for plain, mixed, lessons in zip(own[1:], taught[1:], all_taught[1:], strict=True):
+    assert torch.equal(own.images, taught.images)
+    for name in ("votes", "original"):
+        plain, mixed, lessons = (getattr(epoch, name) for epoch in (own, taught, all_taught))
         known = plain.sum(1) > 0
         torch.testing.assert_close(mixed[known], 0.75 * plain[known] + 0.25 * lessons[known])
         assert not mixed[~known].any()
+
+
+def test_several_teachers_say_their_mean(prepared: Path, tmp_path: Path) -> None:
+    faces = Faces.load(prepared / "train.npz")
+    runs = []
+    for seed in (1, 2):
+        run = tiny(f"name=teacher{seed}", f"seed={seed}", "schedule.epochs=1")
+        train.train(run, prepared, tmp_path)
+        runs.append(tmp_path / run.name)
+
+    both, first, second = (teacher.lessons(which, faces, torch.device("cpu")) for which in (runs, runs[:1], runs[1:]))
+
+    assert not torch.equal(first.votes, second.votes)
+    torch.testing.assert_close(both.votes, (first.votes + second.votes) / 2)
+    torch.testing.assert_close(both.fer2013, (first.fer2013 + second.fer2013) / 2)
 
 
 def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> None:
@@ -150,7 +166,7 @@ def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> Non
 
     def counts(*overrides: str) -> torch.Tensor:
         trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
-        votes = trainer._epoch_tensors(torch.Generator().manual_seed(5))[1]
+        votes = trainer._shown(torch.Generator().manual_seed(5)).votes
         return torch.bincount(votes[votes.sum(1) > 0].argmax(1), minlength=8)
 
     plain, repeated = counts(), counts('repeats=[["happy", 2]]')
@@ -168,7 +184,7 @@ def test_rare_labels_among_the_photos_are_shown_on_top_of_their_share(prepared: 
 
     def shown(*overrides: str) -> int:
         trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
-        return len(trainer._epoch_tensors(torch.Generator().manual_seed(5))[0])
+        return len(trainer._shown(torch.Generator().manual_seed(5)).images)
 
     assert happy > 0
     assert shown('photos_repeats=[["happy", 2]]') == shown() + 2 * happy
