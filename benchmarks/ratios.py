@@ -143,8 +143,7 @@ def _footprint(read: Callable[[Any], Values]) -> Callable[[Results], Values]:
 
 
 def _inference(results: Results) -> Values:
-    stages = results.stages.get(_ONE, {})
-    return [stages["inference"]] if "inference" in stages else []
+    return [stages["inference"] for stages in results.stages.get(_ONE, ())]
 
 
 FIGURES = (

@@ -210,10 +210,10 @@ def _quota_table(results: Results) -> str:
 
 
 def _stage_table(results: Results) -> str:
-    names = list(dict.fromkeys(name for stages in results.stages.values() for name in stages))
+    names = list(dict.fromkeys(name for taken in results.stages.values() for stages in taken for name in stages))
     rows = [
-        (_WORKS[work], *(_number(stages[name]) if name in stages else "" for name in names))
-        for work, stages in results.stages.items()
+        (_WORKS[work], *(_number(median(stages[name] for stages in taken)) for name in names))
+        for work, taken in results.stages.items()
     ]
     return _table(("", *names), rows)
 

@@ -104,8 +104,8 @@ class Results:
     quotas: list[QuotaResult] = field(default_factory=list)
     footprints: list[Footprint] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
-    stages: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Median milliseconds of the bare road's stages on one thread, by picture."""
+    stages: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    """Median milliseconds of the bare road's stages on one thread, by picture, once after every group."""
     generator: dict[str, float] = field(default_factory=dict)
     """What wrk and the open loop's generator cost against a server that does nothing."""
     parity: dict[str, float] = field(default_factory=dict)
