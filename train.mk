@@ -1,7 +1,7 @@
 # Training, apart from the service: its environment has everything that the tests have, and PyTorch.
 DATA ?= data
 MODEL ?= default
-RUNS ?= first second deeper accurate default
+RUNS ?= first second deeper accurate sibling light default
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
@@ -44,7 +44,7 @@ train-smoke: $(TRAINING) ## Run the whole chain on 500 faces, to see that it run
 	rm -rf $(SMOKE)
 	$(TRAIN) prepare --to $(SMOKE)/prepared --report $(SMOKE)/report --limit 500
 	$(TRAIN) train --config training/configs/smoke.toml --prepared $(SMOKE)/prepared --runs $(SMOKE)/runs
-	$(TRAIN) export --run $(SMOKE)/runs/smoke --model $(SMOKE)/float/smoke --limit 500
+	$(TRAIN) export --run $(SMOKE)/runs/smoke --model $(SMOKE)/float/smoke --prepared $(SMOKE)/prepared --limit 500
 	$(TRAIN) quantize --model $(SMOKE)/float/smoke --to $(SMOKE)/models/smoke --prepared $(SMOKE)/prepared --limit 500
 	$(TRAIN) calibrate --model $(SMOKE)/models/smoke --limit 500
 	$(TRAIN) evaluate --model $(SMOKE)/models/smoke --split valid --limit 500 --to $(SMOKE)/figures/smoke.valid.json --write

@@ -214,6 +214,11 @@ def _method(run: Run) -> str:
     if run.joined:
         others = " and ".join(f"`{folder}`" for folder in run.joined)
         served = f"The shipped graph answers with the mean of its logits and those of the network of {others}. "
+    if run.balance:
+        served += (
+            "Added to the served logits: minus the logarithm of how frequent a label is among the votes, times "
+            f"{run.balance}. "
+        )
     if run.mirrored:
         served += "The shipped graph looks at each face and its mirror image and answers with the mean of both logits. "
     return (

@@ -90,6 +90,8 @@ class Run:
     """The same for the photos, on top of the share of all of them that an epoch shows."""
     joined: tuple[str, ...] = ()
     """Folders of other runs, whose networks are shipped with this one's to answer with the mean of their logits."""
+    balance: float = 0.0
+    """How far rare labels are raised in the served logits: a share of minus the logarithm of their frequency."""
     mirrored: bool = False
     """Whether what is shipped looks at each face and its mirror image and answers with the mean."""
     threads: int = 2

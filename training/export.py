@@ -20,7 +20,7 @@ from torch.nn import functional
 from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
 from training import config, networks
 from training.config import Run
-from training.data import EYE_CENTER, EYE_DISTANCE
+from training.data import EYE_CENTER, EYE_DISTANCE, Faces
 from training.ensemble import BothWays, Ensemble
 from training.folder import MODEL_FILE, publish
 from training.heads import TwoHeaded
@@ -38,21 +38,23 @@ _WEIGHTS: Final = "class_weights"
 class Served(nn.Module):
     """A network with the head that is served: the FER+ head's columns for the served labels plus a share of the other.
 
-    Both heads are linear in the same description of a face, so their sum is one matrix and costs nothing.
+    Both heads are linear in the same description of a face, so their sum is one matrix and costs nothing. ``offsets``
+    (7,) are added to its biases.
     """
 
-    def __init__(self, network: TwoHeaded, fer2013_share: float) -> None:
+    def __init__(self, network: TwoHeaded, fer2013_share: float = 0.0, offsets: Tensor | float = 0.0) -> None:
         super().__init__()
-        self._network = network
+        self.network = network
         columns = list(SERVED_FROM_FERPLUS)
         self.class_weights = nn.Parameter(network.ferplus.weight[columns] + fer2013_share * network.fer2013.weight)
-        self.class_biases = nn.Parameter(network.ferplus.bias[columns] + fer2013_share * network.fer2013.bias)
+        biases = network.ferplus.bias[columns] + fer2013_share * network.fer2013.bias
+        self.class_biases = nn.Parameter(biases + offsets)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        maps = self._network.feature_map(image)
-        described = self._network.describe(maps)
+        maps = self.network.feature_map(image)
+        described = self.network.describe(maps)
         served = functional.linear(described, self.class_weights, self.class_biases)
-        return served, self._network.ferplus(described), self._network.fer2013(described), maps
+        return served, self.network.ferplus(described), self.network.fer2013(described), maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,15 @@ def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
     return run, network
 
 
-def to_onnx(network: TwoHeaded, fer2013_share: float = 0.0) -> bytes:
+def offsets(faces: Faces, balance: float) -> Tensor:
+    """What raises the rare ones of the served labels, (7,)."""
+    frequency = torch.from_numpy(faces.votes[:, list(SERVED_FROM_FERPLUS)]).sum(0)
+    return -balance * (frequency / frequency.sum()).log()
+
+
+def to_onnx(served: Served) -> bytes:
     """The graph: pictures in 0–255 in, logits out, batch norms folded into the convolutions before them."""
-    served = Served(network, fer2013_share).eval()
+    network = served.network
     outputs = [_SERVED, FERPLUS_OUTPUT, FER2013_OUTPUT, _FEATURES]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # The exporter that replaces this one needs a package more and leaves the batch norms unfolded.
@@ -135,9 +143,9 @@ def _pool_globally(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def compare(model: bytes, network: TwoHeaded, fer2013_share: float, faces: NDArray[np.uint8]) -> Agreement:
+def compare(model: bytes, served: Served, faces: NDArray[np.uint8]) -> Agreement:
     """The served logits of both on grey faces (n, h, w)."""
-    runner, served = session(model, 1), Served(network, fer2013_share).eval()
+    runner, network = session(model, 1), served.network
     same, largest = 0, 0.0
     for start in range(0, len(faces), 64):
         batch = torch.from_numpy(faces[start : start + 64])[:, None].float()
@@ -195,6 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of a training run")
     parser.add_argument("--model", type=Path, default=Path("runs/float/default"), help="folder to write")
     parser.add_argument("--data", type=Path, default=data_folder())
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument(
         "--fer2013-share", type=float, default=0.0, help="share of the second head in the served logits"
@@ -202,8 +211,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="compare on this many faces only")
     options = parser.parse_args(arguments)
     runs, network = load_shipped(options.run)
-    model = to_onnx(network, options.fer2013_share)
-    agreement = compare(model, network, options.fer2013_share, read_split(options.data, "test").images[: options.limit])
+    raised = offsets(Faces.load(options.prepared / "train.npz"), runs[0].balance)
+    served = Served(network, options.fer2013_share, raised).eval()
+    model = to_onnx(served)
+    agreement = compare(model, served, read_split(options.data, "test").images[: options.limit])
     print(
         f"ONNX and PyTorch on {agreement.faces} test faces: same label {agreement.same_label:.2%}, "
         f"largest difference {agreement.largest_difference:.1e}"

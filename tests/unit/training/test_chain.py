@@ -20,7 +20,9 @@ from app.inference.session import SessionSpec
 from tests.unit.training.synthetic import write_data
 from training import __main__, config, export, networks
 from training.config import Network, Run
+from training.data import Faces
 from training.heads import TwoHeaded
+from training.labels import SERVED_FROM_FERPLUS
 from training.shipped import Shipped, session
 
 FACES = np.random.default_rng(3).integers(0, 256, (8, 48, 48), dtype=np.uint8)
@@ -46,11 +48,12 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     prepared = ["--prepared", str(made.folder / "prepared")]
     tiny = ["name=tiny", "batch=16", "network.widths=[8, 16]", "network.depths=[0, 2]", "schedule.epochs=1"]
     run, kept = made.folder / "runs", made.folder / "figures" / "tiny.valid.json"
+    exported = ["--run", str(run / "tiny"), "--model", str(made.float_model)]
     places = ["--models", str(made.model.parent), "--figures", str(kept.parent), "--runs", str(run)]
     for verb, *options in (
         ["prepare", *data, "--to", prepared[1], "--report", str(made.folder / "report")],
         ["train", *prepared, "--runs", str(run), *tiny],
-        ["export", *data, "--run", str(run / "tiny"), "--model", str(made.float_model), "--fer2013-share", "0.5"],
+        ["export", *data, *prepared, *exported, "--fer2013-share", "0.5"],
         ["quantize", *data, *prepared, "--model", str(made.float_model), "--to", str(made.model)],
         ["calibrate", *data, "--model", str(made.model)],
         ["evaluate", *data, "--model", str(made.model), "--split", "valid", "--write", "--to", str(kept)],
@@ -85,7 +88,7 @@ def test_class_weights_explain_the_logits(chain: Chain, kind: str, tolerance: fl
 def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
     _, network = export.load_shipped(chain.folder / "runs" / "tiny")
     model = (chain.float_model / "model.onnx").read_bytes()
-    assert export.compare(model, network, 0.5, FACES).holds
+    assert export.compare(model, export.Served(network, 0.5), FACES).holds
     with torch.inference_mode():
         logits = network(torch.from_numpy(FACES)[:, None].float())
     outputs = Shipped(chain.float_model).read(FACES)
@@ -102,8 +105,8 @@ def shipped_as(chain: Chain, folder: Path, **changes: Any) -> tuple[list[Run], T
 
 def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
     _, network = shipped_as(chain, tmp_path / "tiny", mirrored=True)
-    model = export.to_onnx(network)
-    assert export.compare(model, network, 0.0, FACES).holds
+    model = export.to_onnx(export.Served(network))
+    assert export.compare(model, export.Served(network), FACES).holds
     straight, mirrored = (
         session(model, 1).run(["logits"], {"image": np.ascontiguousarray(faces)[:, None].astype(np.float32)})[0]
         for faces in (FACES, FACES[:, :, ::-1])
@@ -126,6 +129,21 @@ def test_a_run_ships_joined_with_those_it_names(chain: Chain, tmp_path: Path) ->
     assert logits.fer2013.numpy() == pytest.approx(alone.fer2013, abs=1e-4)
     manifest = export.describe(runs, network, "tiny", "1.0.0")
     assert manifest.architecture.count("widths 8-16") == 2
+
+
+def test_a_balance_raises_rare_labels_of_the_served_head_alone(chain: Chain) -> None:
+    _, network = export.load_shipped(chain.folder / "runs" / "tiny")
+    faces = Faces.load(chain.folder / "prepared" / "train.npz")
+    frequency = faces.votes[:, list(SERVED_FROM_FERPLUS)].sum(axis=0)
+    plain, raised = (
+        session(export.to_onnx(export.Served(network, 0.0, export.offsets(faces, balance))), 1).run(
+            ["logits", "ferplus"], {"image": FACES[:, None].astype(np.float32)}
+        )
+        for balance in (0.0, 0.5)
+    )
+    expected = np.log(frequency / frequency.sum()) / -2
+    assert raised[0] - plain[0] == pytest.approx(np.tile(expected, (8, 1)), abs=1e-4)
+    assert raised[1] == pytest.approx(plain[1], abs=1e-5)
 
 
 def test_the_graph_is_folded_and_of_its_opset(chain: Chain) -> None:
@@ -165,7 +183,7 @@ def test_every_plot_of_the_reports_is_there(chain: Chain) -> None:
 @pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v3_large"])
 def test_networks_of_imagenet_are_exported_too(name: str) -> None:
     network = networks.build(Network(name=name)).eval()
-    model = export.to_onnx(network)
+    model = export.to_onnx(export.Served(network))
     picture = np.zeros((1, 3, network.side, network.side), np.float32)
     (logits,) = session(model).run(["logits"], {"image": picture})
     assert logits.shape == (1, 7)
