@@ -49,6 +49,7 @@ class Served(nn.Module):
         self.class_weights = nn.Parameter(network.ferplus.weight[columns] + fer2013_share * network.fer2013.weight)
         biases = network.ferplus.bias[columns] + fer2013_share * network.fer2013.bias
         self.class_biases = nn.Parameter(biases + offsets)
+        self.eval()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         maps = self.network.feature_map(image)
@@ -212,7 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     runs, network = load_shipped(options.run)
     raised = offsets(Faces.load(options.prepared / "train.npz"), runs[0].balance)
-    served = Served(network, options.fer2013_share, raised).eval()
+    served = Served(network, options.fer2013_share, raised)
     model = to_onnx(served)
     agreement = compare(model, served, read_split(options.data, "test").images[: options.limit])
     print(
