@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-_NEED_TORCH = ["test_chain.py", "test_config.py", "test_muon.py", "test_networks.py", "test_train.py"]
+_NEED_TORCH = [
+    "test_augment.py",
+    "test_chain.py",
+    "test_config.py",
+    "test_muon.py",
+    "test_networks.py",
+    "test_train.py",
+]
 
 collect_ignore = [] if find_spec("torch") else _NEED_TORCH
