@@ -98,7 +98,7 @@ def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
 def offsets(faces: Faces, balance: float) -> Tensor:
     """What raises the rare ones of the served labels, (7,)."""
     frequency = torch.from_numpy(faces.votes[:, list(SERVED_FROM_FERPLUS)]).sum(0)
-    return -balance * (frequency / frequency.sum()).log()
+    return -balance * (frequency / frequency.sum()).clamp_min(1e-6).log()
 
 
 def to_onnx(served: Served) -> bytes:
