@@ -8,6 +8,7 @@ import sys
 VERBS = {
     "prepare": "the data folder to the arrays that training reads",
     "train": "one network, from a config file",
+    "recover": "a shipped file back to the networks it came from, to train on",
     "blend": "what a share of the second head does to the served answers",
     "export": "a trained network to an ONNX file and its manifest",
     "quantize": "the float model to the one that ships",

@@ -14,7 +14,7 @@ from training.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone.
+    """Which network, and its shape. ``widths``, ``depths`` and ``enlarge`` count for ``facenet`` alone.
 
     ``weights`` is a file to start from: what a run of ours kept for ``facenet``, ImageNet's for the others.
     """
@@ -24,6 +24,8 @@ class Network:
     depths: tuple[int, ...] = (0, 2, 2, 2)
     dropout: float = 0.2
     stochastic_depth: float = 0.1
+    enlarge: float = 1.0
+    """How much larger than it comes a face goes into the first convolution."""
     weights: str = ""
 
 

@@ -58,7 +58,13 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     wide: Tensor = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
     wide = wide / wide.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
     first, third, fifth = _COEFFICIENTS
+    # An iteration multiplies from the left by a polynomial of the Gram matrix. Only that matrix, the smaller by far, is
+    # carried along: such polynomials commute.
+    gram = wide @ wide.mT
+    one = turn = torch.eye(gram.shape[-1]).to(gram)
     for _ in range(_ITERATIONS):
-        gram = wide @ wide.mT
-        wide = first * wide + (third * gram + fifth * gram @ gram) @ wide
+        factor = first * one + third * gram + fifth * gram @ gram
+        turn = factor @ turn
+        gram = factor @ gram @ factor
+    wide = turn @ wide
     return wide if matrices.shape[1] <= matrices.shape[2] else wide.mT

@@ -18,9 +18,10 @@ from app.inference.classifier import load_classifier
 from app.inference.manifest import load_manifest
 from app.inference.session import SessionSpec
 from tests.unit.training.synthetic import write_data
-from training import __main__, config, export, networks
+from training import __main__, config, export, networks, recover
 from training.config import Network, Run
 from training.data import Faces
+from training.ensemble import BothWays, Ensemble
 from training.heads import TwoHeaded
 from training.labels import SERVED_FROM_FERPLUS
 from training.shipped import Shipped, session
@@ -129,6 +130,42 @@ def test_a_run_ships_joined_with_those_it_names(chain: Chain, tmp_path: Path) ->
     assert logits.fer2013.numpy() == pytest.approx(alone.fer2013, abs=1e-4)
     manifest = export.describe(runs, network, "tiny", "1.0.0")
     assert manifest.architecture.count("widths 8-16") == 2
+
+
+def test_a_file_gives_its_networks_back(chain: Chain, tmp_path: Path) -> None:
+    _, other = shipped_as(chain, tmp_path / "other", name="other")
+    for weights in other.parameters():
+        weights.data += 0.1 * torch.randn_like(weights)
+    torch.save(other.state_dict(), tmp_path / "other" / "weights.pt")
+    runs, network = shipped_as(chain, tmp_path / "tiny", joined=(str(tmp_path / "other"),), mirrored=True)
+    faces = torch.from_numpy(FACES)[:, None].float()
+
+    graph = onnx.load_from_string(export.to_onnx(export.Served(network)))
+    recovered = BothWays(Ensemble(recover.recover(graph, runs, faces))).eval()
+
+    with torch.inference_mode():
+        for found, expected in zip(recovered(faces), network(faces), strict=True):
+            assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
+
+
+def test_training_can_go_on_from_a_shipped_file(chain: Chain, tmp_path: Path) -> None:
+    prepared, kept = str(chain.folder / "prepared"), str(chain.folder / "figures")
+    places = ["--kept", kept, "--prepared", prepared, "--runs", str(tmp_path)]
+    __main__.main(["recover", "--model", str(chain.model), *places])
+
+    _, network = export.load_shipped(tmp_path / "tiny")
+    faces = torch.from_numpy(FACES)[:, None].float()
+    with torch.inference_mode():
+        found = network(faces).ferplus.numpy()
+    assert found == pytest.approx(Shipped(chain.model).read(FACES).ferplus, abs=0.05)
+    with torch.inference_mode():
+        # In training the norms follow what they read, which is what they were set by.
+        network.train()
+        network.dropout.eval()
+        live = network(torch.from_numpy(Faces.load(Path(prepared) / "train.npz").images)[:, None].float())
+        network.eval()
+        still = network(torch.from_numpy(Faces.load(Path(prepared) / "train.npz").images)[:, None].float())
+    assert live.ferplus.numpy() == pytest.approx(still.ferplus.numpy(), abs=0.2)
 
 
 def test_a_balance_raises_rare_labels_of_the_served_head_alone(chain: Chain) -> None:

@@ -1,0 +1,163 @@
+"""A shipped file back to the networks it was exported from, so that training can go on where no run was kept.
+
+Their convolutions come back as coarse as integers left them, which the first steps of training mend, and their norms,
+which were folded into the convolutions, anew from what training faces make of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from app.inference.manifest import load_manifest
+from training import config, networks
+from training.config import Run
+from training.data import Faces
+from training.facenet import FaceNet, ResidualBlock
+from training.heads import TwoHeaded
+
+_FACES: Final = 2048
+_FOLDED: Final = re.compile(r"onnx::Conv_(\d+)")
+
+
+def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[FaceNet]:
+    """The network of each run that a file answers for; ``faces`` (n, 1, side, side), training ones, set the norms."""
+    tensors = _tensors(model.graph)
+    # The exporter numbers the convolutions that a norm was folded into in the order in which they run.
+    numbered = {
+        int(number[1]): node
+        for node in model.graph.node
+        if node.op_type == "Conv" and (number := _FOLDED.match(node.input[1]))
+    }
+    folded = iter([tuple(tensors[name] for name in node.input[1:]) for _, node in sorted(numbered.items())])
+    found = []
+    for place, run in enumerate(runs):
+        network = cast("FaceNet", networks.build(config.without_weights(run.network)))
+        member = f"_members.{place}." if len(runs) > 1 else "network."
+        own = {name.partition(member)[2]: tensor for name, tensor in tensors.items() if member in name}
+        with torch.no_grad():
+            _fill(network, folded)
+            network.load_state_dict({name: own[name] for name in own if ".attend." in name}, strict=False)
+        found.append(network)
+    if next(folded, None) is not None:
+        raise ValueError("the file has more convolutions than these runs")
+    _fill_heads(found, tensors)
+    for network in found:
+        _set_norms(network, faces)
+    return found
+
+
+def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
+    """Every weight of a graph in floats, by the name that the operators know it by."""
+    arrays = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
+            integers, scale, zero = (arrays[name] for name in node.input)
+            axis = next((helper.get_attribute_value(a) for a in node.attribute if a.name == "axis"), 0)
+            if scale.ndim:
+                shape = [1] * integers.ndim
+                shape[axis] = -1
+                scale, zero = scale.reshape(shape), zero.reshape(shape)
+            arrays[node.output[0]] = ((integers.astype(np.float64) - zero) * scale).astype(np.float32)
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+
+def _fill(network: FaceNet, folded: Iterator[tuple[Tensor, ...]]) -> None:
+    """Gives a network the convolutions that norms were folded into, in the order in which it runs them."""
+
+    def take(convolution: nn.Module, norm: nn.Module) -> None:
+        convolution, norm = cast("nn.Conv2d", convolution), cast("nn.BatchNorm2d", norm)
+        weight, bias = next(folded)
+        if convolution.weight.shape[2:] != weight.shape[2:]:
+            # The pool before it was made a part of it.
+            weight = weight.sum((2, 3), keepdim=True)
+        convolution.weight.copy_(weight)
+        norm.weight.fill_((1 + norm.eps) ** 0.5)
+        norm.bias.copy_(bias)
+
+    take(network.stem[0], network.stem[1])
+    for block in cast("Iterator[ResidualBlock]", network.blocks):
+        take(block.conv1, block.norm1)
+        take(block.conv2, block.norm2)
+        if isinstance(block.shortcut, nn.Sequential):
+            take(block.shortcut[1], block.shortcut[2])
+
+
+def _fill_heads(found: list[FaceNet], tensors: dict[str, Tensor]) -> None:
+    """Shares a file's heads out: their matrix is that of the networks side by side, divided by how many these are."""
+    for head in ("ferplus", "fer2013"):
+        weight, bias = (
+            next(tensor for name, tensor in tensors.items() if name.endswith(f"{head}.{part}"))
+            for part in ("weight", "bias")
+        )
+        parts = torch.split(weight, [getattr(network, head).in_features for network in found], dim=1)
+        for network, part in zip(found, parts, strict=True):
+            getattr(network, head).load_state_dict({"weight": part * len(found), "bias": bias})
+
+
+def _set_norms(network: TwoHeaded, faces: Tensor) -> None:
+    """Gives norms that stand for nothing but a bias the mean and spread of what they read; what they write stays."""
+    sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
+
+    def note(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        (maps,) = inputs
+        sums.setdefault(cast("nn.BatchNorm2d", norm), []).append(
+            torch.stack([maps.double().mean((0, 2, 3)), maps.double().square().mean((0, 2, 3))])
+        )
+
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    network.eval()
+    with torch.inference_mode():
+        for batch in torch.split(faces, 128):
+            network(batch)
+    for hook in hooks:
+        hook.remove()
+    with torch.no_grad():
+        for norm in norms:
+            mean, square = torch.stack(sums[norm]).mean(0).float()
+            variance = (square - mean.square()).clamp_min(norm.eps)
+            norm.running_mean, norm.running_var = mean, variance
+            norm.weight.copy_((variance + norm.eps).sqrt())
+            norm.bias.add_(mean)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m training recover", description=__doc__)
+    parser.add_argument("--model", type=Path, default=Path("models/default"))
+    parser.add_argument("--kept", type=Path, default=Path("docs/training/figures"), help="folder of NAME.run.json")
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    options = parser.parse_args(arguments)
+    manifest = load_manifest(options.model)
+    first = config.read(options.kept / f"{manifest.name}.run.json")
+    runs = [first, *(config.read(options.kept / f"{Path(folder).name}.run.json") for folder in first.joined)]
+    if any(run.network.name != "facenet" for run in runs):
+        raise SystemExit("Only our own network can be recovered.")
+    faces = Faces.load(options.prepared / "train.npz").images
+    chosen = np.random.default_rng(0).permutation(len(faces))[:_FACES]
+    shown = torch.from_numpy(faces[chosen])[:, None].float()
+    for run, network in zip(runs, recover(onnx.load(options.model / manifest.file), runs, shown), strict=True):
+        folder = options.runs / run.name
+        if (folder / "weights.pt").exists():
+            print(f"{folder} is kept as it is")
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(json.dumps(asdict(run), indent=2) + "\n")
+        torch.save(network.state_dict(), folder / "weights.pt")
+        print(f"{folder}: recovered from {options.model}")
+
+
+if __name__ == "__main__":
+    main()
