@@ -82,6 +82,11 @@ class Run:
     orthogonal_momentum: float = 0.8
     weight_decay: float = 5e-4
     average: float = 0.999
+    """How closely the network that is kept follows the one that is trained: the share of it that each step leaves."""
+    average_lag: float = 10.0
+    """How much faster it follows at first; 2 for the plain mean of all steps while that is faster than ``average``."""
+    norms_anew: bool = False
+    """Whether the norms of the network that is kept are set in the end by what it makes of unchanged training faces."""
     fer2013_weight: float = 0.5
     fer2013_smoothing: float = 0.1
     photos_share: float = 0.5

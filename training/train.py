@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import config, networks, teacher
+from training import config, networks, norms, teacher
 from training.augment import Augmenter
 from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
@@ -52,16 +52,21 @@ class Shown(NamedTuple):
 
 
 class Average:
-    """A slowly following copy of a network, which is the one that is kept."""
+    """A slowly following copy of a network, which is the one that is kept.
 
-    def __init__(self, network: TwoHeaded, decay: float) -> None:
+    It follows faster at first: ``lag`` says how much. A lag of 2 makes it the plain mean of all that it has followed,
+    until ``decay`` holds it back.
+    """
+
+    def __init__(self, network: TwoHeaded, decay: float, lag: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
+        self._lag = lag
         self._updates = 0
 
     def update(self, network: nn.Module) -> None:
         self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        decay = min(self._decay, (1 + self._updates) / (self._lag + self._updates))
         with torch.no_grad():
             for kept, live in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
                 if kept.dtype.is_floating_point:
@@ -88,7 +93,7 @@ class Trainer:
         torch.manual_seed(run.seed)
         network = networks.build(run.network).to(self._device)
         self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = Average(self._network, run.average)
+        self._average = Average(self._network, run.average, run.average_lag)
         self._optimizer, self._shares = _optimizer(self._network, run)
         self._epoch = 0
         self._faces = Faces.joined([material.train, material.photos])
@@ -125,6 +130,9 @@ class Trainer:
             seconds = time.monotonic() - started
             self._log({"epoch": self._epoch, "loss": round(loss, 4), **figures, "seconds": round(seconds, 1)})
             self._save()
+        if self._run.norms_anew:
+            chosen = torch.randperm(len(self._material.train), generator=torch.Generator().manual_seed(self._run.seed))
+            norms.set_anew(self._average.network, self._material.train.subset(chosen.numpy()), self._device)
         return self._average.network
 
     def _train_epoch(self) -> float:

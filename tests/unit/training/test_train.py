@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.unit.training.synthetic import write_data
-from training import config, prepare, teacher, train
-from training.config import Run
+from training import config, networks, prepare, teacher, train
+from training.config import Network, Run
 from training.data import Faces
 from training.labels import FERPLUS
 
@@ -65,6 +65,33 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         assert torch.equal(value, parts[name]), name
 
 
+def test_a_small_lag_makes_the_kept_network_the_mean_of_all() -> None:
+    network = networks.build(Network(widths=(8, 8), depths=(0, 1)))
+    followed = [network.ferplus.weight.detach().clone()]
+    kept = train.Average(network, 0.9999, 2.0)
+    for step in range(1, 6):
+        network.ferplus.weight.data.fill_(step)
+        followed.append(network.ferplus.weight.detach().clone())
+        kept.update(network)
+    # What it begins with counts twice.
+    mean = torch.stack([followed[0], *followed]).mean(0)
+    assert torch.allclose(kept.network.ferplus.weight, mean, atol=1e-5)
+
+
+def test_norms_set_anew_know_the_maps_of_unchanged_faces(prepared: Path, tmp_path: Path) -> None:
+    run = tiny("schedule.epochs=1", "schedule.sides=[[0, 48]]", "norms_anew=true")
+    state = torch.load(train.train(run, prepared, tmp_path), weights_only=True)
+    network = networks.build(run.network)
+    network.load_state_dict(state)
+    first = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    faces = torch.from_numpy(Faces.load(prepared / "train.npz").images)[:, None].float()
+    with torch.inference_mode():
+        maps = network.stem[0]((faces - 128) / 64)
+    assert first.running_mean is not None
+    # They are set as training computes, in 16-bit floats.
+    assert torch.allclose(first.running_mean, maps.mean((0, 2, 3)), atol=0.02)
+
+
 def test_another_seed_gives_another_network(prepared: Path, tmp_path: Path) -> None:
     first, second = (
         torch.load(train.train(tiny("schedule.epochs=1", f"seed={seed}"), prepared, tmp_path / str(seed)))
@@ -111,9 +138,6 @@ def test_the_body_stands_still_while_the_heads_begin(prepared: Path, tmp_path: P
 
 
 def _weights(folder: Path) -> Path:
-    from training import networks
-    from training.config import Network
-
     path = folder / "weights.pth"
     torch.save(networks.build(Network(name="mobilenet_v3_large")).state_dict(), path)
     return path
