@@ -1,7 +1,7 @@
 # Training, apart from the service: its environment has everything that the tests have, and PyTorch.
 DATA ?= data
 MODEL ?= default
-RUNS ?= first second deeper accurate sibling light default
+RUNS ?= first second deeper deepest sibling light taught default accurate
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training

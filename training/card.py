@@ -221,15 +221,22 @@ def _method(run: Run) -> str:
         )
     if run.mirrored:
         served += "The shipped graph looks at each face and its mirror image and answers with the mean of both logits. "
+    falling = "that does not fall"
+    if plan.decay_from < plan.epochs:
+        falling = f"falling in a line from epoch {plan.decay_from}"
+    kept = "the plain mean" if run.average_lag <= 2 else "the running average"
+    anew = ""
+    if run.norms_anew:
+        anew = f"Its norms are moved {percent(run.norms_anew, 0)} of the way to what it makes of unchanged faces. "
     return (
         f"{before}`{run.network.name}` has two heads on one body: the votes of FER+ as soft targets (single votes "
         f"dropped), and, at {run.fer2013_weight} times the weight, the original labels with a smoothing of "
         f"{run.fer2013_smoothing}. {taught}{plan.epochs} epochs of SGD with Nesterov momentum, batches of {run.batch}, "
-        f"peak rate {run.rate} falling in a line from epoch {plan.decay_from}, weight decay {run.weight_decay}{steps}; "
+        f"peak rate {run.rate} {falling}, weight decay {run.weight_decay}{steps}; "
         f"faces at {sides}. Half of the faces are mirrored; all are rolled by up to "
         f"{run.augmentation.roll_degrees:.0f}°, scaled, shifted, stretched and relit; some are blurred, covered in "
         "part, made noisy or mixed with another. "
-        f"{changed}The weights are the running average of those that were trained. {served}The convolutions are "
+        f"{changed}The weights are {kept} of those that were trained. {anew}{served}The convolutions are "
         "8-bit integers where that lost at most 0.3 points on `valid`. The calibration is the one with the smallest "
         "log loss on `valid`."
     )

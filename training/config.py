@@ -14,7 +14,7 @@ from training.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Which network, and its shape. ``widths``, ``depths`` and ``enlarge`` count for ``facenet`` alone.
+    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone.
 
     ``weights`` is a file to start from: what a run of ours kept for ``facenet``, ImageNet's for the others.
     """
@@ -24,8 +24,6 @@ class Network:
     depths: tuple[int, ...] = (0, 2, 2, 2)
     dropout: float = 0.2
     stochastic_depth: float = 0.1
-    enlarge: float = 1.0
-    """How much larger than it comes a face goes into the first convolution."""
     weights: str = ""
 
 
@@ -85,8 +83,8 @@ class Run:
     """How closely the network that is kept follows the one that is trained: the share of it that each step leaves."""
     average_lag: float = 10.0
     """How much faster it follows at first; 2 for the plain mean of all steps while that is faster than ``average``."""
-    norms_anew: bool = False
-    """Whether the norms of the network that is kept are set in the end by what it makes of unchanged training faces."""
+    norms_anew: float = 0.0
+    """How far the norms of the kept network are moved in the end to what it makes of unchanged training faces."""
     fer2013_weight: float = 0.5
     fer2013_smoothing: float = 0.1
     photos_share: float = 0.5
@@ -98,7 +96,8 @@ class Run:
     joined: tuple[str, ...] = ()
     """Folders of other runs, whose networks are shipped with this one's to answer with the mean of their logits."""
     balance: float = 0.0
-    """How far rare labels are raised in the served logits: a share of minus the logarithm of their frequency."""
+    """How far rare labels are raised in the served logits: a share of minus the logarithm of their frequency. Less than
+    nothing takes back some of what ``repeats`` has raised them by."""
     mirrored: bool = False
     """Whether what is shipped looks at each face and its mirror image and answers with the mean."""
     threads: int = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -57,13 +56,7 @@ class ResidualBlock(nn.Module):
 
 
 class FaceNet(TwoHeaded):
-    """A small residual network for grey faces; every stage but the first halves the side.
-
-    With ``enlarge`` it looks at faces enlarged by that factor, and brings the last map that it serves back to as many
-    cells as it has without.
-    """
-
-    _shares: Tensor
+    """A small residual network for grey faces; every stage but the first halves the side."""
 
     side: ClassVar[int] = 48
     channels: ClassVar[int] = 1
@@ -74,13 +67,8 @@ class FaceNet(TwoHeaded):
         depths: tuple[int, ...] = (1, 2, 2, 2),
         dropout: float = 0.2,
         stochastic_depth: float = 0.1,
-        enlarge: float = 1.0,
     ) -> None:
         super().__init__()
-        self._enlarge = enlarge
-        shrink = 2 ** (len(widths) - 1)
-        cells = math.ceil(round(self.side * enlarge) / shrink)
-        self.register_buffer("_shares", _shares(cells, math.ceil(self.side / shrink)), persistent=False)
         self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
         blocks: list[nn.Module] = []
         total, index, channels = sum(depths), 0, widths[0]
@@ -107,21 +95,8 @@ class FaceNet(TwoHeaded):
         self.load_state_dict(own)
 
     def feature_map(self, x: Tensor) -> Tensor:
-        if self._enlarge != 1:
-            side = round((x.shape[-1] if self.training else self.side) * self._enlarge)
-            x = functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
         maps: Tensor = self.blocks(self.stem((x - 128.0) / 64.0))
-        if self._enlarge != 1 and not self.training:
-            maps = self._shares @ maps @ self._shares.mT
         return maps
-
-
-def _shares(before: int, after: int) -> Tensor:
-    """What each of so many cells of a line, (after,), takes of each before, (before,), so that the mean stays."""
-    edges = torch.arange(before + 1) * (after / before)
-    low, high = edges[:-1], edges[1:]
-    cells = torch.arange(after)[:, None]
-    return (torch.minimum(high, cells + 1) - torch.maximum(low, cells)).clamp_min(0)
 
 
 def _by_stage(weights: dict[str, Tensor]) -> dict[tuple[int, int], list[str]]:

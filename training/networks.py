@@ -15,7 +15,7 @@ from training.imagenet import EfficientNetB0, EfficientNetB2, MobileNetV3
 def build(settings: Network) -> TwoHeaded:
     """The network that a run names, with the weights of a file where the run gives one."""
     if settings.name == "facenet":
-        small = FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth, settings.enlarge)
+        small = FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth)
         if settings.weights:
             small.grow_from(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
         return small

@@ -132,7 +132,8 @@ class Trainer:
             self._save()
         if self._run.norms_anew:
             chosen = torch.randperm(len(self._material.train), generator=torch.Generator().manual_seed(self._run.seed))
-            norms.set_anew(self._average.network, self._material.train.subset(chosen.numpy()), self._device)
+            unchanged = self._material.train.subset(chosen.numpy())
+            norms.set_anew(self._average.network, unchanged, self._run.norms_anew, self._device)
         return self._average.network
 
     def _train_epoch(self) -> float:

@@ -110,15 +110,3 @@ def test_a_shallower_network_does_not_grow_from_a_deeper_one(tmp_path: Path) -> 
     torch.save(networks.build(Network(widths=(8, 16), depths=(0, 3))).state_dict(), path)
     with pytest.raises(ValueError, match="no place"):
         networks.build(Network(widths=(8, 16), depths=(1, 2), weights=str(path)))
-
-
-def test_an_enlarged_face_gives_a_map_of_as_many_cells_with_the_same_mean() -> None:
-    network = networks.build(Network(widths=(8, 16), depths=(0, 1), enlarge=4 / 3)).eval()
-    faces = torch.rand(2, 1, 48, 48) * 255
-    seen: list[torch.Tensor] = []
-    network.blocks.register_forward_hook(lambda _module, _inputs, maps: seen.append(maps))  # type: ignore[union-attr]
-    with torch.inference_mode():
-        maps = network.feature_map(faces)
-    assert maps.shape == (2, 16, 24, 24)
-    assert seen[0].shape == (2, 16, 32, 32)
-    assert torch.allclose(maps.mean((2, 3)), seen[0].mean((2, 3)), atol=1e-5)

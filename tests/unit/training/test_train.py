@@ -79,7 +79,7 @@ def test_a_small_lag_makes_the_kept_network_the_mean_of_all() -> None:
 
 
 def test_norms_set_anew_know_the_maps_of_unchanged_faces(prepared: Path, tmp_path: Path) -> None:
-    run = tiny("schedule.epochs=1", "schedule.sides=[[0, 48]]", "norms_anew=true")
+    run = tiny("schedule.epochs=1", "schedule.sides=[[0, 48]]", "norms_anew=1")
     state = torch.load(train.train(run, prepared, tmp_path), weights_only=True)
     network = networks.build(run.network)
     network.load_state_dict(state)
