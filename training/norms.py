@@ -22,7 +22,6 @@ def set_anew(network: TwoHeaded, faces: Faces, share: float, device: torch.devic
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     known = [[values.clone() for values in _known(norm)] for norm in norms]
-    was_training = {module: module.training for module in network.modules()}
     network.eval()
     for norm in norms:
         norm.train()
@@ -36,8 +35,7 @@ def set_anew(network: TwoHeaded, faces: Faces, share: float, device: torch.devic
         norm.momentum = momentum
         for now, then in zip(_known(norm), before, strict=True):
             now.lerp_(then, 1 - share)
-    for module, training in was_training.items():
-        module.training = training
+    network.eval()
 
 
 def _known(norm: nn.BatchNorm2d) -> list[Tensor]:
