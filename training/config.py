@@ -150,6 +150,11 @@ def read(path: Path) -> Run:
     return _run(json.loads(path.read_text()))
 
 
+def write(run: Run, path: Path) -> None:
+    """Writes a run down, for :func:`read`."""
+    path.write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
+
+
 def without_weights(network: Network) -> Network:
     """The same network, built without the file of weights that its training started from."""
     return dataclasses.replace(network, weights="")

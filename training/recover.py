@@ -7,10 +7,8 @@ which were folded into the convolutions, anew from what training faces make of t
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
 
@@ -154,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{folder} is kept as it is")
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.json").write_text(json.dumps(asdict(run), indent=2) + "\n")
+        config.write(run, folder / "run.json")
         torch.save(network.state_dict(), folder / "weights.pt")
         print(f"{folder}: recovered from {options.model}")
 

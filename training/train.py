@@ -329,7 +329,7 @@ def train(run: Run, prepared: Path, runs: Path) -> Path:
     torch.set_num_threads(run.threads)
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
+    config.write(run, folder / "run.json")
     trainer = Trainer(run, Material.load(prepared), folder)
     trainer.resume()
     network = trainer.finish()
