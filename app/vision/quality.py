@@ -102,14 +102,16 @@ def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:
 
 def _light(grey: NDArray[np.uint8]) -> list[str]:
     edge = _SIDE // 8
-    values = grey[edge:-edge, edge:-edge].ravel()
-    low, high = values.size // 4, values.size * 95 // 100
-    # Not np.percentile: its first call imports half a second of NumPy, at a client's cost.
-    ordered = np.partition(values, (low, high))
-    shadows, highlights = ordered[low], ordered[high]
-    if highlights < THRESHOLDS["too_dark"]["value"]:
+    inner = grey[edge:-edge, edge:-edge]
+    # Two counts, since OpenCV's take a third of the time of NumPy's percentiles.
+    if _brighter(inner, THRESHOLDS["too_dark"]["value"] - 1) < 0.05 * inner.size:
         return ["too_dark"]
-    return ["too_bright"] if shadows > THRESHOLDS["too_bright"]["value"] else []
+    return ["too_bright"] if _brighter(inner, THRESHOLDS["too_bright"]["value"]) >= 0.75 * inner.size else []
+
+
+def _brighter(grey: NDArray[np.uint8], value: float) -> int:
+    """How many pixels exceed a value."""
+    return cv2.countNonZero(cv2.threshold(grey, value, 255, cv2.THRESH_BINARY)[1])
 
 
 def _detail(grey: NDArray[np.uint8]) -> float:
