@@ -210,8 +210,6 @@ def _method(run: Run) -> str:
     steps = ""
     if run.orthogonal_rate:
         steps = f"; convolutions by orthogonal steps (Muon) of up to {percent(run.orthogonal_rate)} of their norm"
-    if run.sharpness:
-        steps += f"; gradients are taken {run.sharpness} uphill of the weights (sharpness-aware)"
     served = ""
     if run.joined:
         others = " and ".join(f"`{folder}`" for folder in run.joined)

@@ -79,8 +79,6 @@ class Run:
     """The share of their norm by which convolutions move in a step at the peak rate (see ``muon``); 0 for plain SGD."""
     orthogonal_momentum: float = 0.8
     weight_decay: float = 5e-4
-    sharpness: float = 0.0
-    """How far uphill of the weights a step takes its gradients (see ``sharpness``); 0 for where they are."""
     average: float = 0.999
     """How closely the network that is kept follows the one that is trained: the share of it that each step leaves."""
     average_lag: float = 10.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import config, networks, norms, sharpness, teacher
+from training import config, networks, norms, teacher
 from training.augment import Augmenter
 from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
@@ -154,11 +154,12 @@ class Trainer:
             rate = run.rate_at(epoch + step / steps)
             for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
                 group["lr"] = rate * share
+            loss = self._loss(augmenter, batch, strength[rows], side)
             self._optimizer.zero_grad(set_to_none=True)
-            loss = self._learn(self._changed(augmenter, batch, strength[rows], side))
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             self._average.update(self._network)
-            total += loss
+            total += float(loss.detach())
             if (step + 1) % 20 == 0 or step + 1 == steps:
                 left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
                 place = f"epoch {epoch + 1}/{run.schedule.epochs}  step {step + 1}/{steps}"
@@ -197,37 +198,19 @@ class Trainer:
             original = _taught(original, self._lessons.fer2013[rows], share)
         return Shown(images, votes, original, is_photo)
 
-    def _changed(self, augmenter: Augmenter, shown: Shown, strength: Tensor, side: int) -> Shown:
-        """A batch as the network meets it: its faces changed, and some of them mixed."""
+    def _loss(self, augmenter: Augmenter, shown: Shown, strength: Tensor, side: int) -> Tensor:
+        run = self._run
         faces = augmenter(shown.images, side, strength)
         weight, partners = augmenter.mixing(strength)
-        return Shown(
-            torch.lerp(faces[partners], faces, weight[:, None, None, None]),
-            torch.lerp(shown.votes[partners], shown.votes, weight[:, None]),
-            torch.lerp(shown.original[partners], shown.original, weight[:, None]),
-            shown.is_photo,
-        )
-
-    def _learn(self, shown: Shown) -> float:
-        """Leaves the gradients of a batch for the optimiser, and returns its loss."""
-        run = self._run
-        if not run.sharpness:
-            return self._descend(shown)
-        # Half of the batch shows the way up as well as all of it, at half of the cost.
-        self._descend(Shown(*(values[: run.batch // 2] for values in shown)))
-        with sharpness.uphill(self._network, run.sharpness):
-            return self._descend(shown)
-
-    def _descend(self, shown: Shown) -> float:
-        run = self._run
-        faces = shown.images.to(self._device, memory_format=torch.channels_last)
+        faces = torch.lerp(faces[partners], faces, weight[:, None, None, None])
+        votes = torch.lerp(shown.votes[partners], shown.votes, weight[:, None])
+        original = torch.lerp(shown.original[partners], shown.original, weight[:, None])
+        faces = faces.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16):
             logits = self._network(faces)
-        ferplus = _soft_cross_entropy(logits.ferplus.float(), shown.votes.to(self._device))
-        fer2013 = _soft_cross_entropy(logits.fer2013.float(), shown.original.to(self._device))
-        loss = ferplus + run.fer2013_weight * fer2013
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+        ferplus = _soft_cross_entropy(logits.ferplus.float(), votes.to(self._device))
+        fer2013 = _soft_cross_entropy(logits.fer2013.float(), original.to(self._device))
+        return ferplus + run.fer2013_weight * fer2013
 
     def _save(self) -> None:
         state = {

@@ -10,7 +10,6 @@ _NEED_TORCH = [
     "test_config.py",
     "test_muon.py",
     "test_networks.py",
-    "test_sharpness.py",
     "test_train.py",
 ]
 
