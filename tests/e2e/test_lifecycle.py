@@ -153,7 +153,7 @@ class TestServing:
 
 class TestEnding:
     def test_sigterm_finishes_what_it_began_and_turns_the_rest_away(self, server: StartServer) -> None:
-        process = server(drain_seconds=1.5)
+        process = server(drain_seconds=5)
         with ThreadPoolExecutor(4) as pool, httpx.Client(trust_env=False) as kept:
             assert kept.get(f"{process.url}/health").status_code == 200
             admitted = [pool.submit(predict, process) for _ in range(4)]
