@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from training import config, networks, norms, teacher
 from training.augment import Augmenter
 from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
-from training.heads import TwoHeaded
+from training.heads import Logits, TwoHeaded
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
 from training.muon import Muon
 
@@ -93,6 +94,10 @@ class Trainer:
         torch.manual_seed(run.seed)
         network = networks.build(run.network).to(self._device)
         self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # One compiled form for each size of picture: sizes left open would cost speed.
+        self._forward: Callable[[Tensor], Logits] = (
+            torch.compile(self._network, backend=run.compiler, dynamic=False) if run.compiler else self._network
+        )
         self._average = Average(self._network, run.average, run.average_lag)
         self._optimizer, self._shares = _optimizer(self._network, run)
         self._epoch = 0
@@ -207,7 +212,7 @@ class Trainer:
         original = torch.lerp(shown.original[partners], shown.original, weight[:, None])
         faces = faces.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16):
-            logits = self._network(faces)
+            logits = self._forward(faces)
         ferplus = _soft_cross_entropy(logits.ferplus.float(), votes.to(self._device))
         fer2013 = _soft_cross_entropy(logits.fer2013.float(), original.to(self._device))
         return ferplus + run.fer2013_weight * fer2013

@@ -23,6 +23,8 @@ TINY = [
 
 
 SGD, MUON = "orthogonal_rate=0", "orthogonal_rate=0.02"
+# Takes a network apart as every compiler does, and needs none for C++.
+COMPILED = "compiler=aot_eager"
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +42,11 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("optimizer", [SGD, MUON])
+@pytest.mark.parametrize("how", [SGD, MUON, COMPILED])
 def test_a_killed_run_goes_on_and_ends_the_same(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    whole = torch.load(train.train(tiny(optimizer), prepared, tmp_path / "whole"), weights_only=True)
+    whole = torch.load(train.train(tiny(how), prepared, tmp_path / "whole"), weights_only=True)
 
     begin = train.Trainer._begin_stage
 
@@ -55,10 +57,10 @@ def test_a_killed_run_goes_on_and_ends_the_same(
 
     monkeypatch.setattr(train.Trainer, "_begin_stage", die_in_the_third_epoch)
     with pytest.raises(Killed):
-        train.train(tiny(optimizer), prepared, tmp_path / "parts")
+        train.train(tiny(how), prepared, tmp_path / "parts")
     monkeypatch.setattr(train.Trainer, "_begin_stage", begin)
     torch.rand(7)  # whatever else drew random numbers in between
-    parts = torch.load(train.train(tiny(optimizer), prepared, tmp_path / "parts"), weights_only=True)
+    parts = torch.load(train.train(tiny(how), prepared, tmp_path / "parts"), weights_only=True)
 
     assert whole.keys() == parts.keys()
     for name, value in whole.items():
