@@ -106,10 +106,11 @@ def test_an_entropy_exponent_sharpens_clear_answers_more_than_doubtful_ones() ->
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
-def test_huge_logits_do_not_overflow(exponent: float) -> None:
+@pytest.mark.parametrize("least", [-1e4, -np.inf])
+def test_huge_logits_do_not_overflow(least: float, exponent: float) -> None:
     output = OutputSpec(tensor="x", kind="logits", entropy_exponent=exponent)
 
-    probabilities = calibrate(np.array([[1e4, -1e4, 0.0]], np.float32), output)
+    probabilities = calibrate(np.array([[1e4, least, 0.0]], np.float32), output)
 
     np.testing.assert_array_equal(probabilities, [[1, 0, 0]])
 
