@@ -24,4 +24,4 @@ $(FUZZ): requirements/fuzz.txt $(DEV)
 	@touch $@
 
 $(DRILLS): $(DEV)
-	$(BIN)/python -m tests.drills.$(subst -,_,$@) $(if $(LONG),--long) $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python -m drills.$(subst -,_,$@) $(if $(LONG),--long) $(if $(SECONDS),--seconds $(SECONDS))

@@ -11,7 +11,7 @@ EXIT_BAD_SETTINGS = 2
 def main() -> None:
     """Serves until a signal ends it; a setting that makes no sense ends it at once with one sentence."""
     from app.config import BadSettings, load_settings  # noqa: PLC0415
-    from app.server import run  # noqa: PLC0415
+    from app.server.server import run  # noqa: PLC0415
 
     status = 0
     try:

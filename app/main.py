@@ -9,17 +9,16 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import errors, openapi
+from app.api import error_responses as errors
+from app.api import openapi
 from app.api.middleware import layers
 from app.api.middleware.admission import Rules
 from app.api.notice import NOTICE
 from app.api.routes import ROUTERS
 from app.api.turnstile import Turnstile
 from app.config import Settings, load_settings
-from app.engine import Engine, real_engine
-from app.life import build_service, living
-from app.observe.tracing import make_tracer
-from app.state import Service
+from app.service import Factories, Service, build_service, default_factories, running
+from app.telemetry.tracing import make_tracer
 
 
 class State(TypedDict):
@@ -29,18 +28,18 @@ class State(TypedDict):
     turnstile: Turnstile
 
 
-def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, factories: Factories | None = None) -> FastAPI:
     """The service as an ASGI application. It starts, and stops, with its lifespan."""
     settings = load_settings() if settings is None else settings
-    engine = real_engine() if engine is None else engine
+    factories = default_factories() if factories is None else factories
     tracer = make_tracer(settings)
     rules = Rules(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        service = build_service(settings, engine)
+        service = build_service(settings, factories)
         app.state.service = service
-        async with living(service, engine):
+        async with running(service, factories):
             yield State(service=service, turnstile=Turnstile(service, rules, tracer, settings))
         tracer.close()
 

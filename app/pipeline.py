@@ -1,4 +1,4 @@
-"""The one road: bytes in, a reading out, every stage timed. Read it from top to bottom.
+"""The one road: bytes in, a prediction out, every stage timed. Read it from top to bottom.
 
     look:  validate → decode → find the faces
     read:  crop and align → prepare | infer → calibrate
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from app.errors import MultipleFaces, NoFaceDetected
 from app.inference.classifier import Classifier, Scores
-from app.inference.engine import Tensor
 from app.inference.explain import Heatmap, explain
 from app.inference.manifest import ByBox, ByEyes
-from app.vision import crop, decode, faces, quality
-from app.vision.crop import BoxFraming, EyeFraming, Framing, Square
+from app.inference.runner import Tensor
+from app.vision import crop, decode, face_search, quality
+from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing
 from app.vision.decode import ImageLimits, Picture
-from app.vision.faces import FaceDetector
+from app.vision.face_search import FaceDetector
 from app.vision.geometry import Box, Face
 from app.vision.quality import Warning
 
@@ -38,7 +38,7 @@ Checkpoint = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class LookOptions:
+class DetectOptions:
     """Which faces of a picture are wanted, and what to do when it shows none."""
 
     faces: FacesMode = "one"
@@ -46,8 +46,8 @@ class LookOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """Whether each face's reading comes with its reason, and for which label (the predicted one if none)."""
+class ClassifyOptions:
+    """Whether each face's prediction comes with its reason, and for which label (the predicted one if none)."""
 
     explain: bool = False
     explain_label: str | None = None
@@ -79,7 +79,7 @@ class Timings:
 
 
 @dataclass(slots=True)
-class Sight:
+class DetectedPicture:
     """What a look at a picture found: the faces to read, largest first, in full-size pixels."""
 
     data: bytes
@@ -88,28 +88,28 @@ class Sight:
     faces_detected: int
     timings: Timings = field(default_factory=Timings)
 
-    def let_go_of_pixels(self) -> None:
+    def release_pixels(self) -> None:
         """Keeps what is answered of a picture, and not the memory that it takes."""
         self.picture = replace(self.picture, pixels=_NO_PIXELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedPicture:
     """A look whose faces are cut out for one model."""
 
-    sight: Sight
-    squares: tuple[Square, ...]
+    detected: DetectedPicture
+    regions: tuple[CropRegion, ...]
     crops: tuple[NDArray[np.uint8], ...]
     warnings: tuple[tuple[Warning, ...], ...]
     tensor: Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class FaceReading:
+class FacePrediction:
     """One face as one model reads it. ``probabilities`` are in the order of the model's labels."""
 
     face: Face
-    square: Square
+    region: CropRegion
     probabilities: tuple[float, ...]
     warnings: tuple[Warning, ...]
     heatmap: Heatmap | None
@@ -117,11 +117,11 @@ class FaceReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PicturePrediction:
     """All wanted faces of one picture as one model reads them, with the time of its own stages."""
 
     model: Classifier
-    faces: tuple[FaceReading, ...]
+    faces: tuple[FacePrediction, ...]
     inference_ms: float
 
 
@@ -139,10 +139,10 @@ class Pipeline:
         self._detector.detect(picture.pixels)
         eyes_nose_mouth_ears = ((96, 110), (160, 110), (128, 140), (128, 165), (64, 115), (192, 115))
         face = Face(Box(64, 64, 128, 128), 1.0, eyes_nose_mouth_ears)
-        crop.cut(picture.pixels, crop.frame(face, EyeFraming(0.37, (0.5, 0.395))), 48, 48)
+        crop.extract(picture.pixels, crop.region_of(face, EyeFraming(0.37, (0.5, 0.395))), 48, 48)
         quality.assess(picture, face, 1)
 
-    def look(self, data: bytes, options: LookOptions, checkpoint: Checkpoint) -> Sight:
+    def find_faces(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
         """Decodes a picture and finds the faces that are wanted."""
         timings = Timings()
         checkpoint()
@@ -150,67 +150,69 @@ class Pipeline:
             picture = decode.decode(data, self._limits)
         checkpoint()
         with timings.stage("detect"):
-            found = faces.find(self._detector, picture, thorough=options.faces == "all")
-        return Sight(data, picture, self._wanted(found, picture, options), len(found), timings)
+            found = face_search.find(self._detector, picture, thorough=options.faces == "all")
+        return DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
 
-    def read(self, sight: Sight, model: Classifier, options: ReadOptions, checkpoint: Checkpoint) -> Reading:
+    def classify(
+        self, detected: DetectedPicture, model: Classifier, options: ClassifyOptions, checkpoint: Checkpoint
+    ) -> PicturePrediction:
         """Reads the faces of a look with one model."""
-        (reading,) = self.infer([self.prepare(sight, model, checkpoint)], model, options, checkpoint)
-        return reading
+        (prediction,) = self.infer([self.prepare(detected, model, checkpoint)], model, options, checkpoint)
+        return prediction
 
-    def prepare(self, sight: Sight, model: Classifier, checkpoint: Checkpoint) -> Prepared:
+    def prepare(self, detected: DetectedPicture, model: Classifier, checkpoint: Checkpoint) -> PreparedPicture:
         """Cuts out the faces of a look."""
         checkpoint()
-        with sight.timings.stage("prepare"):
+        with detected.timings.stage("prepare"):
             spec = model.manifest.input
             framing = _framing(model.manifest.face)
-            squares = tuple(crop.frame(face, framing) for face in sight.faces)
-            self._sharpen(sight, min(square.side for square in squares), max(spec.width, spec.height))
-            picture = sight.picture
+            regions = tuple(crop.region_of(face, framing) for face in detected.faces)
+            self._sharpen(detected, min(region.side for region in regions), max(spec.width, spec.height))
+            picture = detected.picture
             crops = tuple(
-                crop.cut(picture.pixels, square.scaled(1 / picture.scale), spec.width, spec.height)
-                for square in squares
+                crop.extract(picture.pixels, region.scaled(1 / picture.scale), spec.width, spec.height)
+                for region in regions
             )
             tensor = model.prepare(crops)
-            warnings = tuple(quality.assess(picture, face, sight.faces_detected) for face in sight.faces)
-        return Prepared(sight, squares, crops, warnings, tensor)
+            warnings = tuple(quality.assess(picture, face, detected.faces_detected) for face in detected.faces)
+        return PreparedPicture(detected, regions, crops, warnings, tensor)
 
     def infer(
-        self, prepared: Sequence[Prepared], model: Classifier, options: ReadOptions, checkpoint: Checkpoint
-    ) -> list[Reading]:
+        self, prepared: Sequence[PreparedPicture], model: Classifier, options: ClassifyOptions, checkpoint: Checkpoint
+    ) -> list[PicturePrediction]:
         """Reads all faces of all looks in one forward pass, of whose time each has its share."""
         checkpoint()
         started = time.perf_counter()
         tensor = prepared[0].tensor if len(prepared) == 1 else _joined([each.tensor for each in prepared])
         scores = model.infer(tensor, with_features=options.explain)
         milliseconds_a_face = (time.perf_counter() - started) * 1000 / len(tensor)
-        readings, start = [], 0
+        predictions, start = [], 0
         for each in prepared:
             count = len(each.crops)
             inference_ms = milliseconds_a_face * count
-            each.sight.timings.add("inference", inference_ms)
+            each.detected.timings.add("inference", inference_ms)
             part = scores.part(start, start + count)
             start += count
             if options.explain:
                 checkpoint()
-            readings.append(Reading(model, _readings(each, part, model, options), inference_ms))
-        return readings
+            predictions.append(PicturePrediction(model, _face_predictions(each, part, model, options), inference_ms))
+        return predictions
 
-    def _wanted(self, found: list[Face], picture: Picture, options: LookOptions) -> tuple[Face, ...]:
+    def _wanted(self, found: list[Face], picture: Picture, options: DetectOptions) -> tuple[Face, ...]:
         if not found:
             if options.on_no_face == "error":
                 raise NoFaceDetected
-            return (faces.assumed(picture),)
+            return (face_search.assumed(picture),)
         if options.faces == "one" and len(found) > 1:
             raise MultipleFaces
         count = self._max_faces if options.faces == "all" else 1
         return tuple(found[:count])
 
-    def _sharpen(self, sight: Sight, side: float, needed: int) -> None:
+    def _sharpen(self, detected: DetectedPicture, side: float, needed: int) -> None:
         """Decodes again at a finer scale when the crop would have fewer pixels than the model takes."""
-        scale = sight.picture.scale
+        scale = detected.picture.scale
         if scale > 1 and side / scale < needed:
-            sight.picture = decode.decode(sight.data, self._limits, at_most=max(side / needed, 1.0))
+            detected.picture = decode.decode(detected.data, self._limits, at_most=max(side / needed, 1.0))
 
 
 def _framing(face: ByEyes | ByBox) -> Framing:
@@ -225,16 +227,18 @@ def _joined(tensors: list[Tensor]) -> Tensor:
     return joined
 
 
-def _readings(prepared: Prepared, scores: Scores, model: Classifier, options: ReadOptions) -> tuple[FaceReading, ...]:
+def _face_predictions(
+    prepared: PreparedPicture, scores: Scores, model: Classifier, options: ClassifyOptions
+) -> tuple[FacePrediction, ...]:
     heatmaps: list[Heatmap | None] = [None] * len(prepared.crops)
     if options.explain:
-        with prepared.sight.timings.stage("explain"):
+        with prepared.detected.timings.stage("explain"):
             heatmaps = list(explain(model, prepared.crops, scores, options.explain_label))
     return tuple(
-        FaceReading(face, square, tuple(float(p) for p in row), noted, heatmap, pixels)
-        for face, square, row, noted, heatmap, pixels in zip(
-            prepared.sight.faces,
-            prepared.squares,
+        FacePrediction(face, region, tuple(float(p) for p in row), noted, heatmap, pixels)
+        for face, region, row, noted, heatmap, pixels in zip(
+            prepared.detected.faces,
+            prepared.regions,
             scores.probabilities,
             prepared.warnings,
             heatmaps,

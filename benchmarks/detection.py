@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.vision import faces
+from app.vision import face_search
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
-from app.vision.faces import FaceDetector
+from app.vision.face_search import FaceDetector
 
 TARGETS = {0.89: 99.5, 0.36: 99.5, 0.22: 98.0, 0.13: 97.0, 0.09: 95.0, 0.06: 90.0}
 """Least percentage of faces found, by the share of the width that the face has."""
@@ -103,7 +103,7 @@ def recall(detector: FaceDetector, scenes: Iterator[Scene], *, thorough: bool = 
     spent = 0.0
     for one in scenes:
         started = time.perf_counter()
-        detected = faces.find(detector, one.picture, thorough=thorough)
+        detected = face_search.find(detector, one.picture, thorough=thorough)
         spent += time.perf_counter() - started
         left, top, right, bottom = one.portrait
         centres = [face.box.center for face in detected]
@@ -157,7 +157,7 @@ def main() -> int:
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
     pictures = list(faceless())
     started = time.perf_counter()
-    wrong = [name for name, picture in pictures if faces.find(detector, picture, thorough=options.thorough)]
+    wrong = [name for name, picture in pictures if face_search.find(detector, picture, thorough=options.thorough)]
     spent = 1000 * (time.perf_counter() - started) / len(pictures)
     share_wrong = 100 * len(wrong) / len(pictures)
     good &= share_wrong <= MOST_FALSE

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.vision.detectors import make_detector
-from app.vision.faces import FaceDetector
+from app.vision.face_search import FaceDetector
 from app.vision.geometry import Face
 from benchmarks.detection import portraits
 

@@ -29,7 +29,7 @@ from skimage import data as pictures
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.explain import Heatmap, activation_maps, explain, occlusion_map
 from app.inference.session import SessionSpec
-from app.pipeline import LookOptions, Pipeline, ReadOptions
+from app.pipeline import ClassifyOptions, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
 from app.vision.overlay import overlay_png
@@ -157,8 +157,8 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, repeats: int) ->
 
     def once(*, reason: bool) -> float:
         started = time.process_time()
-        sight = pipeline.look(picture, LookOptions("largest"), _go_on)
-        for face in pipeline.read(sight, model, ReadOptions(explain=reason), _go_on).faces:
+        detected = pipeline.find_faces(picture, DetectOptions("largest"), _go_on)
+        for face in pipeline.classify(detected, model, ClassifyOptions(explain=reason), _go_on).faces:
             if face.heatmap is not None:
                 overlay_png(face.crop, face.heatmap.grid)
         return (time.process_time() - started) * 1000
@@ -199,8 +199,8 @@ def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes],
     """Each photo's face with its reason by both methods, and the reason for the runner-up."""
     figure, axes = plt.subplots(len(photos), 4, figsize=(9, 2.5 * len(photos)), layout="constrained", squeeze=False)
     for row, photo in zip(axes, photos.values(), strict=True):
-        sight = pipeline.look(photo, LookOptions("largest"), _go_on)
-        face = pipeline.read(sight, model, ReadOptions(explain=True), _go_on).faces[0]
+        detected = pipeline.find_faces(photo, DetectOptions("largest"), _go_on)
+        face = pipeline.classify(detected, model, ClassifyOptions(explain=True), _go_on).faces[0]
         probabilities = np.array(face.probabilities)
         best, second = probabilities.argsort()[::-1][:2]
         labels = model.manifest.labels

@@ -41,9 +41,9 @@ def answers(model: Classifier, seen: list[Seen], framing: Framing) -> Labels:
     spec = model.manifest.input
     labels = []
     for view in seen:
-        picture = view.sight.picture
-        square = crop.frame(view.sight.faces[0], framing).scaled(1 / picture.scale)
-        face = crop.cut(picture.pixels, square, spec.width, spec.height)
+        picture = view.detected.picture
+        square = crop.region_of(view.detected.faces[0], framing).scaled(1 / picture.scale)
+        face = crop.extract(picture.pixels, square, spec.width, spec.height)
         labels.append(int(model.infer(model.prepare([face])).probabilities[0].argmax()))
     return np.array(labels, dtype=np.int64)
 

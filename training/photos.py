@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.errors import ImageTooSmall, NoFaceDetected
 from app.inference.classifier import Classifier
-from app.pipeline import LookOptions, Pipeline, ReadOptions, Sight
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
 from training.metrics import Labels
@@ -30,7 +30,7 @@ class Seen:
     """A photo in which the service finds a face; its largest is the one that is read."""
 
     photo: Photo
-    sight: Sight
+    detected: DetectedPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def road() -> Iterator[Pipeline]:
 def look(pipeline: Pipeline, photo: Photo) -> Seen | None:
     """What the service sees of a photo; none where it finds no face or takes the picture for too small."""
     try:
-        return Seen(photo, pipeline.look(photo.data, LookOptions(faces="largest"), _go_on))
+        return Seen(photo, pipeline.find_faces(photo.data, DetectOptions(faces="largest"), _go_on))
     except (ImageTooSmall, NoFaceDetected):
         return None
 
@@ -73,7 +73,7 @@ def read(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> Read
         if seen is None:
             missed += 1
             continue
-        reading = pipeline.read(seen.sight, model, ReadOptions(), _go_on)
+        reading = pipeline.classify(seen.detected, model, ClassifyOptions(), _go_on)
         rows.append(reading.faces[0].probabilities)
         labels.append(names.index(photo.label))
     probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))

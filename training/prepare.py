@@ -43,9 +43,9 @@ def photo_faces(pipeline: Pipeline, labelled: Iterable[Photo]) -> Faces:
         seen = photos.look(pipeline, photo)
         if seen is None:
             continue
-        picture = seen.sight.picture
-        square = crop.frame(seen.sight.faces[0], framing).scaled(1 / picture.scale)
-        face = crop.cut(picture.pixels, square, SIDE, SIDE)
+        picture = seen.detected.picture
+        square = crop.region_of(seen.detected.faces[0], framing).scaled(1 / picture.scale)
+        face = crop.extract(picture.pixels, square, SIDE, SIDE)
         images.append(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
         votes.append(np.eye(EMOTIONS, dtype=np.float32)[FERPLUS.index(photo.label)])
         ids.append(int("".join(re.findall(r"\d", photo.name))))

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from app.api.context import TICKET, service_of
+from app.api.dependencies import TICKET, service_of
 
 
 def direct(query_type: type[BaseModel]) -> type[APIRoute]:

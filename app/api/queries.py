@@ -9,12 +9,12 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.answers import ExplainMode
+from app.api.results import ExplainMode
 from app.errors import InvalidRequest
 from app.inference.classifier import Classifier
 from app.inference.registry import Registry
-from app.pipeline import FacesMode, LookOptions, NoFaceMode, ReadOptions
-from app.state import Service
+from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
+from app.service import Service
 
 ModelName = Annotated[
     str | SkipJsonSchema[None],
@@ -76,8 +76,8 @@ class Choices:
     """What a request for predictions chose, in the words of the road."""
 
     model: Classifier
-    look: LookOptions
-    read: ReadOptions
+    look: DetectOptions
+    read: ClassifyOptions
     explain: ExplainMode
 
 
@@ -89,8 +89,8 @@ def choices(service: Service, query: PredictionQuery) -> Choices:
     faces = query.faces or ("all" if service.settings.enable_multiple_faces else "one")
     return Choices(
         model,
-        LookOptions(faces, query.on_no_face),
-        ReadOptions(query.explain != "false", query.explain_label),
+        DetectOptions(faces, query.on_no_face),
+        ClassifyOptions(query.explain != "false", query.explain_label),
         query.explain,
     )
 

@@ -103,7 +103,7 @@ class Verdict(Answer):
     message: str | None = Field(None, description="Names the two likeliest labels when the reading is uncertain.")
 
 
-class FaceReading(Verdict):
+class FacePrediction(Verdict):
     """One face, as the model reads it."""
 
     face: Place
@@ -124,7 +124,7 @@ class ModelName(Answer):
     version: str
 
 
-class Prediction(FaceReading):
+class Prediction(FacePrediction):
     """The reading of a picture. The top level is the largest face that was asked for."""
 
     model_config = ConfigDict(
@@ -151,7 +151,7 @@ class Prediction(FaceReading):
 
     success: Literal[True]
     faces_detected: int = Field(description="Faces found in the picture, whether or not they were read.")
-    faces: list[FaceReading] | None = Field(None, description="All faces, largest first (`faces=all`).")
+    faces: list[FacePrediction] | None = Field(None, description="All faces, largest first (`faces=all`).")
     image: Image
     model: ModelName
     inference_time_ms: float
@@ -178,7 +178,7 @@ class BatchItem(Answer):
     warnings: list[Warning] | None = None
     explanation: Explanation | None = None
     faces_detected: int | None = None
-    faces: list[FaceReading] | None = None
+    faces: list[FacePrediction] | None = None
     image: Image | None = None
     inference_time_ms: float | None = None
     timings_ms: dict[str, float] | None = None

@@ -13,16 +13,16 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.api.context import SERVICE
-from app.api.errors import answer_to
+from app.api.dependencies import SERVICE
+from app.api.error_responses import answer_to
 from app.api.middleware.admission import READING, Rules
 from app.api.middleware.cors import Cors
 from app.api.middleware.prefix import put_prefix
-from app.api.middleware.request import begin, headers_of, tell
+from app.api.middleware.request_record import begin, headers_of, tell
 from app.config import Settings
 from app.errors import VisageError
-from app.observe.tracing import Tracer
-from app.state import Phase, Service
+from app.service import Phase, Service
+from app.telemetry.tracing import Tracer
 
 TURNSTILE: Final = "turnstile"
 """Where the state of the lifespan holds it."""

@@ -10,7 +10,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from app.inference.engine import Engine, Raw, Tensor
+from app.inference.runner import Raw, Runner, Tensor
 
 LARGEST_BATCH = 64
 """Most faces in one batch, unless one request alone brings more."""
@@ -24,14 +24,14 @@ class _Job:
 
 
 class Batcher:
-    """An :class:`Engine` around another, which it calls from one thread at a time.
+    """An :class:`Runner` around another, which it calls from one thread at a time.
 
     There is no delay to wait for company: while one batch runs, the next one gathers by itself. Once closed it
     still answers, each caller on its own thread, so that a model can be replaced under the requests that use it.
     """
 
-    def __init__(self, engine: Engine, largest_batch: int = LARGEST_BATCH) -> None:
-        self._engine = engine
+    def __init__(self, runner: Runner, largest_batch: int = LARGEST_BATCH) -> None:
+        self._runner = runner
         self._largest_batch = largest_batch
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
@@ -42,7 +42,7 @@ class Batcher:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        return self._engine.providers
+        return self._runner.providers
 
     @property
     def waiting(self) -> int:
@@ -100,7 +100,7 @@ class Batcher:
     def _answers(self, batch: list[_Job]) -> list[Raw]:
         tensor = batch[0].tensor if len(batch) == 1 else np.concatenate([job.tensor for job in batch])
         with self._running:
-            raw = self._engine.run(tensor, with_features=any(job.with_features for job in batch))
+            raw = self._runner.run(tensor, with_features=any(job.with_features for job in batch))
         stops = list(accumulate(len(job.tensor) for job in batch))
         return [
             raw.part(stop - len(job.tensor), stop, with_features=job.with_features)

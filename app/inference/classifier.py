@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference import checks
+from app.inference import validation
 from app.inference.batcher import LARGEST_BATCH, Batcher
 from app.inference.calibration import calibrate
-from app.inference.engine import LARGEST_PASS, Engine, SessionEngine, Tensor
 from app.inference.errors import BadModel
 from app.inference.manifest import Manifest, load_manifest
 from app.inference.preprocess import Preprocessor
+from app.inference.runner import LARGEST_PASS, Runner, SessionRunner, Tensor
 from app.inference.session import GPU_PROVIDERS, SessionSpec, open_session
 
 
@@ -37,15 +37,15 @@ class Classifier:
     layer behind the feature map, or none when the manifest names no such layer.
     """
 
-    def __init__(self, manifest: Manifest, engine: Engine, class_weights: NDArray[np.float32] | None = None) -> None:
+    def __init__(self, manifest: Manifest, runner: Runner, class_weights: NDArray[np.float32] | None = None) -> None:
         self.manifest = manifest
         self.class_weights = class_weights
-        self.engine = engine
+        self.runner = runner
         self._preprocess = Preprocessor(manifest.input)
 
     @property
     def providers(self) -> tuple[str, ...]:
-        return self.engine.providers
+        return self.runner.providers
 
     def prepare(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
         """The input tensor of RGB crops (h, w, 3), each of the size that the manifest names."""
@@ -53,7 +53,7 @@ class Classifier:
 
     def infer(self, tensor: Tensor, *, with_features: bool = False) -> Scores:
         """The calibrated probabilities of all faces of a tensor."""
-        raw = self.engine.run(tensor, with_features=with_features and self.class_weights is not None)
+        raw = self.runner.run(tensor, with_features=with_features and self.class_weights is not None)
         return Scores(calibrate(raw.scores, self.manifest.output), raw.features)
 
 
@@ -62,24 +62,24 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
     manifest = load_manifest(folder)
     try:
         return _load(folder, manifest, spec)
-    except checks.Flaw as flaw:
+    except validation.Flaw as flaw:
         raise BadModel(f"Model {manifest.name}: {flaw}.") from None
 
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
-    file = checks.read_file(folder, manifest)
+    file = validation.read_file(folder, manifest)
     explain = manifest.explain
-    session, providers = open_session(checks.with_features(file, explain), manifest.name, spec)
+    session, providers = open_session(validation.with_features(file, explain), manifest.name, spec)
     on_gpu = providers[0] in GPU_PROVIDERS
-    engine: Engine = SessionEngine(
+    runner: Runner = SessionRunner(
         session,
         providers,
         scores=manifest.output.tensor,
         features=explain.features if explain else None,
-        largest_pass=checks.fixed_batch(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
+        largest_pass=validation.fixed_batch(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
     )
-    weights = checks.class_weights(file, explain, len(manifest.labels)) if explain else None
-    checks.try_out(engine, manifest, weights)
+    weights = validation.class_weights(file, explain, len(manifest.labels)) if explain else None
+    validation.try_out(runner, manifest, weights)
     if on_gpu:
-        engine = Batcher(engine)
-    return Classifier(manifest, engine, weights)
+        runner = Batcher(runner)
+    return Classifier(manifest, runner, weights)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.engine import Tensor
 from app.inference.manifest import InputSpec
+from app.inference.runner import Tensor
 
 
 class Preprocessor:

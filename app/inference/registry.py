@@ -11,9 +11,9 @@ from pathlib import Path
 from app.config import BadSettings, Settings
 from app.errors import ModelNotFound, NotReady
 from app.inference.classifier import Classifier, load_classifier
-from app.inference.engine import Engine, Raw, Tensor
 from app.inference.errors import BadModel
 from app.inference.manifest import MANIFEST_FILE
+from app.inference.runner import Raw, Runner, Tensor
 from app.inference.session import ProviderUnavailable, SessionSpec
 
 logger = logging.getLogger("visage.models")
@@ -34,7 +34,7 @@ class _Shelf:
         self._default_name = default_name
         self._loader = loader
         self._room = room
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._runners: OrderedDict[str, Runner] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = {name: threading.Lock() for name in names}
         for name in names:
@@ -47,28 +47,28 @@ class _Shelf:
     @property
     def held(self) -> tuple[str, ...]:
         with self._lock:
-            return tuple(name for name in self.models if name in self._engines)
+            return tuple(name for name in self.models if name in self._runners)
 
-    def engine(self, name: str) -> Engine:
-        """The engine of a model, loaded again if it had to make room."""
+    def runner(self, name: str) -> Runner:
+        """The runner of a model, loaded again if it had to make room."""
         with self._lock:
-            if (engine := self._engines.get(name)) is not None:
-                self._engines.move_to_end(name)
-                return engine
+            if (runner := self._runners.get(name)) is not None:
+                self._runners.move_to_end(name)
+                return runner
         with self._loading[name]:
             with self._lock:
-                engine = self._engines.get(name)
-            if engine is None:
-                engine = self._reloaded(name)
-                self._hold(name, engine)
-        return engine
+                runner = self._runners.get(name)
+            if runner is None:
+                runner = self._reloaded(name)
+                self._hold(name, runner)
+        return runner
 
     def close(self) -> None:
-        """Ends what the engines keep running; whoever still uses one is answered."""
+        """Ends what the runners keep running; whoever still uses one is answered."""
         with self._lock:
-            engines = list(self._engines.values())
-        for engine in engines:
-            engine.close()
+            runners = list(self._runners.values())
+        for runner in runners:
+            runner.close()
 
     def _fill(self, name: str) -> None:
         try:
@@ -76,41 +76,41 @@ class _Shelf:
         except BadModel as error:
             self._fail(name, error)
             return
-        # What is handed out is light and always there; the engine behind it comes and goes.
-        shelved = _ShelvedEngine(self, name, model.providers)
+        # What is handed out is light and always there; the runner behind it comes and goes.
+        shelved = _ShelvedRunner(self, name, model.providers)
         self.models[name] = Classifier(model.manifest, shelved, model.class_weights)
-        if len(self._engines) < self._room:
-            self._engines[name] = model.engine
+        if len(self._runners) < self._room:
+            self._runners[name] = model.runner
         else:
-            model.engine.close()
+            model.runner.close()
 
-    def _reloaded(self, name: str) -> Engine:
+    def _reloaded(self, name: str) -> Runner:
         try:
             model = self._loader(name)
             if model.manifest != self.models[name].manifest:
-                model.engine.close()
+                model.runner.close()
                 raise BadModel(f"Model {name}: its folder has changed since it was checked; reload the models.")
         except (BadModel, ProviderUnavailable) as error:
             self._fail(name, error)
             raise NotReady from None
-        return model.engine
+        return model.runner
 
     def _fail(self, name: str, error: Exception) -> None:
         logger.error("%s", error)
         self.failures[name] = str(error)
 
-    def _hold(self, name: str, engine: Engine) -> None:
+    def _hold(self, name: str, runner: Runner) -> None:
         dropped = None
         with self._lock:
-            if len(self._engines) >= self._room:
-                dropped = self._engines.pop(next(held for held in self._engines if held != self._default_name))
-            self._engines[name] = engine
+            if len(self._runners) >= self._room:
+                dropped = self._runners.pop(next(held for held in self._runners if held != self._default_name))
+            self._runners[name] = runner
         if dropped is not None:
             dropped.close()
 
 
-class _ShelvedEngine:
-    """An :class:`Engine` that takes the real one off the shelf for each run, on the thread that runs it."""
+class _ShelvedRunner:
+    """An :class:`Runner` that takes the real one off the shelf for each run, on the thread that runs it."""
 
     def __init__(self, shelf: _Shelf, name: str, providers: tuple[str, ...]) -> None:
         self.providers = providers
@@ -118,7 +118,7 @@ class _ShelvedEngine:
         self._name = name
 
     def run(self, tensor: Tensor, *, with_features: bool = False) -> Raw:
-        return self._shelf.engine(self._name).run(tensor, with_features=with_features)
+        return self._shelf.runner(self._name).run(tensor, with_features=with_features)
 
     def close(self) -> None:
         """Nothing to do: the shelf closes what it holds."""

@@ -36,7 +36,7 @@ Framing = EyeFraming | BoxFraming
 
 
 @dataclass(frozen=True, slots=True)
-class Square:
+class CropRegion:
     """A square in a picture: its top left corner, its side in pixels, and its roll in radians about that corner."""
 
     x: float
@@ -44,8 +44,8 @@ class Square:
     side: float
     roll: float = 0.0
 
-    def scaled(self, factor: float) -> Square:
-        return Square(self.x * factor, self.y * factor, self.side * factor, self.roll)
+    def scaled(self, factor: float) -> CropRegion:
+        return CropRegion(self.x * factor, self.y * factor, self.side * factor, self.roll)
 
     @property
     def corners(self) -> tuple[Point, ...]:
@@ -60,17 +60,19 @@ class Square:
         )
 
 
-def frame(face: Face, framing: Framing) -> Square:
+def region_of(face: Face, framing: Framing) -> CropRegion:
     """The square of a face, as a model's manifest frames it; that of an assumed face is its box."""
     if face.assumed:
-        return Square(face.box.x, face.box.y, face.box.width)
+        return CropRegion(face.box.x, face.box.y, face.box.width)
     if isinstance(framing, EyeFraming):
         return _by_eyes(face, framing)
     width = face.box.width
-    return Square(face.box.x + framing.offset_x * width, face.box.y + framing.offset_y * width, framing.side * width)
+    return CropRegion(
+        face.box.x + framing.offset_x * width, face.box.y + framing.offset_y * width, framing.side * width
+    )
 
 
-def _by_eyes(face: Face, framing: EyeFraming) -> Square:
+def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
     (rx, ry), (lx, ly) = face.right_eye, face.left_eye
     # A head in profile shows its eyes side by side; a floor keeps the square from shrinking to the eye itself.
     distance = max(math.hypot(lx - rx, ly - ry), 0.2 * face.box.width)
@@ -80,15 +82,15 @@ def _by_eyes(face: Face, framing: EyeFraming) -> Square:
     middle_x, middle_y = (rx + lx) / 2, (ry + ly) / 2
     x = middle_x - across * math.cos(roll) + down * math.sin(roll)
     y = middle_y - across * math.sin(roll) - down * math.cos(roll)
-    return Square(x, y, side, roll)
+    return CropRegion(x, y, side, roll)
 
 
-def cut(picture: NDArray[np.uint8], square: Square, width: int, height: int) -> NDArray[np.uint8]:
+def extract(picture: NDArray[np.uint8], region: CropRegion, width: int, height: int) -> NDArray[np.uint8]:
     """The square's pixels as (height, width, channels); beyond the edge the picture is reflected."""
-    x, y, side, roll = square.x, square.y, square.side, square.roll
+    x, y, side, roll = region.x, region.y, region.side, region.roll
     shrink = side / (max(width, height) * _SHARPEST_SCALE)
     if shrink > 1:
-        picture, x, y, shrink = _shrunk_region(picture, square, shrink)
+        picture, x, y, shrink = _shrunk_region(picture, region, shrink)
         side /= shrink
     step_x, step_y = side / width, side / height
     cos, sin = math.cos(roll), math.sin(roll)
@@ -110,11 +112,11 @@ def cut(picture: NDArray[np.uint8], square: Square, width: int, height: int) -> 
 
 
 def _shrunk_region(
-    picture: NDArray[np.uint8], square: Square, shrink: float
+    picture: NDArray[np.uint8], region: CropRegion, shrink: float
 ) -> tuple[NDArray[np.uint8], float, float, float]:
     """The part of the picture around the square, averaged down, with the square's corner and the scale in it."""
     height, width = picture.shape[:2]
-    xs, ys = zip(*square.corners, strict=True)
+    xs, ys = zip(*region.corners, strict=True)
     margin = 2 * shrink
     left = max(math.floor(min(xs) - margin), 0)
     top = max(math.floor(min(ys) - margin), 0)
@@ -124,14 +126,14 @@ def _shrunk_region(
     right -= (right - left) % step
     bottom -= (bottom - top) % step
     if right - left < 2 or bottom - top < 2:
-        return picture, square.x, square.y, 1.0
-    region = picture[top:bottom, left:right]
+        return picture, region.x, region.y, 1.0
+    part = picture[top:bottom, left:right]
     new_width = max(round((right - left) / shrink), 1)
     new_height = max(round((bottom - top) / shrink), 1)
-    small = cv2.resize(_halved(region, shrink), (new_width, new_height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(_halved(part, shrink), (new_width, new_height), interpolation=cv2.INTER_AREA)
     scale_x, scale_y = (right - left) / new_width, (bottom - top) / new_height
-    x = (square.x - left) / scale_x
-    y = (square.y - top) / scale_y
+    x = (region.x - left) / scale_x
+    y = (region.y - top) / scale_y
     return np.asarray(small, dtype=np.uint8), x, y, (scale_x + scale_y) / 2
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from app.cores import cores_for, stay_on
 from app.errors import VisageError
-from app.pipeline import LookOptions
+from app.pipeline import DetectOptions
+from app.system import pin_thread, worker_cores
 from benchmarks.servers.road import Road
 
 
@@ -28,7 +28,7 @@ class Runner(threading.Thread):
     """One worker thread, which reads the same picture until the time is over. ``core`` is where its road was built."""
 
     def __init__(
-        self, road: Road, data: bytes, look: LookOptions, expected: str, until: float, *, core: int | None
+        self, road: Road, data: bytes, look: DetectOptions, expected: str, until: float, *, core: int | None
     ) -> None:
         super().__init__()
         self._core = core
@@ -41,26 +41,26 @@ class Runner(threading.Thread):
     def run(self) -> None:
         road, data, look, expected = self._work
         if self._core is not None:
-            stay_on(self._core)
+            pin_thread(self._core)
         finished = time.perf_counter()
         while not self.latencies or finished < self._until:
             started = finished
             try:
-                sight, reading = road.read(data, look)
+                detected, reading = road.read(data, look)
             except VisageError as error:
                 self.wrong += error.code != expected
             else:
                 probabilities = reading.faces[0].probabilities
                 labels = reading.model.manifest.labels
                 self.wrong += labels[probabilities.index(max(probabilities))] != expected
-                for name, milliseconds in sight.timings.stages.items():
+                for name, milliseconds in detected.timings.stages.items():
                     self.stages[name].append(milliseconds)
             finished = time.perf_counter()
             self.latencies.append((finished - started) * 1000)
 
 
 def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
-    look = LookOptions(faces=asked["faces"])
+    look = DetectOptions(faces=asked["faces"])
     started, cpu = time.perf_counter(), time.process_time()
     runners = [
         Runner(road, data, look, asked["expected"], started + asked["seconds"], core=core)
@@ -93,19 +93,19 @@ def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, 
 def label(road: Road, data: bytes, faces: str) -> str:
     """What the pipeline says of a picture: its label, or the code of its error."""
     try:
-        return road.label(data, LookOptions(faces=faces))  # type: ignore[arg-type]
+        return road.label(data, DetectOptions(faces=faces))  # type: ignore[arg-type]
     except VisageError as error:
         return error.code
 
 
 def _roads(count: int) -> list[tuple[Road, int | None]]:
     """One for each thread, built on the core that it stays on where the service would keep it to one."""
-    cores = cores_for(count)
+    cores = worker_cores(count)
     if not cores:
         return [(Road(), None) for _ in range(count)]
     roads: list[tuple[Road, int | None]] = []
     for core in cores:
-        stay_on(core)
+        pin_thread(core)
         roads.append((Road(), core))
     os.sched_setaffinity(0, cores)
     return roads

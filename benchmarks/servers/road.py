@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.allocator import give_memory_back
-from app.api.answers import prediction
+from app.api.results import prediction
 from app.config import load_settings
-from app.engine import real_engine
-from app.pipeline import LookOptions, Pipeline, Reading, ReadOptions, Sight
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
+from app.service import default_factories
+from app.system import configure_allocator
 
 
 class Road:
@@ -16,26 +16,26 @@ class Road:
 
     def __init__(self) -> None:
         # Of the service's process this much is the pipeline's: without it every contestant would pay for page faults.
-        give_memory_back()
+        configure_allocator()
         self._settings = load_settings()
-        engine = real_engine()
+        engine = default_factories()
         self._model = engine.load_registry(self._settings).get()
         self._pipeline: Pipeline = engine.build_pipeline(self._settings)
 
-    def read(self, data: bytes, look: LookOptions) -> tuple[Sight, Reading]:
+    def read(self, data: bytes, look: DetectOptions) -> tuple[DetectedPicture, PicturePrediction]:
         """Raises the catalogue's errors, as the pipeline does."""
-        sight = self._pipeline.look(data, look, _nobody_leaves)
-        return sight, self._pipeline.read(sight, self._model, ReadOptions(), _nobody_leaves)
+        detected = self._pipeline.find_faces(data, look, _nobody_leaves)
+        return detected, self._pipeline.classify(detected, self._model, ClassifyOptions(), _nobody_leaves)
 
-    def label(self, data: bytes, look: LookOptions) -> str:
+    def label(self, data: bytes, look: DetectOptions) -> str:
         _, reading = self.read(data, look)
         probabilities = reading.faces[0].probabilities
         return self._model.manifest.labels[probabilities.index(max(probabilities))]
 
     def answer(self, data: bytes) -> dict[str, Any]:
-        sight, reading = self.read(data, LookOptions())
+        detected, reading = self.read(data, DetectOptions())
         threshold = self._settings.confidence_threshold
-        answer = prediction(sight, reading, threshold=threshold, every_face=False, explain="false", queue_ms=0.0)
+        answer = prediction(detected, reading, threshold=threshold, every_face=False, explain="false", queue_ms=0.0)
         return dict(answer.fields)
 
 

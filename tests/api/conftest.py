@@ -18,8 +18,8 @@ with warnings.catch_warnings():
 
 from app.config import Settings
 from app.main import create_app
-from app.state import Service
-from tests.api.engine import PATIENCE, FakeRegistry, Script, fake_engine
+from app.service import Service
+from tests.api.fakes import PATIENCE, FakeRegistry, Script, fake_factories
 
 Start = Callable[..., TestClient]
 
@@ -41,7 +41,7 @@ def start(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
         def begin(*, registry: FakeRegistry | None = None, wait: bool = True, **settings: Any) -> TestClient:
             values = {"workers": 1, "rate_limit": "off", **settings}
-            app = create_app(Settings(**values), fake_engine(script, registry))
+            app = create_app(Settings(**values), fake_factories(script, registry))
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
             if wait:
                 until(lambda: client.get("/health/ready").status_code == 200)

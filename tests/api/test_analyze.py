@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.api.schemas import Analysis
 from tests.api.conftest import PICTURE, Start
-from tests.api.engine import LABELS, FakeModel, FakeRegistry, Script, manifest
+from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 
 ENCODED = base64.b64encode(PICTURE).decode()
 

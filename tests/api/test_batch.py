@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.schemas import Batch
 from app.errors import InvalidImage
 from tests.api.conftest import PICTURE, Start, service_of, until
-from tests.api.engine import FakeModel, FakeRegistry, Script
+from tests.api.fakes import FakeModel, FakeRegistry, Script
 
 
 def form(*pictures: bytes, names: tuple[str, ...] = ()) -> dict[str, Any]:

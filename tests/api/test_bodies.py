@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Start, service_of, until, upload
-from tests.api.engine import Script
+from tests.api.fakes import Script
 from tests.api.raw import FORM, RawRequest, ask, beginning, form
 
 MEGABYTE = 1024 * 1024

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.api.schemas import Comparison
 from tests.api.conftest import Start, upload
-from tests.api.engine import FakeModel, FakeRegistry, Script, manifest
+from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 
 HAPPY = FakeModel()
 SAD = FakeModel(manifest("gloomy"), probabilities=(0.0, 0.0, 0.0, 0.4, 0.5, 0.1, 0.0))

@@ -6,7 +6,7 @@ import app
 from app.api.routes.info import Info
 from app.vision.quality import THRESHOLDS
 from tests.api.conftest import Start
-from tests.api.engine import FakeModel, FakeRegistry
+from tests.api.fakes import FakeModel, FakeRegistry
 
 
 def test_the_service_says_what_it_is_and_how_it_is_set_up(start: Start) -> None:

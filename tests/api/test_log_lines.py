@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from app.observe.logs import LogWriter
+from app.telemetry.logs import LogWriter
 from tests.api.conftest import PICTURE, upload
-from tests.api.engine import Script
+from tests.api.fakes import Script
 
 
 def lines(client: TestClient, course: Callable[[], object]) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_a_bug_is_told_by_its_kind_and_place_but_not_by_its_message(client: Test
     assert "canary" not in json.dumps(said)
     message, line = said
     assert "ValueError" in message["message"]
-    assert "engine.py" in message["message"]
+    assert "fakes.py" in message["message"]
     assert (line["level"], line["status"], line["error"]) == ("error", 500, "internal_error")
     assert line["request_id"] in message["message"]
 

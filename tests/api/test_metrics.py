@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.state import Phase
+from app.service import Phase
 from tests.api.conftest import PICTURE, Start, service_of, until, upload
-from tests.api.engine import FakeModel, FakeRegistry, Script, manifest
+from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 
 
 class Scrape:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.api.model_facts import ModelFacts
+from app.api.model_info import ModelFacts
 from app.api.routes.models import Models, Reloaded
 from app.inference.errors import BadModel
 from tests.api.conftest import Start
-from tests.api.engine import LABELS, FakeModel, FakeRegistry, manifest
+from tests.api.fakes import LABELS, FakeModel, FakeRegistry, manifest
 
 KEY = "0123456789abcdef0123"
 

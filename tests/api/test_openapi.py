@@ -15,9 +15,9 @@ from app.config import Settings
 from app.errors import CATALOGUE
 from app.main import create_app
 from tests.api.conftest import Start, upload
-from tests.api.engine import Script, fake_engine
+from tests.api.fakes import Script, fake_factories
 
-DOCUMENT: dict[str, Any] = create_app(Settings(), fake_engine(Script())).openapi()
+DOCUMENT: dict[str, Any] = create_app(Settings(), fake_factories(Script())).openapi()
 
 
 class Operation(NamedTuple):

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.api.schemas import Prediction
 from tests.api.conftest import PICTURE, Start, upload
-from tests.api.engine import LABELS, FakeModel, FakeRegistry, Script, manifest
+from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 
 
 def predict(client: TestClient, query: str = "") -> dict[str, Any]:

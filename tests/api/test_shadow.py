@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.conftest import Start, service_of, until, upload
-from tests.api.engine import FakeModel, FakeRegistry, Script, manifest
+from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 from tests.api.test_metrics import Scrape
 
 SAD = (0.0, 0.0, 0.0, 0.4, 0.5, 0.1, 0.0)
@@ -82,10 +82,10 @@ def test_a_shadow_that_fails_is_dropped_and_nobody_notices(start: Start, script:
 
 
 async def _offer(client: TestClient) -> None:
-    from app.pipeline import Reading, Sight
+    from app.pipeline import DetectedPicture, PicturePrediction
 
     service = service_of(client)
     assert service.shadow is not None
-    reading = Reading(service.registry.get(), (), 0.0)
-    sight: Sight = None  # type: ignore[assignment]
-    await service.shadow.offer(sight, reading)
+    reading = PicturePrediction(service.registry.get(), (), 0.0)
+    detected: DetectedPicture = None  # type: ignore[assignment]
+    await service.shadow.offer(detected, reading)

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.routes.stats import Stats
 from tests.api.conftest import PICTURE, Start, upload
-from tests.api.engine import FakeModel, FakeRegistry, Script
+from tests.api.fakes import FakeModel, FakeRegistry, Script
 
 
 def test_a_known_course_of_requests_gives_known_totals(start: Start, script: Script) -> None:

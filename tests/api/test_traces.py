@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from app.config import Settings
 from app.main import create_app
 from tests.api.conftest import until, upload
-from tests.api.engine import Script, fake_engine
+from tests.api.fakes import Script, fake_factories
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra visage[otel] is not installed")
 
@@ -32,12 +32,12 @@ def spans_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TestClient]
     """All spans that a service exports while something is done with it, but for those of its probes."""
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from app.observe import otel
+    from app.telemetry import otel
 
     def spans(do: Callable[[TestClient], object]) -> list[Any]:
         exporter = InMemorySpanExporter()
         monkeypatch.setattr(otel, "OTLPSpanExporter", lambda: exporter)
-        app = create_app(Settings(otel_enabled=True, rate_limit="off", workers=1), fake_engine(Script()))
+        app = create_app(Settings(otel_enabled=True, rate_limit="off", workers=1), fake_factories(Script()))
         with TestClient(app, raise_server_exceptions=False) as client:
             until(lambda: client.get("/health/ready").status_code == 200)
             do(client)

@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.api.turnstile import TURNSTILE, Turnstile
-from app.observe.logs import LogWriter
-from app.state import Phase
+from app.service import Phase
+from app.telemetry.logs import LogWriter
 from tests.api.conftest import Start, service_of, upload
-from tests.api.engine import Script
+from tests.api.fakes import Script
 from tests.api.raw import FORM, RawAnswer, RawRequest, ask, form
 
 KEY = "alice-key-0123456789"

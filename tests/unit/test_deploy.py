@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 import app
 from app.config import Settings
-from app.observe.metrics import Metrics, ModelFacts, Snapshot
+from app.telemetry.metrics import Metrics, ModelFacts, Snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"

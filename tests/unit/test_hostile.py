@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import VisageError
-from tests.drills.fuzz import CRASHERS, TARGETS, decode_picture
+from drills.fuzz import CRASHERS, TARGETS, decode_picture
 from tests.hostile import REFUSALS, HostileFile, hostile_files
 
 MEGABYTES = 2**20 if sys.platform == "darwin" else 2**10

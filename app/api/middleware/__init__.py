@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 
 from app.api.middleware.admission import Admission, Rules
-from app.api.middleware.body import BodyLimits
+from app.api.middleware.body_limits import BodyLimits
 from app.api.middleware.cors import Cors
 from app.api.middleware.prefix import Prefix
-from app.api.middleware.request import Requests
+from app.api.middleware.request_record import Requests
 from app.config import Settings
-from app.observe.tracing import Tracer
+from app.telemetry.tracing import Tracer
 
 
 def layers(settings: Settings, tracer: Tracer, rules: Rules) -> list[Middleware]:

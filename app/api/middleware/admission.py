@@ -7,13 +7,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.client import client_of
-from app.api.context import TICKET, route_path, service_of
-from app.api.keys import ApiKeys
-from app.api.ratelimit import CLIENT
+from app.api.dependencies import CLIENT, TICKET, charge, route_path, service_of
+from app.api.identity import ApiKeys, client_address
 from app.config import Settings
 from app.errors import NotReady, Overloaded, Unauthorized
-from app.state import Phase, Service
+from app.service import Phase, Service
 
 logger = logging.getLogger("visage.admission")
 
@@ -51,7 +49,7 @@ class Rules:
         if path in _OPEN or path.startswith(_OPEN_BELOW):
             return
         scope["state"][CLIENT] = self._client(scope)
-        await service.limiter.charge(scope)
+        await charge(scope)
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
             raise NotReady
@@ -60,7 +58,7 @@ class Rules:
 
     def _client(self, scope: Scope) -> str:
         if not self._keys:
-            return client_of(scope, self._trusted)
+            return client_address(scope, self._trusted)
         name = self._keys.name_of(scope)
         if name is None:
             raise Unauthorized

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api import health
-from app.api.routes import analyze, batch, compare, info, metrics, models, predict, stats, web
+from app.api.routes import analyze, batch, compare, health, info, metrics, models, predict, stats, web
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,

@@ -8,16 +8,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import reading
+from app.api import jobs
 from app.api.base64_image import picture_of
-from app.api.context import TheService, TheTicket
+from app.api.dependencies import TheService, TheTicket
 from app.api.openapi import PICTURE, READING, errors
 from app.api.queries import Analyzing
 from app.api.responses import json_response
 from app.api.schemas import Analysis
 from app.errors import MultipleFaces, UnsupportedMediaType
-from app.observe.record import record_of
-from app.pipeline import LookOptions
+from app.pipeline import DetectOptions
+from app.telemetry.records import record_of
 
 router = APIRouter(tags=["Predictions"])
 
@@ -76,14 +76,14 @@ async def analyze_facial(request: Request, service: TheService, ticket: TheTicke
     record = record_of(request.scope)
     record.model = model.manifest.name
     body = await request.body()
-    read = await reading.analyze(
+    read = await jobs.analyze(
         service,
         ticket,
         lambda: picture_of(body, max_bytes=service.settings.max_file_bytes),
         model,
-        LookOptions(query.faces, query.on_no_face),
+        DetectOptions(query.faces, query.on_no_face),
     )
-    reading.account(service, read.answer)
-    reading.describe(record, read)
+    jobs.account(service, read.answer)
+    jobs.describe(record, read)
     fields = {**read.answer.fields, "request_id": record.request_id}
-    return json_response(fields, reading.shadow_of(service, read))
+    return json_response(fields, jobs.shadow_of(service, read))

@@ -11,21 +11,21 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import reading
-from app.api.answers import Answer
-from app.api.context import TheService, TheTicket
+from app.api import jobs
 from app.api.csv_table import table
+from app.api.dependencies import TheService, TheTicket, charge
 from app.api.direct import direct
-from app.api.errors import known_error
+from app.api.error_responses import known_error
 from app.api.openapi import READING, errors, file_form
 from app.api.queries import Choices, Predicting, PredictionQuery, choices
 from app.api.responses import json_response
+from app.api.results import Answer
 from app.api.schemas import Batch
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
-from app.observe.record import RequestRecord, record_of
-from app.state import Service
-from app.workers import ClientLeft, Ticket
+from app.service import Service
+from app.telemetry.records import RequestRecord, record_of
+from app.worker_pool import ClientLeft, Ticket
 
 Fields = dict[str, Any]
 _Piece = tuple[Upload, Fields]
@@ -148,7 +148,7 @@ class _Work:
         if not self.items:
             return
         try:
-            await self._service.limiter.charge(request.scope)
+            await charge(request.scope)
         except RateLimited as error:
             raise RateLimited(
                 f"The client's rate allowed {len(self.items)} pictures of this batch. Wait, or send smaller batches.",
@@ -172,7 +172,7 @@ class _Work:
         request_id = self._record.request_id
         try:
             sources = [upload.content for upload, _ in portion]
-            return await reading.predict_several(self._service, self._ticket, sources, self._chosen, request_id)
+            return await jobs.predict_several(self._service, self._ticket, sources, self._chosen, request_id)
         except (ClientLeft, asyncio.CancelledError):
             raise
         except Exception as exception:
@@ -188,7 +188,7 @@ class _Work:
             self._service.totals.error(outcome.code)
             item.update(success=False, error=outcome.code, message=outcome.message)
             return
-        reading.account(self._service, outcome)
+        jobs.account(self._service, outcome)
         self._timings.update(outcome.note.timings_ms)
         self._faces += outcome.note.faces_detected
         item.update(outcome.fields)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import reading
-from app.api.context import TheService, TheTicket
+from app.api import jobs
+from app.api.dependencies import TheService, TheTicket
 from app.api.openapi import PICTURE, READING, errors, file_form
 from app.api.queries import Comparing, compared
 from app.api.responses import json_response
 from app.api.schemas import Comparison
 from app.api.uploads import one_file
 from app.errors import MultipleFaces
-from app.observe.record import record_of
-from app.pipeline import LookOptions
+from app.pipeline import DetectOptions
+from app.telemetry.records import record_of
 
 router = APIRouter(tags=["Predictions"])
 
@@ -38,7 +38,7 @@ async def compare(request: Request, service: TheService, ticket: TheTicket, quer
     record = record_of(request.scope)
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
-    read = await reading.compare(service, ticket, lambda: data, models, LookOptions(query.faces, query.on_no_face))
-    reading.account(service, read.answer)
-    reading.describe(record, read)
+    read = await jobs.compare(service, ticket, lambda: data, models, DetectOptions(query.faces, query.on_no_face))
+    jobs.account(service, read.answer)
+    jobs.describe(record, read)
     return json_response({**read.answer.fields, "request_id": record.request_id})

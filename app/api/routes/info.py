@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 
 import app
-from app.api.context import TheService
-from app.api.model_facts import MODEL_EXAMPLE, ModelFacts, facts_of
+from app.api.dependencies import TheService
+from app.api.model_info import MODEL_EXAMPLE, ModelFacts, facts_of
 from app.api.notice import NOTICE
 from app.api.openapi import ADMISSION, errors
 from app.api.responses import json_response

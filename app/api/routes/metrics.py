@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.api.context import TheService
+from app.api.dependencies import TheService
 from app.api.openapi import errors
 from app.errors import InternalError
 from app.inference.registry import Registry
-from app.observe.metrics import CONTENT_TYPE, ModelFacts, Snapshot
-from app.state import Service
+from app.service import Service
+from app.telemetry.metrics import CONTENT_TYPE, ModelFacts, Snapshot
 
 router = APIRouter(tags=["Operation"])
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 
-from app.api.context import TheService
-from app.api.model_facts import MODEL_EXAMPLE, ModelFacts, facts_of
+from app.api.dependencies import TheService
+from app.api.model_info import MODEL_EXAMPLE, ModelFacts, facts_of
 from app.api.openapi import ADMISSION, errors
 from app.api.responses import json_response
 from app.api.schemas import Answer

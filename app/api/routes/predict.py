@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import reading
-from app.api.context import TheService, TheTicket
+from app.api import jobs
+from app.api.dependencies import TheService, TheTicket
 from app.api.direct import direct
 from app.api.openapi import PICTURE, READING, errors, file_form
 from app.api.queries import Predicting, PredictionQuery, choices
@@ -13,7 +13,7 @@ from app.api.responses import json_response
 from app.api.schemas import Prediction
 from app.api.uploads import one_file
 from app.errors import MultipleFaces
-from app.observe.record import record_of
+from app.telemetry.records import record_of
 
 router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
 
@@ -41,8 +41,8 @@ async def predict(request: Request, service: TheService, ticket: TheTicket, quer
     record.model = chosen.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
-    read = await reading.predict(service, ticket, lambda: data, chosen)
-    reading.account(service, read.answer)
-    reading.describe(record, read)
+    read = await jobs.predict(service, ticket, lambda: data, chosen)
+    jobs.account(service, read.answer)
+    jobs.describe(record, read)
     fields = {**read.answer.fields, "request_id": record.request_id}
-    return json_response(fields, reading.shadow_of(service, read))
+    return json_response(fields, jobs.shadow_of(service, read))

@@ -7,12 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 
-from app.api.context import TheService
+from app.api.dependencies import TheService
 from app.api.openapi import ADMISSION, errors
 from app.api.responses import json_response
 from app.api.schemas import Answer
 from app.errors import NotFound
-from app.observe.totals import CONFIDENCE_BOUNDS, LATENCY_BOUNDS_MS, Distribution, ModelTotals
+from app.telemetry.totals import CONFIDENCE_BOUNDS, LATENCY_BOUNDS_MS, Distribution, ModelTotals
 
 router = APIRouter(tags=["Operation"])
 

@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image
 
-from app.api.middleware.security import headers_for
+from app.api.middleware.security_headers import headers_for
 from app.errors import CATALOGUE, RetryableError
 
 WEB = Path(__file__).parents[3] / "app" / "web"

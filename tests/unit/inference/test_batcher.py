@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.inference.batcher import Batcher
-from app.inference.engine import Raw, Tensor
+from app.inference.runner import Raw, Tensor
 
 
 class FakeEngine:

@@ -287,7 +287,7 @@ def test_closing_ends_the_batchers(tmp_path: Path) -> None:
 
     def load(name: str) -> Classifier:
         model = load_classifier(tmp_path / name, SessionSpec(("cpu",)))
-        return Classifier(model.manifest, Batcher(model.engine), model.class_weights)
+        return Classifier(model.manifest, Batcher(model.runner), model.class_weights)
 
     registry = Registry("gpu", lambda: ["gpu"], load, room=2)
     assert threading.active_count() == before + 1

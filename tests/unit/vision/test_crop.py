@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import data as skimage_data
 
-from app.vision.crop import BoxFraming, EyeFraming, Square, cut, frame
+from app.vision.crop import BoxFraming, CropRegion, EyeFraming, extract, region_of
 from app.vision.geometry import Box, Face
 
 GOLDEN = [
@@ -49,7 +49,7 @@ def test_eyes_come_to_lie_where_the_manifest_wants_them(roll: float, distance: f
     left = (300.3 + half * math.cos(turn), 300.7 + half * math.sin(turn))
     picture = dots((600, 600), right, left, sigma=distance / 12)
 
-    crop = cut(picture, frame(face_with_eyes(right, left), FRAMING), side, side)[..., 0]
+    crop = extract(picture, region_of(face_with_eyes(right, left), FRAMING), side, side)[..., 0]
 
     for found, expected in (
         (centre_of_mass(crop, 0, side // 2), (0.5 - 0.185, 0.395)),
@@ -62,29 +62,29 @@ def test_eyes_come_to_lie_where_the_manifest_wants_them(roll: float, distance: f
 def test_the_box_framing_counts_in_box_widths() -> None:
     face = Face(Box(100, 50, 80, 80), 0.9, ())
 
-    assert frame(face, BoxFraming(1.25, -0.1, -0.2)) == Square(92, 34, 100)
+    assert region_of(face, BoxFraming(1.25, -0.1, -0.2)) == CropRegion(92, 34, 100)
 
 
 def test_an_assumed_face_is_its_box() -> None:
     face = Face(Box(10, 20, 80, 80), 0.0, (), assumed=True)
 
-    assert frame(face, FRAMING) == Square(10, 20, 80)
+    assert region_of(face, FRAMING) == CropRegion(10, 20, 80)
 
 
 def test_a_profile_does_not_shrink_to_an_eye() -> None:
     face = face_with_eyes((200.0, 100.0), (201.0, 100.0), width=100)
 
-    assert frame(face, FRAMING).side == pytest.approx(0.2 * 100 / 0.37)
+    assert region_of(face, FRAMING).side == pytest.approx(0.2 * 100 / 0.37)
 
 
 def test_a_square_at_whole_pixels_is_the_picture_itself() -> None:
     picture = skimage_data.astronaut()
 
-    assert (cut(picture, Square(200, 100, 48), 48, 48) == picture[100:148, 200:248]).all()
+    assert (extract(picture, CropRegion(200, 100, 48), 48, 48) == picture[100:148, 200:248]).all()
 
 
 def test_corners_go_round_with_the_roll() -> None:
-    corners = Square(10, 20, 8, math.pi / 2).corners
+    corners = CropRegion(10, 20, 8, math.pi / 2).corners
 
     assert np.allclose(corners, [(10, 20), (10, 28), (2, 28), (2, 20)])
 
@@ -94,7 +94,7 @@ def test_beyond_the_edge_the_picture_is_mirrored(left: int, top: int) -> None:
     picture = skimage_data.astronaut()
     mirrored = np.pad(picture, ((64, 64), (64, 64), (0, 0)), mode="reflect")
 
-    crop = cut(picture, Square(left, top, 48), 48, 48)
+    crop = extract(picture, CropRegion(left, top, 48), 48, 48)
 
     assert (crop == mirrored[top + 64 : top + 112, left + 64 : left + 112]).all()
 
@@ -103,7 +103,7 @@ def test_beyond_the_edge_a_large_face_is_mirrored_too() -> None:
     picture = cv2.resize(skimage_data.astronaut(), (1024, 1024), interpolation=cv2.INTER_CUBIC)
     padded = np.pad(picture, ((256, 256), (256, 256), (0, 0)), mode="reflect")
 
-    crop = cut(picture, Square(-128, -128, 480), 48, 48).astype(int)
+    crop = extract(picture, CropRegion(-128, -128, 480), 48, 48).astype(int)
 
     expected = cv2.resize(padded[128:608, 128:608], (48, 48), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(crop - expected).mean() < 6
@@ -115,7 +115,7 @@ def test_fine_stripes_average_out_rather_than_make_patterns(side: int, roll: flo
     stripes = np.zeros((1200, 1200, 3), np.uint8)
     stripes[:, ::2] = 255
 
-    crop = cut(stripes, Square(500, 80, side, roll), 48, 48)[4:-4, 4:-4]
+    crop = extract(stripes, CropRegion(500, 80, side, roll), 48, 48)[4:-4, 4:-4]
 
     assert np.abs(crop.astype(float) - 127.5).max() <= 26
 
@@ -125,7 +125,7 @@ def test_a_shrunk_crop_is_the_average_of_what_it_shows(factor: int) -> None:
     side = 48 * factor
     picture = cv2.resize(skimage_data.astronaut(), (1024, 1024), interpolation=cv2.INTER_CUBIC)
 
-    crop = cut(picture, Square(300, 100, side), 48, 48).astype(int)
+    crop = extract(picture, CropRegion(300, 100, side), 48, 48).astype(int)
 
     plain = picture[100 : 100 + side, 300 : 300 + side].reshape(48, factor, 48, factor, 3).mean(axis=(1, 3))
     assert np.abs(crop - plain).mean() < 4
@@ -134,14 +134,14 @@ def test_a_shrunk_crop_is_the_average_of_what_it_shows(factor: int) -> None:
 def test_a_tiny_picture_and_a_square_beside_it_still_give_a_crop() -> None:
     picture = np.full((2, 2, 3), 77, np.uint8)
 
-    assert (cut(picture, Square(-500, -500, 300, 0.3), 48, 32) == 77).all()
+    assert (extract(picture, CropRegion(-500, -500, 300, 0.3), 48, 32) == 77).all()
 
 
 def test_the_golden_crop() -> None:
     """Locks the road's geometry: a change of framing or of resampling costs accuracy in silence."""
     face = face_with_eyes((201.5, 104.9), (245.8, 109.1))
 
-    crop = cut(skimage_data.astronaut(), frame(face, FRAMING), 48, 48)
+    crop = extract(skimage_data.astronaut(), region_of(face, FRAMING), 48, 48)
 
     assert crop.shape == (48, 48, 3)
     means = crop.reshape(4, 12, 4, 12, 3).mean(axis=(1, 3, 4))

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.detectors import BadDetector, Engine, make_detector
-from app.vision.faces import FaceDetector, find
+from app.vision.detectors import BadDetector, DetectorName, make_detector
+from app.vision.face_search import FaceDetector, find
 from app.vision.geometry import Box, Face
 
 ROOT = Path(__file__).parents[3]
@@ -128,7 +128,7 @@ def test_a_part_of_a_larger_array_may_be_shown(onnx: FaceDetector) -> None:
 
 
 @pytest.mark.parametrize("engine", [pytest.param("mediapipe", marks=needs_mediapipe), "onnx"])
-def test_the_threshold_decides(engine: Engine) -> None:
+def test_the_threshold_decides(engine: DetectorName) -> None:
     strict = make_detector(engine, MODELS, 0.95)
 
     assert strict.detect(sample("happy_sample.jpg").pixels) == []
@@ -138,7 +138,7 @@ def test_the_threshold_decides(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("engine", "suffix"), [pytest.param("mediapipe", "tflite", marks=needs_mediapipe), ("onnx", "onnx")]
 )
-def test_weights_that_were_tampered_with_are_never_loaded(engine: Engine, suffix: str, tmp_path: Path) -> None:
+def test_weights_that_were_tampered_with_are_never_loaded(engine: DetectorName, suffix: str, tmp_path: Path) -> None:
     shutil.copytree(MODELS / "face_detector", tmp_path / "face_detector")
     weights = tmp_path / "face_detector" / f"face_detection_short_range.{suffix}"
     data = bytearray(weights.read_bytes())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.vision.decode import Picture
-from app.vision.faces import assumed, find
+from app.vision.face_search import assumed, find
 from app.vision.geometry import Box, Face
 
 

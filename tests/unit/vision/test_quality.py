@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 from app.vision.decode import Picture
-from app.vision.faces import assumed
+from app.vision.face_search import assumed
 from app.vision.geometry import Box, Face
 from app.vision.quality import THRESHOLDS, assess
 

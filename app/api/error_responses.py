@@ -1,0 +1,140 @@
+"""The one place where an error becomes HTTP: one shape, whatever layer it comes from, and never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.errors import (
+    FileTooLarge,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    RetryableError,
+    UnsupportedMediaType,
+    VisageError,
+)
+from app.telemetry.records import record_of
+from app.worker_pool import ClientLeft
+
+logger = logging.getLogger("visage.errors")
+
+CLIENT_LEFT = 499
+"""The status in the log and the metrics of a request whose client has gone; nobody receives it."""
+
+_MEDIA_TYPE = "application/json"
+
+_BY_STATUS: dict[int, type[VisageError]] = {
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: FileTooLarge,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedMediaType,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An error as HTTP: ``headers`` are its own, without those of its body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """All of them, as a server writes them."""
+        own = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        length = (b"content-length", b"%d" % len(self.body))
+        return [length, (b"content-type", _MEDIA_TYPE.encode()), *own]
+
+
+def body_of(error: VisageError, request_id: str) -> bytes:
+    """The JSON that every error has."""
+    return orjson.dumps({"success": False, "error": error.code, "message": error.message, "request_id": request_id})
+
+
+def response_to(scope: Scope, exception: Exception) -> Response:
+    """The answer to a request that ended in an exception."""
+    if isinstance(exception, ClientLeft | ClientDisconnect):
+        return Response(status_code=CLIENT_LEFT)
+    answer = answer_to(scope, exception)
+    return Response(answer.body, answer.status, answer.headers, media_type=_MEDIA_TYPE)
+
+
+def answer_to(scope: Scope, exception: Exception) -> Answer:
+    """What the client is told of an exception, which is noted in the request's record."""
+    record = record_of(scope)
+    error = known_error(exception, record.request_id)
+    record.error = error.code
+    headers = dict(getattr(exception, "headers", None) or {})
+    if isinstance(error, RetryableError):
+        headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Answer(error.status, headers, body_of(error, record.request_id))
+
+
+def install(app: FastAPI) -> None:
+    """Makes every exception that leaves an endpoint take this way."""
+    for kind in (VisageError, RequestValidationError, HTTPException, ClientLeft, ClientDisconnect):
+        app.add_exception_handler(kind, _handle)
+
+
+def known_error(exception: Exception, request_id: str) -> VisageError:
+    """The error of the catalogue that an exception stands for. One that stands for none is logged."""
+    error = _meant_by(exception)
+    if isinstance(error, InternalError):
+        # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
+        logger.error("%s in request %s%s", type(exception).__name__, request_id, _place(exception))
+    return error
+
+
+async def _handle(request: Request, exception: Exception) -> Response:
+    return response_to(request.scope, exception)
+
+
+def _meant_by(exception: Exception) -> VisageError:
+    if isinstance(exception, VisageError):
+        return exception
+    if isinstance(exception.__cause__, VisageError):
+        # FastAPI hides what is raised while it reads a body behind a 400 of its own.
+        return exception.__cause__
+    if isinstance(exception, RequestValidationError):
+        return InvalidRequest(_first_complaint(exception))
+    if isinstance(exception, HTTPException):
+        kind = _BY_STATUS.get(exception.status_code)
+        if kind is not None:
+            return kind()
+        if exception.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return InvalidRequest()
+    return InternalError()
+
+
+def _first_complaint(exception: RequestValidationError) -> str:
+    """What is wrong and where, without the value, which may be a picture."""
+    complaint = exception.errors()[0]
+    where = ".".join(str(part) for part in complaint["loc"] if part not in ("body", "query", "path", "header"))
+    what = str(complaint["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{where}: {what}." if where else f"{what}."
+
+
+def _place(exception: BaseException) -> str:
+    """File names and lines of where an exception was raised, the innermost last."""
+    places = []
+    trace = exception.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f" at {' > '.join(places[-6:])}" if places else ""

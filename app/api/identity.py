@@ -1,0 +1,102 @@
+"""Who sent a request: the name of its API key, or else its address as far as proxies can be trusted."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from starlette.types import Scope
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_BEARER = b"bearer "
+
+
+class ApiKeys:
+    """The keys that open the service; with none of them it is open to everybody."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        pairs = (entry.partition(":") for entry in entries)
+        self._keys = tuple((name, _digest(key.encode())) for name, _, key in pairs)
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def name_of(self, scope: Scope) -> str | None:
+        """The name of the key that a request presents; None when it presents none of them."""
+        presented = _presented(scope)
+        if presented is None:
+            return None
+        digest = _digest(presented)
+        found = None
+        # Every key is compared, so that the time taken does not tell which one came close.
+        for name, key in self._keys:
+            if hmac.compare_digest(digest, key):
+                found = name
+        return found
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _presented(scope: Scope) -> bytes | None:
+    headers = dict(scope["headers"])
+    key: bytes | None = headers.get(b"x-api-key")
+    if key is None:
+        authorization: bytes = headers.get(b"authorization", b"")
+        if authorization[: len(_BEARER)].lower() == _BEARER:
+            key = authorization[len(_BEARER) :].strip()
+    return key or None
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+    """The address a request is counted under; an IPv6 client is its /64, which is what one subscriber holds.
+
+    ``X-Forwarded-For`` is read from the right, and only as far as each hop is a trusted proxy: what stands further
+    left may be anybody's invention.
+    """
+    peer = scope.get("client")
+    address = _address(peer[0]) if peer else None
+    if address is None:
+        return "unknown"
+    for hop in _forwarded(scope):
+        if not _is_in(address, trusted):
+            break
+        claimed = _address(hop)
+        if claimed is None:
+            break
+        address = claimed
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address)
+
+
+def _forwarded(scope: Scope) -> Iterator[str]:
+    """The hops of ``X-Forwarded-For``, the nearest first."""
+    lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return reversed(b",".join(lines).decode("latin-1").split(",")) if lines else iter(())
+
+
+@functools.lru_cache(maxsize=1024)
+def _address(text: str) -> Address | None:
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -1,0 +1,130 @@
+"""What may arrive as a body: how much, how fast, and how much at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.dependencies import TICKET, route_path, service_of
+from app.config import Settings
+from app.errors import FileTooLarge, InvalidRequest, Overloaded, Timeout
+from app.worker_pool import Ticket
+
+_FORM_OVERHEAD = 64 * 1024
+"""Boundaries, headers and the few other fields of a form."""
+
+
+class BodyLimits:
+    """Counts what arrives, whatever the headers say, and ends the request when it is too much or too slow."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self.app = app
+        self._timeout = settings.body_timeout_seconds
+        self._memory = _Memory(settings.body_memory_bytes)
+        picture = settings.max_file_bytes + _FORM_OVERHEAD
+        base64 = settings.max_file_bytes * 4 // 3 + _FORM_OVERHEAD
+        self._default = picture
+        self._by_path = {"/predict/batch": settings.max_batch_bytes + _FORM_OVERHEAD, "/analyze/facial": base64}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self._by_path.get(route_path(scope), self._default)
+        if _declared(scope) > limit:
+            raise _too_large(limit)
+        body = _Body(scope, receive, limit, self._timeout, self._memory)
+        try:
+            await self.app(scope, body.receive, send)
+        finally:
+            body.close()
+
+
+class _Memory:
+    """Bytes of all bodies in flight. A slow upload takes up what it has sent, not what it has announced."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+
+    def take(self, size: int) -> bool:
+        if self._used + size > self._limit:
+            return False
+        self._used += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self._used -= size
+
+
+class _Body:
+    """One body as it arrives; after its end, the place where the client's leaving is noticed."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int, timeout: float, memory: _Memory) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._limit = limit
+        self._patience = timeout
+        self._memory = memory
+        self._ticket: Ticket | None = scope["state"].get(TICKET)
+        self._size = 0
+        self._watch: asyncio.Task[Message] | None = None
+
+    async def receive(self) -> Message:
+        if self._watch is not None:
+            return await asyncio.shield(self._watch)
+        # Only the time spent waiting for the client counts: a batch is read no faster than it is worked off.
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._patience):
+                message = await self._receive()
+        except TimeoutError:
+            raise Timeout("The body took too long to arrive. Send it again over a faster connection.") from None
+        self._patience -= time.monotonic() - started
+        if message["type"] == "http.disconnect":
+            self._left()
+            return message
+        self._count(len(message.get("body", b"")))
+        if not message.get("more_body", False) and self._ticket is not None:
+            self._watch = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+        return message
+
+    def close(self) -> None:
+        self._memory.give_back(self._size)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _count(self, size: int) -> None:
+        if self._size + size > self._limit:
+            raise _too_large(self._limit)
+        if not self._memory.take(size):
+            service_of(self._scope).metrics.shed("memory")
+            raise Overloaded
+        self._size += size
+
+    async def _wait_for_leaving(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._left()
+        return message
+
+    def _left(self) -> None:
+        if self._ticket is not None:
+            self._ticket.leave()
+
+
+def _declared(scope: Scope) -> int:
+    """The length that the headers announce; 0 for none."""
+    lengths = {value for name, value in scope["headers"] if name == b"content-length"}
+    if not lengths:
+        return 0
+    text = lengths.pop()
+    if lengths or not text.isdigit():
+        raise InvalidRequest("The Content-Length header is not a number of bytes.")
+    return int(text)
+
+
+def _too_large(limit: int) -> FileTooLarge:
+    return FileTooLarge(f"The upload is larger than {(limit - _FORM_OVERHEAD) / 1024 / 1024:g} MB.")

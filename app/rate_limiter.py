@@ -1,0 +1,189 @@
+"""Rate limits: a moving window a client, counted in memory or in a Redis that several replicas share.
+
+The strategies and storages are those of ``limits``, which slowapi is made of. While Redis is away each replica counts
+in its own memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
+from limits.aio.strategies import MovingWindowRateLimiter
+
+logger = logging.getLogger("visage.ratelimit")
+
+Backend = Literal["off", "memory", "redis", "memory while redis is away"]
+
+
+_REDIS_TIMEOUT = 0.5
+_RECOVERY_INTERVAL = 1.0
+_SWEEP_INTERVAL = 10.0
+_MAX_CLIENTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a client has left of its tightest limit; ``reset_at`` is a time of ``time.time``."""
+
+    limit: int
+    remaining: int
+    reset_at: float
+    granted: bool
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds until there is room again, at least one."""
+        return max(math.ceil(self.reset_at - time.time()), 1)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"x-ratelimit-limit", b"%d" % self.limit),
+            (b"x-ratelimit-remaining", b"%d" % max(self.remaining, 0)),
+            (b"x-ratelimit-reset", b"%d" % math.ceil(self.reset_at)),
+        ]
+
+
+class RateLimiter:
+    """Counts what each client asks for. ``rate`` is the setting's text, ``off`` for no limit at all."""
+
+    def __init__(self, rate: str, storage: str, *, on_limited: Callable[[], None] = lambda: None) -> None:
+        self._limits: list[RateLimitItem] = [] if rate == "off" else parse_many(rate)
+        self._on_limited = on_limited
+        self._memory = MovingWindowRateLimiter(_Memory())
+        self._redis = _redis(storage) if self._limits and not storage.startswith("memory") else None
+        self._away = False
+        self._recovery: asyncio.Task[None] | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """Where limits are counted at this moment."""
+        if not self._limits:
+            return "off"
+        if self._redis is None:
+            return "memory"
+        return "memory while redis is away" if self._away else "redis"
+
+    @property
+    def shared_up(self) -> bool | None:
+        """Whether the Redis that replicas share answered when it was last asked; None where none is configured."""
+        return None if self._redis is None else not self._away
+
+    async def charge(self, client: str) -> Allowance | None:
+        """Takes one request from what a client has left; None where nothing is limited."""
+        if not self._limits:
+            return None
+        allowance = await self._take(client)
+        if not allowance.granted:
+            self._on_limited()
+        return allowance
+
+    async def close(self) -> None:
+        if self._recovery is not None:
+            self._recovery.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._recovery
+        if isinstance(self._memory.storage, _Memory):
+            self._memory.storage.close()
+        if self._redis is not None:
+            await _close(self._redis)
+
+    async def _take(self, client: str) -> Allowance:
+        if self._redis is not None and not self._away:
+            try:
+                async with asyncio.timeout(2 * _REDIS_TIMEOUT):
+                    return await _hit(self._redis, self._limits, _anonymous(client))
+            except Exception as error:
+                self._fall_back(error)
+        return await _hit(self._memory, self._limits, client)
+
+    def _fall_back(self, error: Exception) -> None:
+        if self._away:
+            return
+        self._away = True
+        logger.warning("Redis is away (%s): rate limits are counted in memory.", type(error).__name__)
+        self._recovery = asyncio.get_running_loop().create_task(self._recover())
+
+    async def _recover(self) -> None:
+        """Asks until Redis answers again."""
+        while self._away and self._redis is not None:
+            await asyncio.sleep(_RECOVERY_INTERVAL)
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2 * _REDIS_TIMEOUT):
+                    self._away = not await self._redis.storage.check()
+        logger.warning("Redis is back: rate limits are shared again.")
+
+
+class _Memory(MemoryStorage):
+    """The library's moving window, tidied now and then instead of at every hit, and bounded in clients."""
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        if self.timer is None or self.timer.done():
+            # The library starts a sweep of all its keys, one thread hop each, at every hit that finds no timer.
+            self.timer = asyncio.get_running_loop().create_task(self._sweep())
+        if key not in self.events and len(self.events) >= _MAX_CLIENTS:
+            self._forget(next(iter(self.events)))
+        return await super().acquire_entry(key, limit, expiry, amount)
+
+    def close(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_INTERVAL)
+            now = time.time()
+            for key in [key for key, entries in self.events.items() if not entries or entries[0].expiry < now]:
+                self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self.events.pop(key, None)
+        self.locks.pop(key, None)
+
+
+async def _hit(limiter: MovingWindowRateLimiter, limits: list[RateLimitItem], client: str) -> Allowance:
+    tightest: Allowance | None = None
+    for item in limits:
+        granted = await limiter.hit(item, client)
+        reset_at, remaining = await limiter.get_window_stats(item, client)
+        allowance = Allowance(item.amount, remaining, reset_at, granted)
+        if not granted:
+            return allowance
+        if tightest is None or allowance.remaining < tightest.remaining:
+            tightest = allowance
+    if tightest is None:
+        raise ValueError("a rate limit without a limit")
+    return tightest
+
+
+def _redis(uri: str) -> MovingWindowRateLimiter:
+    storage = RedisStorage(
+        f"async+{uri}",
+        implementation="redispy",
+        key_prefix="visage",
+        socket_timeout=_REDIS_TIMEOUT,
+        socket_connect_timeout=_REDIS_TIMEOUT,
+    )
+    return MovingWindowRateLimiter(storage)
+
+
+async def _close(redis: MovingWindowRateLimiter) -> None:
+    if isinstance(redis.storage, RedisStorage) and isinstance(redis.storage.bridge, RedispyBridge):
+        client: Any = redis.storage.bridge.get_connection()
+        await client.aclose()
+
+
+def _anonymous(client: str) -> str:
+    """Redis never holds an address, only what stands for it."""
+    return hashlib.blake2b(client.encode(), digest_size=16, person=b"visage-client").hexdigest()

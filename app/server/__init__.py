@@ -1,0 +1,1 @@
+"""The server process: sockets, signals, drain, and deadlines for headers and writes."""

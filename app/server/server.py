@@ -1,0 +1,149 @@
+"""The server process: sockets with deadlines, signals, and a drain in which nothing that was admitted is lost."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import resource
+import signal
+import socket
+import time
+from types import FrameType
+from typing import cast
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.turnstile import TURNSTILE
+from app.config import BadSettings, Settings
+from app.server.door import Door
+from app.server.protocol import Protocol, ProtocolLimits, protocol_class
+from app.service import Phase, Service
+from app.system import configure_allocator
+from app.telemetry.logs import LogWriter
+
+logger = logging.getLogger("visage.server")
+
+_BACKLOG = 1024
+_FILES_KEPT_BACK = 64
+_MOST_CONNECTIONS = 4096
+_ENDING = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, whose listener stays open while it drains."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._exit_at: float | None = None
+        self._drain_told = False
+        self.fatal: str | None = None
+
+    @property
+    def service(self) -> Service | None:
+        return getattr(self._app.state, "service", None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """The first SIGTERM turns new requests away; when the drain is over, or at a second signal, the server ends.
+
+        uvicorn would raise the signal again at the end, so that the exit status were not 0. Nothing is logged here:
+        a signal may interrupt the very code that holds the log's lock.
+        """
+        if sig == signal.SIGTERM and self._exit_at is None:
+            self._exit_at = time.monotonic() + self._drain_seconds
+            if self.service is not None:
+                self.service.phase = Phase.DRAINING
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Opens a door of our own where uvicorn would have the event loop accept connections."""
+        await super().startup([])
+        protocol = cast("type[Protocol]", self.config.http_protocol_class)
+        state, lifespan = self.server_state, self.lifespan.state
+        enter = functools.partial(protocol, self.config, state, lifespan)
+        for listener in sockets or ():
+            listener.listen(self.config.backlog)
+            listener.setblocking(False)
+            door = Door(listener, enter, lifespan[TURNSTILE], protocol.sink, lambda: state.default_headers)
+            self.servers.append(door)  # type: ignore[arg-type]
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._exit_at is not None and not self._drain_told:
+            self._drain_told = True
+            logger.info("Draining for %g s.", self._drain_seconds)
+        if self._exit_at is not None and time.monotonic() >= self._exit_at:
+            self.should_exit = True
+        if self.service is not None and self.service.fatal is not None:
+            self.fatal = self.service.fatal
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def run(settings: Settings) -> None:
+    """Serves until a signal ends it. Raises BadSettings when a setting, or the port, cannot be had."""
+    # A dump of this process would hold pictures.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    configure_allocator()
+    listener = _listen(settings.host, settings.port)
+    with LogWriter(settings.log_level, settings.log_format):
+        # The application imports what takes long; a port that is taken is found before.
+        from app.main import create_app  # noqa: PLC0415
+
+        app = create_app(settings)
+        server = Server(config_of(app, settings), app, settings.drain_seconds)
+        logger.info("Listening on %s:%d.", *listener.getsockname()[:2])
+        server.run(sockets=[listener])
+        logger.info("Stopped.")
+    if server.fatal is not None:
+        raise BadSettings(server.fatal)
+
+
+def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    limits = ProtocolLimits(
+        header_timeout=settings.header_timeout_seconds,
+        write_timeout=settings.request_timeout_seconds,
+        connections=_connections(),
+    )
+    return uvicorn.Config(
+        app,
+        http=protocol_class(limits),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Forwarded headers are read where clients are counted, from trusted proxies only.
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        # Longer than common load balancers keep a connection, so that they are the ones to close it.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(int(settings.request_timeout_seconds - settings.drain_seconds), 0) + _ENDING,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Asyncio's own loop sends small answers at once only on sockets that say that they are TCP's; without it they wait
+    # 40 ms for the client's acknowledgement. uvloop always does.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise BadSettings(f"PORT: cannot listen on {host}:{port}: {reason}.") from None
+    return listener
+
+
+def _connections() -> int:
+    """As many connections as there are files to be had, with some kept back for models and Redis."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(min(_MOST_CONNECTIONS, soft - _FILES_KEPT_BACK), 16)

@@ -1,0 +1,274 @@
+"""The live API document against the live service: no undeclared status, one error shape, CORS on every error, no 500.
+
+Requests are made by Hypothesis from what the document says of each operation, and from what it does not say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from drills.client import Answer, ask, get, post, upload
+from drills.report import Report, run
+from tests.hostile import hostile_files
+from tests.pictures import faceless, portrait
+from tests.process import ROOT, ServerProcess
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+    "response_headers_conformance",
+)
+ORIGIN = "https://page.example"
+KEY = "drill-key-0123456789"
+HEADERS = (f"Origin: {ORIGIN}", f"X-API-Key: {KEY}")
+SETTINGS = {"CORS_ORIGINS": ORIGIN, "API_KEYS": f"drill:{KEY}", "LOG_LEVEL": "warning"}
+ERROR_KEYS = {"success", "error", "message", "request_id"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, and what the document says of it."""
+
+    method: str
+    path: str
+    document: dict[str, Any]
+
+    @property
+    def declared(self) -> set[int]:
+        return {int(status) for status in self.document["responses"]}
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether its refusals have a shape of their own."""
+        return self.path.startswith("/health")
+
+    @property
+    def form_field(self) -> str | None:
+        """The field of a form that takes files."""
+        content = self.document.get("requestBody", {}).get("content", {})
+        schema = content.get("multipart/form-data", {}).get("schema", {})
+        return next(iter(schema.get("properties", {})), None)
+
+
+@dataclass
+class Tally:
+    """What was answered, and what should not have been."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    complaints: Counter[str] = field(default_factory=Counter)
+
+    def add(self, operation: Operation, answer: Answer) -> None:
+        found = _complaints(operation, answer)
+        self.complaints.update(found)
+        is_shaped = answer.status >= 400 and not found and not operation.is_probe
+        self.answers[f"{answer.status} {answer.error}" if is_shaped else str(answer.status)] += 1
+
+
+def drill(report: Report) -> None:
+    examples = 500 if report.long else 25
+    with ServerProcess({**SETTINGS, "RATE_LIMIT": "off"}) as server:
+        server.wait_ready()
+        operations = _operations(server.port)
+        for operation in operations:
+            # One that loads every model again asks for nothing that examples could vary.
+            tally = _try(server.port, operation, examples if "reload" not in operation.path else 10)
+            _judge(report, f"{operation.method.upper()} {operation.path}", tally)
+            if operation.method == "post":
+                report.check("  and some of it was in order", tally.answers["200"] >= tally.answers.total() // 10)
+        _lost(report, server.port)
+        _schemathesis(report, server.url, examples)
+        report.check("no traceback in the log", "Traceback" not in server.log)
+    with ServerProcess({**SETTINGS, "RATE_LIMIT": "1/hour"}) as server:
+        server.wait_ready()
+        _turned_away(report, server.port, operations)
+
+
+def _operations(port: int) -> list[Operation]:
+    document = json.loads(asyncio.run(ask(port, get("/openapi.json"))).body)
+    return [
+        Operation(method, path, item) for path, methods in document["paths"].items() for method, item in methods.items()
+    ]
+
+
+def _judge(report: Report, what: str, tally: Tally) -> None:
+    worst = "; ".join(f"{complaint} ({count}x)" for complaint, count in tally.complaints.most_common(3))
+    report.check(what, not tally.complaints, worst)
+    report.note("  " + ", ".join(f"{answer}: {count}" for answer, count in sorted(tally.answers.items())))
+
+
+def _turned_away(report: Report, port: int, operations: list[Operation]) -> None:
+    """What is answered before an operation is reached: no key, a rate used up."""
+    strangers, hasty = Tally(), Tally()
+    asyncio.run(ask(port, get("/info", *HEADERS)))
+    for operation in operations:
+        if 401 not in operation.declared:
+            continue
+        for tally, status, headers in ((strangers, 401, HEADERS[:1]), (hasty, 429, HEADERS)):
+            line = f"{operation.method.upper()} {operation.path} HTTP/1.1"
+            request = "\r\n".join([line, "Host: drill", "Content-Length: 0", *headers, "", ""]).encode()
+            _expect(tally, operation, asyncio.run(ask(port, request)), status)
+    _judge(report, "without a key", strangers)
+    _judge(report, "beyond the rate", hasty)
+
+
+def _lost(report: Report, port: int) -> None:
+    """What is answered where there is no operation."""
+    tally = Tally()
+    for request, status in (
+        (get("/nowhere", *HEADERS), 404),
+        (get("/predict", *HEADERS), 405),
+        (get("/" + "a" * 10_000, *HEADERS), 404),
+        (post("/predict", b"", "text/plain", *HEADERS).replace(b"POST", b"DELETE", 1), 405),
+    ):
+        _expect(tally, Operation("", "", {"responses": {str(status): {}}}), asyncio.run(ask(port, request)), status)
+    _judge(report, "no such path or method", tally)
+
+
+def _expect(tally: Tally, operation: Operation, answer: Answer, status: int) -> None:
+    tally.add(operation, answer)
+    if answer.status != status:
+        tally.complaints[f"{answer.status} instead of {status}"] += 1
+    if status == 429 and b"retry-after: " not in answer.headers.lower():
+        tally.complaints["no Retry-After"] += 1
+
+
+def _schemathesis(report: Report, url: str, examples: int) -> None:
+    """The same question, asked by a tool that knows the document's format better."""
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", f"--max-examples={examples}"]
+    command += [f"--checks={','.join(CHECKS)}", f"--header={HEADERS[1]}", "--exclude-path-regex=reload", "--no-color"]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "drills.schemathesis_hooks"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    report.check(f"schemathesis, {examples} examples an operation", done.returncode == 0, done.stdout[-3000:])
+
+
+def _try(port: int, operation: Operation, examples: int) -> Tally:
+    tally = Tally()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(_requests(operation))
+    def attempt(request: bytes) -> None:
+        answer = asyncio.run(ask(port, request))
+        tally.add(operation, answer)
+
+    attempt()
+    return tally
+
+
+def _complaints(operation: Operation, answer: Answer) -> list[str]:
+    if answer.status == 0:
+        return ["no answer"]
+    found = []
+    if answer.status == 500:
+        found.append("500")
+    if answer.status not in operation.declared:
+        found.append(f"status {answer.status} ({answer.error}) is not declared")
+    if f"access-control-allow-origin: {ORIGIN}".encode() not in answer.headers.lower():
+        found.append(f"no CORS header on {answer.status}")
+    if b"x-request-id: " not in answer.headers.lower():
+        found.append(f"no request id on {answer.status}")
+    if answer.status >= 400 and not operation.is_probe:
+        try:
+            if answer.json.keys() != ERROR_KEYS:
+                found.append(f"the error has the keys {sorted(answer.json)}")
+        except ValueError:
+            found.append("the error is no JSON")
+    return found
+
+
+def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
+    paths = st.builds(lambda query: operation.path + query, _queries(operation))
+    if operation.method == "get":
+        return paths.map(lambda path: get(path, *HEADERS))
+    raw = st.binary(max_size=2000)
+    types = st.sampled_from(
+        ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
+    )
+    anything = st.builds(lambda path, body, kind: post(path, body, kind, *HEADERS), paths, raw, types)
+    made = _documents(paths) if operation.form_field is None else _forms(paths, operation.form_field, raw)
+    return _often((9, made), (1, anything))
+
+
+def _pictures() -> st.SearchStrategy[bytes]:
+    honest = st.sampled_from([portrait(256), portrait(640), faceless(256)])
+    return _often((1, honest), (1, st.sampled_from([file.data for file in hostile_files()])))
+
+
+def _documents(paths: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+    odd = st.one_of(st.text(max_size=50), st.none(), st.integers(), st.lists(st.none()))
+    images = _often((8, _pictures().map(_data_url)), (1, odd))
+    others = st.one_of(
+        st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3), st.lists(st.integers(), max_size=3)
+    )
+    bodies = _often((8, images.map(lambda image: {"image": image})), (1, others))
+    return st.builds(
+        lambda path, body: post(path, json.dumps(body).encode(), "application/json", *HEADERS), paths, bodies
+    )
+
+
+def _forms(paths: st.SearchStrategy[str], field_name: str, raw: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    picture = _often((8, _pictures()), (1, raw))
+    return st.builds(
+        lambda path, data, name, file: upload(path, *data, field=name, name=file, headers=HEADERS),
+        paths,
+        _often((5, st.tuples(picture)), (2, st.lists(picture, max_size=3))),
+        _often((9, st.just(field_name)), (1, st.just("other"))),
+        st.text(alphabet=st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=30),
+    )
+
+
+def _often(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One of several, each so often; ``one_of`` would take what is named twice only once."""
+    spread = [strategy for weight, strategy in choices for _ in range(weight)]
+    return st.integers(0, len(spread) - 1).flatmap(lambda index: spread[index])
+
+
+def _queries(operation: Operation) -> st.SearchStrategy[str]:
+    """Values that each parameter takes, values that it does not, and none at all."""
+    parameters = [p for p in operation.document.get("parameters", []) if p["in"] == "query"]
+    if not parameters:
+        return st.sampled_from(["", "", "?unknown=1"])
+    choices = {}
+    for parameter in parameters:
+        declared = st.sampled_from(_values(parameter["schema"]))
+        # Mostly none: a request is worth more when its body is looked at, which one wrong parameter prevents.
+        choices[parameter["name"]] = _often((16, st.none()), (6, declared), (1, st.text(max_size=20)))
+    return st.fixed_dictionaries(choices).map(_query)
+
+
+def _values(schema: dict[str, Any]) -> list[str]:
+    found = [str(value) for part in (schema, *schema.get("anyOf", ())) for value in part.get("enum", ())]
+    return found or ["default", "happy", "x" * 100]
+
+
+def _query(values: dict[str, str | None]) -> str:
+    given_values = {name: value.encode("utf-8", "replace") for name, value in values.items() if value is not None}
+    return f"?{urlencode(given_values, quote_via=quote)}" if given_values else ""
+
+
+def _data_url(picture: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+
+
+if __name__ == "__main__":
+    run("contract", drill)

@@ -1,0 +1,86 @@
+"""SIGTERM under load: no admitted request is lost. SIGKILL under load: the next process is ready soon."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+from drills.client import Answer, ask, closed_loop, upload
+from drills.report import Report, run
+from tests.pictures import portrait
+from tests.process import ServerProcess, free_port
+
+CLIENTS = 8
+REQUEST = upload("/predict", portrait())
+
+
+def drill(report: Report) -> None:
+    rounds = 50 if report.long else 5
+    served = away = lost = tracebacks = 0
+    slowest = 0.0
+    codes: set[int] = set()
+    for _ in range(rounds):
+        with ServerProcess({"DRAIN_SECONDS": 1, "LOG_LEVEL": "warning"}) as server:
+            server.wait_ready()
+            answers, ended = asyncio.run(_terminate(server))
+            codes.add(server.wait())
+            slowest = max(slowest, time.monotonic() - ended)
+            served += sum(answer.status == 200 for answer in answers)
+            away += sum(_turned_away(answer) for answer in answers)
+            lost += sum(answer.status != 200 and not _turned_away(answer) for answer in answers)
+            tracebacks += "Traceback" in server.log
+    report.figure("rounds of SIGTERM under load", rounds)
+    report.figure("requests served", served, at_least=rounds)
+    report.figure("turned away with 503 and Connection: close", away, at_least=rounds * CLIENTS)
+    report.figure("requests lost, or answered otherwise", lost, at_most=0)
+    report.figure("logs with a traceback", tracebacks, at_most=0)
+    report.figure("slowest exit after SIGTERM", slowest, "s", at_most=10)
+    report.check("every exit status is 0", codes == {0}, str(codes))
+    _restart(report, 10 if report.long else 1)
+
+
+def _restart(report: Report, times: int) -> None:
+    """Killed under load, and started again on the same port, as a container's restart would."""
+    port = free_port()
+    slowest = 0.0
+    for _ in range(times):
+        with ServerProcess({"LOG_LEVEL": "warning"}, port=port) as server:
+            server.wait_ready()
+            asyncio.run(_kill(server))
+        with ServerProcess({"LOG_LEVEL": "warning"}, port=port) as server:
+            slowest = max(slowest, server.wait_ready())
+    report.figure("restarts after SIGKILL under load", times)
+    report.figure("the slowest of them ready after", slowest, "s", at_most=5)
+
+
+def _turned_away(answer: Answer) -> bool:
+    told = b"connection: close" in answer.headers.lower()
+    return answer.status == 503 and answer.error == "not_ready" and told
+
+
+async def _terminate(server: ServerProcess) -> tuple[list[Answer], float]:
+    """Clients that ask until they are told to go elsewhere, as behind a load balancer."""
+
+    async def client() -> list[Answer]:
+        answers = []
+        while not answers or answers[-1].status == 200:
+            answers.append(await ask(server.port, REQUEST))
+        return answers
+
+    clients = [asyncio.create_task(client()) for _ in range(CLIENTS)]
+    await asyncio.sleep(1)
+    server.signal(signal.SIGTERM)
+    ended = time.monotonic()
+    return [answer for answers in await asyncio.gather(*clients) for answer in answers], ended
+
+
+async def _kill(server: ServerProcess) -> None:
+    load = asyncio.create_task(closed_loop(server.port, REQUEST, CLIENTS, 2))
+    await asyncio.sleep(1)
+    server.signal(signal.SIGKILL)
+    await load
+
+
+if __name__ == "__main__":
+    run("drain", drill)

@@ -1,0 +1,106 @@
+"""Rate limits between processes: one real Redis, two servers, one budget; then Redis dies and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drills.client import Answer, ask, closed_loop, get, statuses, until
+from drills.report import Report, run
+from tests.process import ServerProcess, free_port
+
+BUDGET = 20
+INFO = get("/models")
+
+
+def drill(report: Report) -> None:
+    asyncio.run(_forged(report))
+    redis = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+    if redis is None:
+        report.check("redis-server is installed (or named by REDIS_SERVER)", False)
+        return
+    asyncio.run(_shared(report, redis))
+
+
+async def _forged(report: Report) -> None:
+    """The header of a peer that is not trusted counts for nothing; that of a trusted one from the right."""
+
+    def forwarded(*hops: str) -> bytes:
+        return get("/models", f"X-Forwarded-For: {', '.join(hops)}")
+
+    with ServerProcess({"RATE_LIMIT": f"{BUDGET}/hour", "WORKERS": 1}) as server:
+        server.wait_ready()
+        answers = [await ask(server.port, forwarded(f"198.51.100.{n}")) for n in range(2 * BUDGET)]
+        report.figure("untrusted peer, forged addresses: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+    with ServerProcess({"RATE_LIMIT": f"{BUDGET}/hour", "WORKERS": 1, "TRUSTED_PROXIES": "127.0.0.1"}) as server:
+        server.wait_ready()
+        one = [await ask(server.port, forwarded(f"10.9.8.{n}", "198.51.100.1")) for n in range(2 * BUDGET)]
+        many = [await ask(server.port, forwarded(f"198.51.100.{n + 2}")) for n in range(2 * BUDGET)]
+        report.figure("trusted peer, one client that forges: let in", _let_in(one), at_least=BUDGET, at_most=BUDGET)
+        report.figure("trusted peer, many clients: let in", _let_in(many), at_least=2 * BUDGET)
+
+
+async def _shared(report: Report, binary: str) -> None:
+    port = free_port()
+    shared = {"RATE_LIMIT": f"{BUDGET}/hour", "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{port}/0", "WORKERS": 1}
+    with ServerProcess(shared) as first, ServerProcess(shared) as second:
+        with _redis(binary, port):
+            first.wait_ready()
+            second.wait_ready()
+            answers = [await ask((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            report.figure("two servers, one Redis: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+            report.check("each let some in", all(_let_in(answers[n::2]) for n in (0, 1)))
+            load = asyncio.create_task(closed_loop(first.port, INFO, 4, 4))
+            await asyncio.sleep(1)
+        await ask(second.port, INFO)
+        answers = await load
+        report.check(
+            "Redis killed under load: no 5xx, none lost", {a.status for a in answers} <= {200, 429}, statuses(answers)
+        )
+        report.check("and it is told", await _storage(first) == "memory while redis is away", await _storage(first))
+        report.figure("counted in memory meanwhile: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+        with _redis(binary, port):
+
+            async def back() -> bool:
+                return all([await _storage(server) == "redis" for server in (first, second)])
+
+            report.figure("shared again after", await until(back), "s", at_most=10)
+            answers = [await ask((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            report.figure("one budget again: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+        report.check(
+            "the log says both, once each", _said(first, "Redis is away") == _said(first, "Redis is back") == 1
+        )
+
+
+@contextmanager
+def _redis(binary: str, port: int) -> Iterator[None]:
+    """A Redis of its own, on loopback, that keeps nothing; killed at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def _storage(server: ServerProcess) -> str:
+    return str((await ask(server.port, get("/health"))).json["rate_limit_storage"])
+
+
+def _let_in(answers: list[Answer]) -> int:
+    return sum(answer.status == 200 for answer in answers)
+
+
+def _said(server: ServerProcess, words: str) -> int:
+    return server.log.count(words)
+
+
+if __name__ == "__main__":
+    run("limits", drill)

@@ -1,0 +1,94 @@
+"""Two hundred clients that dawdle: all are closed by their deadline, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from drills.client import HOST, beside, closed_loop, get, quantile, statuses, upload
+from drills.report import Report, run
+from tests.pictures import portrait
+from tests.process import ServerProcess
+
+HEAD = (
+    b"POST /predict HTTP/1.1\r\nHost: drill\r\nContent-Length: 100000\r\n"
+    b"Content-Type: multipart/form-data; boundary=drill\r\n\r\n"
+)
+BEGINNING = b'--drill\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+Slow = Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+async def _silent(writer: asyncio.StreamWriter) -> None:
+    del writer
+
+
+async def _half_headers(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"POST /predict HTTP/1.1\r\nHost: dr")
+
+
+async def _trickled_headers(writer: asyncio.StreamWriter) -> None:
+    for byte in HEAD * 10:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(1)
+
+
+async def _trickled_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(HEAD + BEGINNING)
+    while True:
+        writer.write(b"x")
+        await asyncio.sleep(1)
+
+
+def drill(report: Report) -> None:
+    header, body = (10.0, 20.0) if report.long else (3.0, 5.0)
+    settings = {"HEADER_TIMEOUT_SECONDS": header, "BODY_TIMEOUT_SECONDS": body, "LOG_LEVEL": "warning"}
+    with ServerProcess(settings) as server:
+        server.wait_ready()
+        asyncio.run(_dawdle(report, server.port, header, body))
+
+
+async def _dawdle(report: Report, port: int, header: float, body: float) -> None:
+    kinds: list[tuple[str, Slow, float]] = [
+        ("silent", _silent, header),
+        ("half headers", _half_headers, header),
+        ("headers a byte a second", _trickled_headers, header),
+        ("body a byte a second", _trickled_body, body),
+    ]
+    clients = [(name, slow, deadline) for name, slow, deadline in kinds for _ in range(50)]
+    request = upload("/predict", portrait())
+    before = await closed_loop(port, request, 1, 2)
+    everybody = asyncio.gather(*(_lasts(port, slow) for _, slow, _ in clients))
+    normal = asyncio.create_task(closed_loop(port, request, 1, header))
+    lasted, probes = await beside(port, everybody, get("/health/ready"))
+    for name, _, deadline in kinds:
+        longest = max(seconds for (kind, _, _), seconds in zip(clients, lasted, strict=True) if kind == name)
+        report.figure(f"{name}: the last of 50 closed after", longest, "s", at_most=deadline + 1)
+    served = await normal
+    report.check("probes are answered throughout", {a.status for a in probes} == {200}, statuses(probes))
+    report.figure("probes in, p99", quantile(probes, 0.99), "ms", at_most=200)
+    report.check("normal requests are served throughout", {a.status for a in served} == {200}, statuses(served))
+    alone = quantile(before, 0.5)
+    report.figure("a normal request before, median", alone, "ms")
+    report.figure("a normal request meanwhile, median", quantile(served, 0.5), "ms", at_most=2 * alone + 20)
+
+
+async def _lasts(port: int, slow: Slow) -> float:
+    """How long the server bears with such a client."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    started = time.perf_counter()
+    dawdling = asyncio.create_task(slow(writer))
+    try:
+        while await reader.read(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    finally:
+        dawdling.cancel()
+        writer.close()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    run("slow_clients", drill)

@@ -1,0 +1,273 @@
+"""One connection: deadlines, bounded headers, and an end that loses nothing. Real sockets, a small application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from app.server.protocol import ProtocolLimits, protocol_class
+
+PATIENCE = 10.0
+
+
+async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+    """Reads the body and tells its length."""
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    await answer(send, 200, str(size).encode())
+
+
+async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without reading the body."""
+    await answer(send, 413, b"too large", (b"connection", b"close"))
+
+
+async def answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serving(app: Any, **limits: Any) -> AsyncIterator[int]:
+    """The port of a server with this protocol."""
+    values = {"header_timeout": PATIENCE, "write_timeout": PATIENCE, "connections": 100, **limits}
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app,
+        http=protocol_class(ProtocolLimits(**values)),
+        ws="none",
+        lifespan="auto",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+    async with listening(uvicorn.Server(config), listener) as port:
+        yield port
+
+
+@asynccontextmanager
+async def listening(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[int]:
+    """The port of a server while it runs."""
+    task = asyncio.create_task(server._serve([listener]))
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+class Peer:
+    """The other end of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def status(self) -> int:
+        async with asyncio.timeout(PATIENCE):
+            return int((await self.reader.readline()).split()[1])
+
+    async def rest(self) -> bytes:
+        """All that comes until the server closes."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.reader.read()
+
+    async def response(self) -> tuple[int, dict[str, str], bytes]:
+        status = await self.status()
+        headers: dict[str, str] = {}
+        async with asyncio.timeout(PATIENCE):
+            while (line := await self.reader.readline()) not in (b"\r\n", b""):
+                name, _, value = line.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        return status, headers, body
+
+    async def closed(self) -> bool:
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionResetError:
+                return True
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Peer]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Peer(reader, writer)
+    finally:
+        writer.close()
+
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+async def test_a_connection_serves_one_request_after_another() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        for _ in range(3):
+            await peer.send(GET)
+            assert (await peer.response())[0] == 200
+
+
+async def test_a_silent_connection_is_closed() -> None:
+    async with serving(reads, header_timeout=0.1) as port, connected(port) as peer:
+        assert await peer.closed()
+
+
+async def test_half_headers_are_closed_however_they_trickle() -> None:
+    async with serving(reads, header_timeout=0.3) as port, connected(port) as peer:
+        closing = asyncio.create_task(peer.closed())
+        for piece in (b"GET / HTTP/1.1\r\n", *(b"a: b\r\n" for _ in range(1000))):
+            if closing.done():
+                break
+            peer.writer.write(piece)
+            await asyncio.sleep(0.02)
+        assert await closing
+
+
+async def test_half_a_second_request_is_closed_too() -> None:
+    async with serving(reads, header_timeout=0.2) as port, connected(port) as peer:
+        await peer.send(GET)
+        await peer.response()
+        await peer.send(b"GET / HT")
+        assert await peer.closed()
+
+
+async def test_a_blank_line_does_not_stop_the_clock() -> None:
+    async with serving(reads, header_timeout=0.2) as port, connected(port) as peer:
+        await peer.send(GET)
+        await peer.response()
+        await peer.send(b"\r\n")
+        assert await peer.closed()
+
+
+async def test_headers_are_bounded_whether_one_is_long_or_they_are_many() -> None:
+    async with serving(reads) as port:
+        for flood in (b"a: " + b"x" * 200_000, b"".join(b"a%d: b\r\n" % n for n in range(20_000)), b"x" * 100_000):
+            async with connected(port) as peer:
+                await peer.send(b"GET / HTTP/1.1\r\n" + flood + b"\r\n\r\n")
+                status, headers, body = await peer.response()
+                assert status in {400, 431}
+                assert headers["connection"] == "close"
+                assert json.loads(body)["request_id"] == headers["x-request-id"]
+                assert await peer.closed()
+
+
+async def test_one_endless_header_is_refused_as_too_large() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"GET / HTTP/1.1\r\na: ")
+        sending = asyncio.create_task(_pour(peer, b"x" * 4096, 1000))
+        status, _, body = await peer.response()
+        assert status == 431
+        assert json.loads(body)["error"] == "headers_too_large"
+        await sending
+
+
+async def test_what_is_no_request_gets_the_one_error_shape() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"\x16\x03\x01 hello\r\n\r\n")
+        status, _, body = await peer.response()
+        assert status == 400
+        assert json.loads(body).keys() == {"success", "error", "message", "request_id"}
+        assert await peer.closed()
+
+
+async def test_a_negative_length_is_no_request() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n")
+        assert await peer.status() == 400
+
+
+async def test_a_large_body_split_from_its_headers_is_no_large_header() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        body = b"x" * 300_000
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        assert (await peer.response())[2] == b"300000"
+
+
+async def test_an_answer_before_the_body_reaches_a_client_that_is_still_sending() -> None:
+    async with serving(refuses) as port, connected(port) as peer:
+        size = 4 * 1024 * 1024
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+        # All of it is sent before the answer is looked at, as simple clients do.
+        await _pour(peer, b"x" * 65536, size // 65536)
+        status, headers, _ = await peer.response()
+        assert status == 413
+        assert headers["connection"] == "close"
+        assert await peer.closed()
+
+
+async def test_a_client_that_never_stops_sending_is_cut_off() -> None:
+    async with serving(refuses, linger_bytes=200_000) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            assert await _pour(peer, b"x" * 65536, 10_000) < 10_000
+
+
+async def test_a_refused_client_that_stays_silent_is_cut_off() -> None:
+    async with serving(refuses, linger_timeout=0.1) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
+        assert (await peer.response())[0] == 413
+        assert await peer.closed()
+
+
+async def test_idle_connections_make_room_for_a_newcomer() -> None:
+    async with serving(reads, connections=3) as port:
+        idlers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        async with connected(port) as peer:
+            await peer.send(GET)
+            assert (await peer.response())[0] == 200
+        for _, writer in idlers:
+            writer.close()
+
+
+async def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
+    cut = asyncio.Event()
+
+    async def floods(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(10_000):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+            if (message := await _now(receive)) is not None and message["type"] == "http.disconnect":
+                cut.set()
+                return
+
+    async with serving(floods, write_timeout=0.2) as port, connected(port) as peer:
+        await peer.send(GET)
+        async with asyncio.timeout(PATIENCE):
+            await cut.wait()
+
+
+async def _now(receive: Receive) -> Any:
+    """A message that is there already."""
+    try:
+        async with asyncio.timeout(0):
+            return await receive()
+    except TimeoutError:
+        return None
+
+
+async def _pour(peer: Peer, piece: bytes, times: int) -> int:
+    """Sends a piece many times, and says how often it could."""
+    for count in range(times):
+        try:
+            await peer.send(piece)
+        except ConnectionError:
+            return count
+    return times

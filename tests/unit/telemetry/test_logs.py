@@ -1,0 +1,197 @@
+"""What the log says of a request, and that nothing said is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from app.telemetry.logs import LogWriter, log_request, request_fields
+from app.telemetry.records import RequestRecord
+
+ALLOWED = {
+    "time",
+    "level",
+    "request_id",
+    "method",
+    "route",
+    "status",
+    "ms",
+    "stages_ms",
+    "size",
+    "items",
+    "format",
+    "faces",
+    "model",
+    "error",
+}
+
+
+@pytest.fixture(autouse=True)
+def _root_logger_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    assert (root.handlers, root.level) == before
+
+
+def full_record() -> RequestRecord:
+    return RequestRecord(
+        "a" * 32,
+        "POST",
+        route="/predict",
+        status=200,
+        size=300_000,
+        items=2,
+        picture_format="jpeg",
+        faces=1,
+        model="default",
+        error="internal_error",
+        timings_ms={"decode": 2.0012, "total": 5.5},
+        duration_ms=6.123,
+    )
+
+
+def test_a_request_is_one_line_of_json_with_allowed_fields_only() -> None:
+    out = io.StringIO()
+    with LogWriter("info", "json", out):
+        log_request(full_record())
+    (line,) = out.getvalue().splitlines()
+    fields = json.loads(line)
+    assert set(fields) == ALLOWED
+    assert fields["route"] == "/predict"
+    assert fields["ms"] == 6.12
+    assert fields["stages_ms"] == {"decode": 2.0, "total": 5.5}
+    assert fields["size"] == "<=1MB"
+    assert fields["time"].endswith("Z")
+
+
+@pytest.mark.parametrize(("size", "bucket"), [(0, "<=64KB"), (65_536, "<=64KB"), (65_537, "<=256KB"), (10**9, ">20MB")])
+def test_a_size_is_told_as_a_bucket(size: int, bucket: str) -> None:
+    assert request_fields(RequestRecord("id", "POST", size=size))["size"] == bucket
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    assert set(request_fields(RequestRecord("id", "GET"))) == {"request_id", "method", "route", "status", "ms"}
+
+
+def test_text_is_one_line_for_people_without_colour_where_there_is_no_terminal() -> None:
+    out = io.StringIO()
+    with LogWriter("info", "text", out):
+        log_request(full_record())
+        logging.getLogger("visage").warning("Look at this.")
+    first, second = out.getvalue().splitlines()
+    assert "POST /predict 200 6.1 ms" in first
+    assert "decode 2.0" in first
+    assert "error=internal_error" in first
+    assert second.endswith("warning Look at this.")
+    assert "\033" not in out.getvalue()
+
+
+def test_text_has_colour_on_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    with LogWriter("info", "text", out):
+        logging.getLogger("visage").warning("Look at this.")
+    assert "\033[33mwarning" in out.getvalue()
+
+
+def test_lines_go_out_on_their_own_a_moment_after_they_were_logged() -> None:
+    out = _Flushed()
+    with LogWriter("info", "json", out):
+        log_request(RequestRecord("a", "GET"))
+        assert out.went_out.wait(10)
+
+
+class _Flushed(io.StringIO):
+    """Tells when something was written and sent on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.went_out = threading.Event()
+
+    def flush(self) -> None:
+        if self.getvalue():
+            self.went_out.set()
+
+
+def test_nothing_is_lost_when_the_writer_stops() -> None:
+    out = io.StringIO()
+    with LogWriter("info", "json", out):
+        for number in range(5000):
+            logging.getLogger("visage").info("line %d", number)
+    lines = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+    assert lines == [f"line {number}" for number in range(5000)]
+
+
+def test_a_reader_that_stops_reading_costs_lines_and_not_memory() -> None:
+    class Stuck(io.StringIO):
+        def __init__(self) -> None:
+            super().__init__()
+            self.writing = threading.Event()
+            self.go_on = threading.Event()
+
+        def write(self, text: str) -> int:
+            self.writing.set()
+            self.go_on.wait()
+            return super().write(text)
+
+    out = Stuck()
+    with LogWriter("info", "json", out, waiting=10):
+        logger = logging.getLogger("visage")
+        logger.info("first")
+        out.writing.wait()
+        for _ in range(100):
+            logger.info("more")
+        out.go_on.set()
+    lines = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+    assert lines == ["first", *["more"] * 10, "90 log lines were dropped."]
+
+
+def test_the_level_is_kept() -> None:
+    out = io.StringIO()
+    with LogWriter("warning", "json", out):
+        logging.getLogger("visage").info("quiet")
+        logging.getLogger("visage").warning("loud")
+        log_request(RequestRecord("id", "GET", status=200))
+    assert [json.loads(line).get("message") for line in out.getvalue().splitlines()] == ["loud"]
+
+
+def test_an_exception_stays_on_its_line() -> None:
+    out = io.StringIO()
+    with LogWriter("info", "json", out):
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            logging.getLogger("visage").exception("It failed.")
+    (line,) = out.getvalue().splitlines()
+    assert "ValueError: odd" in json.loads(line)["exception"]
+
+
+def test_uvicorns_lines_and_warnings_take_the_same_way() -> None:
+    out = io.StringIO()
+    own = logging.StreamHandler(sys.stderr)
+    logging.getLogger("uvicorn").addHandler(own)
+    with LogWriter("info", "json", out), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.getLogger("uvicorn.error").info("Started.")
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+    messages = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+    assert messages[0] == "Started."
+    assert "DeprecationWarning: old" in messages[1]
+
+
+def test_the_multipart_parser_may_not_quote_what_it_cannot_read() -> None:
+    out = io.StringIO()
+    with LogWriter("debug", "json", out):
+        logging.getLogger("python_multipart.multipart").warning("Found invalid character b'secret'")
+    assert out.getvalue() == ""

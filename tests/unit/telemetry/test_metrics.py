@@ -1,0 +1,169 @@
+"""The series that Prometheus sees after a known course of events."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import app
+from app.telemetry.metrics import Metrics, ModelFacts, Snapshot
+from app.telemetry.records import FaceNote, PictureNote, ReadingNote, RequestRecord
+
+SNAPSHOT = Snapshot(
+    ready=True,
+    queue_depth=3,
+    workers=2,
+    workers_busy=1,
+    worker_restarts=4,
+    shared_state_up=None,
+    models=(ModelFacts("default", "1.0.0", "small", True, ("cpu",)),),
+)
+
+
+def series(metrics: Metrics, snapshot: Snapshot = SNAPSHOT) -> Mapping[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = metrics.exposition(snapshot).decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return series(metrics)[name, frozenset(labels.items())]
+
+
+def finished(
+    route: str, status: int, milliseconds: float, error: str | None = None, method: str = "POST"
+) -> RequestRecord:
+    return RequestRecord("id", method, route=route, status=status, duration_ms=milliseconds, error=error)
+
+
+def picture(label: str, confidence: float, *, uncertain: bool = False, warnings: tuple[str, ...] = ()) -> PictureNote:
+    timings = {"queue": 0.2, "decode": 2.0, "inference": 1.0, "total": 3.2}
+    return PictureNote(timings, 1, warnings, (ReadingNote("default", (FaceNote(label, confidence, uncertain),)),))
+
+
+def test_requests_are_counted_by_route_method_and_status() -> None:
+    metrics = Metrics()
+    for record in (
+        finished("/predict", 200, 6),
+        finished("/predict", 200, 400),
+        finished("/predict", 422, 3, "no_face_detected"),
+    ):
+        metrics.request_started()
+        metrics.request_finished(record)
+    assert value(metrics, "visage_http_requests_total", route="/predict", method="POST", status="200") == 2
+    assert value(metrics, "visage_http_requests_total", route="/predict", method="POST", status="422") == 1
+    assert value(metrics, "visage_errors_total", code="no_face_detected") == 1
+    assert value(metrics, "visage_http_request_duration_seconds_bucket", route="/predict", le="0.01") == 2
+    assert value(metrics, "visage_http_request_duration_seconds_count", route="/predict") == 3
+    assert value(metrics, "visage_http_request_duration_seconds_sum", route="/predict") == pytest.approx(0.409)
+
+
+def test_requests_in_flight_go_up_and_down() -> None:
+    metrics = Metrics()
+    metrics.request_started()
+    metrics.request_started()
+    metrics.request_finished(finished("/predict", 200, 1))
+    assert value(metrics, "visage_http_requests_in_flight") == 1
+
+
+def test_an_invented_method_makes_no_series_of_its_own() -> None:
+    metrics = Metrics()
+    metrics.request_started()
+    metrics.request_finished(finished("unmatched", 405, 1, method="X" * 50))
+    assert value(metrics, "visage_http_requests_total", route="unmatched", method="other", status="405") == 1
+
+
+def test_pictures_are_counted_by_label_confidence_and_stage() -> None:
+    metrics = Metrics()
+    metrics.picture(picture("happy", 0.9))
+    metrics.picture(picture("happy", 0.5, uncertain=True, warnings=("blurred",)))
+    metrics.picture(picture("sad", 0.7))
+    assert value(metrics, "visage_predictions_total", model="default", label="happy") == 2
+    assert value(metrics, "visage_predictions_total", model="default", label="sad") == 1
+    assert value(metrics, "visage_predictions_uncertain_total", model="default") == 1
+    assert value(metrics, "visage_prediction_confidence_sum", model="default") == pytest.approx(2.1)
+    assert value(metrics, "visage_prediction_confidence_count", model="default") == 3
+    assert value(metrics, "visage_warnings_total", code="blurred") == 1
+    assert value(metrics, "visage_faces_per_image_count") == 3
+    assert value(metrics, "visage_stage_duration_seconds_count", stage="decode") == 3
+    assert value(metrics, "visage_stage_duration_seconds_sum", stage="decode") == pytest.approx(0.006)
+    assert ("visage_stage_duration_seconds_count", frozenset({("stage", "total")})) not in series(metrics)
+
+
+def test_what_was_turned_away_is_counted_by_reason() -> None:
+    metrics = Metrics()
+    metrics.shed("queue_full")
+    metrics.shed("queue_full")
+    metrics.shed("draining")
+    metrics.rate_limited()
+    assert value(metrics, "visage_requests_shed_total", reason="queue_full") == 2
+    assert value(metrics, "visage_requests_shed_total", reason="draining") == 1
+    assert value(metrics, "visage_requests_rate_limited_total") == 1
+
+
+def test_the_shadow_is_counted_by_agreement() -> None:
+    metrics = Metrics()
+    metrics.shadow("other", same=3, different=1)
+    metrics.shadow_dropped()
+    assert value(metrics, "visage_shadow_predictions_total", model="other", agreement="same") == 3
+    assert value(metrics, "visage_shadow_predictions_total", model="other", agreement="different") == 1
+    assert value(metrics, "visage_shadow_dropped_total") == 1
+
+
+def test_a_snapshot_is_told_as_it_is() -> None:
+    metrics = Metrics()
+    assert value(metrics, "visage_ready") == 1
+    assert value(metrics, "visage_queue_depth") == 3
+    assert value(metrics, "visage_workers") == 2
+    assert value(metrics, "visage_workers_busy") == 1
+    assert value(metrics, "visage_worker_restarts_total") == 4
+    assert value(metrics, "visage_build_info", version=app.__version__) == 1
+    assert value(metrics, "visage_provider_info", model="default", provider="cpu") == 1
+    facts = {"model": "default", "version": "1.0.0", "architecture": "small", "default": "true"}
+    assert value(metrics, "visage_model_info", **facts) == 1
+
+
+@pytest.mark.parametrize(("up", "told"), [(True, 1), (False, 0), (None, None)])
+def test_shared_state_is_told_where_there_is_some(up: bool | None, told: int | None) -> None:
+    found = series(Metrics(), dataclasses.replace(SNAPSHOT, shared_state_up=up))
+    assert found.get(("visage_shared_state_up", frozenset())) == told
+
+
+def everything() -> Metrics:
+    """Metrics after one of each event."""
+    metrics = Metrics()
+    metrics.request_started()
+    metrics.request_finished(finished("/predict", 503, 1, "overloaded"))
+    metrics.shed("queue_full")
+    metrics.rate_limited()
+    metrics.picture(picture("happy", 0.4, uncertain=True, warnings=("blurred",)))
+    metrics.shadow("other", same=1, different=1)
+    metrics.shadow_dropped()
+    return metrics
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+def test_names_and_text_are_as_prometheus_wants_them() -> None:
+    text = everything().exposition(dataclasses.replace(SNAPSHOT, shared_state_up=True))
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_memory_and_threads_are_told() -> None:
+    metrics = Metrics()
+    assert value(metrics, "process_resident_memory_bytes") > 1e6
+    assert value(metrics, "visage_threads") >= 1
+
+
+def test_two_services_in_one_process_count_apart() -> None:
+    first, second = Metrics(), Metrics()
+    first.rate_limited()
+    assert value(second, "visage_requests_rate_limited_total") == 0

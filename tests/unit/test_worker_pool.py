@@ -1,0 +1,371 @@
+"""The worker pool: what it takes on, what it drops, and how it survives its threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from app.errors import InternalError, InvalidImage, Overloaded, Timeout
+from app.worker_pool import ClientLeft, PoolLimits, WorkerPool
+
+if TYPE_CHECKING:
+    from app.pipeline import Checkpoint, Pipeline
+
+PATIENCE = 10.0
+
+
+class Gate:
+    """A job that tells when it runs and waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.open = threading.Event()
+        self.stages = 0
+
+    def job(self, pipeline: Pipeline, checkpoint: Checkpoint) -> str:
+        self.entered.set()
+        assert self.open.wait(PATIENCE)
+        checkpoint()
+        self.stages += 1
+        return "done"
+
+
+def limits(**changes: Any) -> PoolLimits:
+    values: dict[str, Any] = {"workers": 1, "queue_size": 2, "queue_timeout": PATIENCE, "request_timeout": PATIENCE}
+    return PoolLimits(**{**values, **changes})
+
+
+@asynccontextmanager
+async def running(
+    pool_limits: PoolLimits, factory: Callable[[], Any] = object, shed: list[str] | None = None
+) -> AsyncIterator[WorkerPool]:
+    reasons = [] if shed is None else shed
+    pool = WorkerPool(cast("Callable[[], Pipeline]", factory), pool_limits, on_shed=reasons.append)
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def entered(gate: Gate) -> None:
+    assert await asyncio.to_thread(gate.entered.wait, PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_workers_let_the_event_loop_go_first() -> None:
+    def priority(*_: object) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    built: list[int] = []
+    async with running(limits(), lambda: built.append(priority())) as pool:
+        await pool.warm()
+        worked = await pool.run(pool.ticket(), priority)
+    # Already while the pipeline is built: threads that a library starts there inherit it.
+    assert built == [worked]
+    assert worked > priority()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not let a thread choose its cores")
+async def test_each_worker_stays_on_its_core_also_the_one_that_takes_a_dead_ones_place() -> None:
+    cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
+    built: list[tuple[int, ...]] = []
+
+    def dies(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        raise SystemExit
+
+    async with running(limits(workers=len(cores), cores=cores), lambda: built.append(_cores_of_this_thread())) as pool:
+        await pool.warm()
+        assert sorted(built) == [(core,) for core in cores]
+        with pytest.raises(InternalError):
+            await pool.run(pool.ticket(), dies)
+        await until(lambda: len(built) > len(cores))
+    assert sorted(set(built)) == [(core,) for core in cores]
+    assert len(_cores_of_this_thread()) >= len(cores)
+
+
+def _cores_of_this_thread() -> tuple[int, ...]:
+    return tuple(sorted(os.sched_getaffinity(threading.get_native_id())))
+
+
+async def test_each_worker_builds_its_own_pipeline_on_its_own_thread() -> None:
+    built: list[int] = []
+
+    def factory() -> object:
+        built.append(threading.get_ident())
+        return object()
+
+    async with running(limits(workers=2, queue_size=8), factory) as pool:
+        await pool.warm()
+        seen = await asyncio.gather(
+            *(pool.run(pool.ticket(), lambda pipeline, _: (threading.get_ident(), id(pipeline))) for _ in range(8))
+        )
+    assert len(set(built)) == 2
+    assert threading.get_ident() not in built
+    assert {thread for thread, _ in seen} <= set(built)
+
+
+async def test_what_a_job_raises_reaches_its_caller_and_the_thread_lives_on() -> None:
+    def fails(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        raise InvalidImage
+
+    async with running(limits()) as pool:
+        with pytest.raises(InvalidImage):
+            await pool.run(pool.ticket(), fails)
+        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+        assert pool.restarts == 0
+
+
+async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None:
+    gate, shed = Gate(), list[str]()
+    async with running(limits(queue_size=1), shed=shed) as pool:
+        await pool.warm()
+        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await entered(gate)
+        assert pool.room
+        second = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await until(lambda: pool.waiting == 1)
+        assert pool.room == 0
+        with pytest.raises(Overloaded) as refused:
+            await pool.run(pool.ticket(), gate.job)
+        assert refused.value.retry_after >= 1
+        assert shed == ["queue_full"]
+        gate.open.set()
+        assert await asyncio.gather(first, second) == ["done", "done"]
+        assert pool.room
+
+
+async def test_a_place_that_is_about_to_be_taken_is_given_to_nobody_else_for_a_moment() -> None:
+    async with running(limits(queue_size=0, body_grace=PATIENCE)) as pool:
+        await pool.warm()
+        first = pool.ticket()
+        assert pool.room == 0
+        # The claim keeps out who asks, and is no obstacle to the work itself.
+        assert await pool.run(first, lambda *_: 1) == 1
+        assert pool.room
+        pool.release(pool.ticket())
+        assert pool.room
+    async with running(limits(queue_size=0, body_grace=0.05)) as pool:
+        await pool.warm()
+        pool.ticket()
+        await until(lambda: pool.room)
+
+
+async def test_without_a_queue_only_an_idle_worker_counts() -> None:
+    gate = Gate()
+    async with running(limits(queue_size=0)) as pool:
+        await pool.warm()
+        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await entered(gate)
+        assert pool.room == 0
+        gate.open.set()
+        await first
+        assert await pool.run(pool.ticket(), lambda *_: 1) == 1
+
+
+async def test_nobody_waits_longer_than_the_queue_allows() -> None:
+    gate, shed, ran = Gate(), list[str](), list[int]()
+    async with running(limits(queue_timeout=0.05), shed=shed) as pool:
+        await pool.warm()
+        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await entered(gate)
+        with pytest.raises(Overloaded):
+            await pool.run(pool.ticket(), lambda *_: ran.append(1))
+        assert shed == ["queue_timeout"]
+        assert pool.waiting == 0
+        gate.open.set()
+        await first
+        await pool.run(pool.ticket(), lambda *_: None)
+    assert ran == []
+
+
+async def test_later_jobs_of_an_admitted_request_do_not_compete_for_a_place() -> None:
+    gate = Gate()
+    async with running(limits(queue_size=1)) as pool:
+        await pool.warm()
+        ticket = pool.ticket()
+        runs = [asyncio.create_task(pool.run(ticket, gate.job)) for _ in range(6)]
+        await entered(gate)
+        gate.open.set()
+        assert await asyncio.gather(*runs) == ["done"] * 6
+
+
+async def test_a_request_over_its_deadline_is_answered_and_its_work_stops_at_the_next_stage() -> None:
+    gate, shed = Gate(), list[str]()
+    async with running(limits(), shed=shed) as pool:
+        await pool.warm()
+        run = asyncio.create_task(pool.run(pool.ticket(time.monotonic() + 0.05), gate.job))
+        await entered(gate)
+        with pytest.raises(Timeout):
+            await run
+        assert shed == ["timeout"]
+        gate.open.set()
+        await until(lambda: pool.busy == 0)
+    assert gate.stages == 0
+
+
+async def test_work_of_a_client_that_left_while_waiting_never_starts() -> None:
+    gate, ran = Gate(), list[int]()
+    async with running(limits()) as pool:
+        await pool.warm()
+        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await entered(gate)
+        ticket = pool.ticket()
+        second = asyncio.create_task(pool.run(ticket, lambda *_: ran.append(1)))
+        await until(lambda: pool.waiting == 1)
+        ticket.leave()
+        with pytest.raises(ClientLeft):
+            await second
+        assert pool.waiting == 0
+        gate.open.set()
+        await first
+        await pool.run(pool.ticket(), lambda *_: None)
+    assert ran == []
+
+
+async def test_work_of_a_client_that_left_while_it_ran_stops_at_the_next_stage() -> None:
+    gate = Gate()
+    async with running(limits()) as pool:
+        await pool.warm()
+        ticket = pool.ticket()
+        run = asyncio.create_task(pool.run(ticket, gate.job))
+        await entered(gate)
+        ticket.leave()
+        with pytest.raises(ClientLeft):
+            await run
+        gate.open.set()
+        await until(lambda: pool.busy == 0)
+        with pytest.raises(ClientLeft):
+            await pool.run(ticket, gate.job)
+    assert gate.stages == 0
+
+
+async def test_a_cancelled_caller_gives_its_place_back() -> None:
+    gate = Gate()
+    async with running(limits(queue_size=1)) as pool:
+        await pool.warm()
+        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await entered(gate)
+        second = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        await until(lambda: pool.waiting == 1)
+        second.cancel()
+        await asyncio.wait([second])
+        assert pool.waiting == 0
+        assert pool.room
+        gate.open.set()
+        await first
+
+
+async def test_a_thread_that_dies_is_replaced_and_its_request_answered() -> None:
+    def dies(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        raise SystemExit
+
+    async with running(limits()) as pool:
+        await pool.warm()
+        with pytest.raises(InternalError):
+            await pool.run(pool.ticket(), dies)
+        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+        assert pool.restarts == 1
+        assert pool.ready
+
+
+async def test_a_thread_that_hangs_is_replaced_after_its_request_was_answered() -> None:
+    hang = threading.Event()
+    async with running(limits(hang_grace=0.05)) as pool:
+        await pool.warm()
+        with pytest.raises(Timeout):
+            await pool.run(pool.ticket(time.monotonic() + 0.05), lambda *_: hang.wait(PATIENCE))
+        await until(lambda: pool.restarts == 1)
+        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+        assert not pool.stuck
+        hang.set()
+
+
+async def test_no_worker_alive_is_not_ready() -> None:
+    first, second = threading.Event(), threading.Event()
+    builds = iter((first, second))
+
+    def factory() -> object:
+        assert next(builds).wait(PATIENCE)
+        return object()
+
+    def dies(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        raise SystemExit
+
+    async with running(limits(), factory) as pool:
+        assert not pool.ready
+        first.set()
+        await pool.warm()
+        assert pool.ready
+        with pytest.raises(InternalError):
+            await pool.run(pool.ticket(), dies)
+        assert not pool.ready
+        second.set()
+        await until(lambda: pool.ready)
+
+
+async def test_a_pipeline_that_cannot_be_built_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.worker_pool._FIRST_RETRY", 0.05)
+    outcomes = iter((RuntimeError("no such file"), None))
+
+    def factory() -> object:
+        outcome = next(outcomes)
+        if outcome is not None:
+            raise outcome
+        return object()
+
+    async with running(limits(), factory) as pool:
+        await until(lambda: pool.failure is not None)
+        assert pool.failure == "A worker could not start: no such file"
+        assert not pool.ready
+        await until(lambda: pool.ready)
+        assert pool.failure is None
+
+
+async def test_a_queue_that_stays_full_saturates_the_pool() -> None:
+    gate = Gate()
+    async with running(limits(queue_size=1, saturated_after=0.0)) as pool:
+        await pool.warm()
+        runs = [asyncio.create_task(pool.run(pool.ticket(), gate.job))]
+        await entered(gate)
+        runs.append(asyncio.create_task(pool.run(pool.ticket(), gate.job)))
+        await until(lambda: pool.saturated)
+        gate.open.set()
+        await asyncio.gather(*runs)
+        await until(lambda: not pool.saturated)
+
+
+async def test_a_picture_is_let_go_once_it_is_answered() -> None:
+    import weakref
+
+    class Picture:
+        pass
+
+    async with running(limits()) as pool:
+        picture = Picture()
+        reference = weakref.ref(picture)
+        await pool.run(pool.ticket(), lambda *_, held=picture: held)
+        del picture
+        await until(lambda: reference() is None)
+
+
+async def test_the_pace_of_the_queue_sets_when_to_come_back() -> None:
+    async with running(limits(queue_size=50)) as pool:
+        await pool.warm()
+        assert pool.retry_after == 1
+        pool._service_time = 4.0
+        assert pool.retry_after == 4
