@@ -17,7 +17,6 @@ from app.errors import NotReady
 from app.rate_limiter import RateLimiter
 from app.system import trim_memory, usable_cores, worker_cores
 from app.telemetry.metrics import Metrics
-from app.telemetry.totals import Totals
 from app.worker_pool import PoolLimits, WorkerPool
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ class Service:
     pool: WorkerPool
     limiter: RateLimiter
     metrics: Metrics
-    totals: Totals
     loaded: Registry | None = None
     """The models, once they are loaded."""
     failure: str | None = None
@@ -132,7 +130,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
     )
     pool = WorkerPool(lambda: factories.build_pipeline(settings), limits, on_shed=metrics.shed)
     limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, on_limited=metrics.rate_limited)
-    return Service(settings, pool, limiter, metrics, Totals())
+    return Service(settings, pool, limiter, metrics)
 
 
 @contextlib.asynccontextmanager

@@ -25,7 +25,7 @@ from app.errors import (
     UnsupportedMediaType,
     VisageError,
 )
-from app.telemetry.records import record_of
+from app.telemetry.records import request_record
 from app.worker_pool import ClientLeft
 
 logger = logging.getLogger("visage.errors")
@@ -74,7 +74,7 @@ def response_to(scope: Scope, exception: Exception) -> Response:
 
 def answer_to(scope: Scope, exception: Exception) -> Answer:
     """What the client is told of an exception, which is noted in the request's record."""
-    record = record_of(scope)
+    record = request_record(scope)
     error = known_error(exception, record.request_id)
     record.error = error.code
     headers = dict(getattr(exception, "headers", None) or {})

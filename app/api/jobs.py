@@ -115,7 +115,6 @@ async def compare(
 def account(service: Service, answer: Answer) -> None:
     """Counts a picture that was answered."""
     service.metrics.picture(answer.note)
-    service.totals.picture(answer.note)
 
 
 def describe(record: RequestRecord, read: Read) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from app.inference.explain import Heatmap
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
-from app.telemetry.records import FaceNote, PictureNote, ReadingNote
+from app.telemetry.records import PictureRecord, PredictionRecord
 from app.vision.geometry import LANDMARK_NAMES, Face
 from app.vision.overlay import overlay_png
 from app.vision.quality import Warning
@@ -48,7 +48,7 @@ class Answer:
     """The answer about one picture, without what only the edge knows (the request's id), and what is counted of it."""
 
     fields: Fields
-    note: PictureNote
+    note: PictureRecord
 
 
 def prediction(
@@ -184,20 +184,14 @@ def _note(
     detected: DetectedPicture,
     readings: Sequence[tuple[PicturePrediction, Sequence[Verdict]]],
     timings: dict[str, float],
-) -> PictureNote:
+) -> PictureRecord:
     codes = {warning.code for reading, _ in readings for face in reading.faces for warning in face.warnings}
-    return PictureNote(
-        timings,
-        detected.faces_detected,
-        tuple(sorted(codes)),
-        tuple(
-            ReadingNote(
-                reading.model.manifest.name,
-                tuple(FaceNote(verdict.emotion, verdict.confidence, verdict.is_uncertain) for verdict in verdicts),
-            )
-            for reading, verdicts in readings
-        ),
+    predictions = tuple(
+        PredictionRecord(reading.model.manifest.name, verdict.emotion, verdict.confidence, verdict.is_uncertain)
+        for reading, verdicts in readings
+        for verdict in verdicts
     )
+    return PictureRecord(timings, detected.faces_detected, tuple(sorted(codes)), predictions)
 
 
 def _box(face: Face) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,29 +17,57 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, Sample
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 import app
-from app.telemetry.records import PictureNote, RequestRecord
+from app.telemetry.records import PictureRecord, RequestRecord
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of every histogram of time."""
 
 STAGES: Final = ("queue", "decode", "detect", "prepare", "inference", "explain")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_FACES = (0, 1, 2, 3, 5, 10, 20, 50)
-_TENTHS = tuple(step / 10 for step in range(1, 11))
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the bins of the time of a request and of a stage."""
+
+LATENCY_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000)
+"""Upper bounds of the bins of the time of a picture, in milliseconds."""
+
+CONFIDENCE: Final = tuple(step / 10 for step in range(1, 11))
+"""Upper bounds of the bins of confidence."""
+
+_COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "http_requests": ("Requests with a response.", ("route", "method", "status")),
+    "errors": ("Errors of requests and of a batch's items, by code.", ("code",)),
+    "requests_shed": ("Requests refused or dropped, by reason.", ("reason",)),
+    "requests_rate_limited": ("Requests over their client's rate.", ()),
+    "warnings": ("Pictures with a warning on their quality, by code.", ("code",)),
+    "predictions": ("Predictions, by the likeliest label.", ("model", "label")),
+    "predictions_uncertain": ("Predictions with too little confidence.", ("model",)),
+    "shadow_predictions": ("Predictions of the shadow model, by its agreement.", ("model", "agreement")),
+    "shadow_dropped": ("Sampled pictures without a prediction of the shadow model.", ()),
+}
+_HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], Sequence[float]]]] = {
+    "http_request_duration_seconds": ("From a request's headers to the end of its response.", ("route",), SECONDS),
+    "stage_duration_seconds": ("Time of a picture in each stage.", ("stage",), SECONDS),
+    "picture_duration_seconds": (
+        "Time of a picture, the wait for a worker included.",
+        ("model",),
+        [milliseconds / 1000 for milliseconds in LATENCY_MS],
+    ),
+    "faces_per_image": ("Faces found in a picture.", (), (0, 1, 2, 3, 5, 10, 20, 50)),
+    "prediction_confidence": ("Confidence in the likeliest label.", ("model",), CONFIDENCE),
+}
+
+M = TypeVar("M", Counter, Histogram)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What is told of a loaded model."""
+class ModelLabels:
+    """The labels of a loaded model."""
 
     name: str
     version: str
@@ -49,7 +78,7 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is not counted as it happens but asked for at each scrape."""
+    """What is not counted as it happens but read at each scrape."""
 
     ready: bool
     queue_depth: int
@@ -57,8 +86,8 @@ class Snapshot:
     workers_busy: int
     worker_restarts: int
     shared_state_up: bool | None
-    """None where there is no Redis to share anything through."""
-    models: tuple[ModelFacts, ...]
+    """None where no Redis is configured."""
+    models: tuple[ModelLabels, ...]
 
 
 class Metrics:
@@ -68,41 +97,22 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        # A second series beside each counter, which says when it began and which Prometheus does not need.
+        # Prometheus has no use for the time at which each counter began.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        registry = CollectorRegistry(auto_describe=True)
-        self._registry = registry
-
-        def counter(name: str, meaning: str, *labels: str) -> Counter:
-            return Counter(f"visage_{name}", meaning, labels, registry=registry)
-
-        def histogram(name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
-            return Histogram(f"visage_{name}", meaning, labels, buckets=buckets, registry=registry)
-
-        self._in_flight = Gauge("visage_http_requests_in_flight", "Requests being answered.", registry=registry)
-        # The library looks a series up under a lock and makes a string of each label, every time.
-        self._requests = cache(counter("http_requests", "Requests answered.", "route", "method", "status").labels)
-        durations = histogram(
-            "http_request_duration_seconds", "From a request's headers to the end of its answer.", SECONDS, "route"
-        )
-        self._durations = cache(durations.labels)
-        self._errors = cache(counter("errors", "Errors of requests and of a batch's items, by code.", "code").labels)
-        self._shed = cache(counter("requests_shed", "Requests turned away or dropped, by reason.", "reason").labels)
-        self._rate_limited = counter("requests_rate_limited", "Requests over their client's rate.")
-        stages = histogram("stage_duration_seconds", "Time of a picture in each stage.", SECONDS, "stage")
-        self._stages = {stage: stages.labels(stage) for stage in STAGES}
-        self._faces = histogram("faces_per_image", "Faces found in a picture.", _FACES)
-        self._warnings = counter("warnings", "Pictures with a warning on their quality, by code.", "code")
-        self._predictions = counter("predictions", "Faces read, by the likeliest label.", "model", "label")
-        self._uncertain = counter("predictions_uncertain", "Faces read with too little confidence.", "model")
-        self._confidence = histogram(
-            "prediction_confidence", "Confidence in the likeliest label; sum over count is its mean.", _TENTHS, "model"
-        )
-        self._shadow = counter(
-            "shadow_predictions", "Faces that the shadow model read too, by its agreement.", "model", "agreement"
-        )
-        self._shadow_dropped = counter("shadow_dropped", "Sampled pictures that the shadow model did not read.")
-        build = Gauge("visage_build_info", "The version that runs.", ("version",), registry=registry)
+        self._registry = registry = CollectorRegistry(auto_describe=True)
+        self._in_flight = Gauge("visage_http_requests_in_flight", "Requests in progress.", registry=registry)
+        counters = {
+            name: Counter(f"visage_{name}", meaning, labels, registry=registry)
+            for name, (meaning, labels) in _COUNTERS.items()
+        }
+        histograms = {
+            name: Histogram(f"visage_{name}", meaning, labels, buckets=buckets, registry=registry)
+            for name, (meaning, labels, buckets) in _HISTOGRAMS.items()
+        }
+        self._counter, self._histogram = _series_of(counters), _series_of(histograms)
+        for stage in STAGES:
+            self._histogram("stage_duration_seconds", stage)
+        build = Gauge("visage_build_info", "The running version.", ("version",), registry=registry)
         build.labels(app.__version__).set(1)
         self._live = _LiveCollector()
         registry.register(self._live)
@@ -115,50 +125,63 @@ class Metrics:
     def request_finished(self, record: RequestRecord) -> None:
         self._in_flight.dec()
         method = record.method if record.method in METHODS else "other"
-        self._requests(record.route, method, record.status).inc()
-        self._durations(record.route).observe(record.duration_ms / 1000)
+        self._counter("http_requests", record.route, method, record.status).inc()
+        self._histogram("http_request_duration_seconds", record.route).observe(record.duration_ms / 1000)
         if record.error is not None:
             self.error(record.error)
 
     def error(self, code: str) -> None:
         """Counts an error of the catalogue."""
-        self._errors(code).inc()
+        self._counter("errors", code).inc()
 
     def shed(self, reason: str) -> None:
-        """Counts a request turned away or dropped. ``reason`` is a word of the code, never of a client."""
-        self._shed(reason).inc()
+        """Counts a request that was refused or dropped. ``reason`` comes from the code, never from a client."""
+        self._counter("requests_shed", reason).inc()
 
     def rate_limited(self) -> None:
-        self._rate_limited.inc()
+        self._counter("requests_rate_limited").inc()
 
-    def picture(self, note: PictureNote) -> None:
-        """Counts a picture that was answered."""
-        for stage, milliseconds in note.timings_ms.items():
-            if (series := self._stages.get(stage)) is not None:
-                series.observe(milliseconds / 1000)
-        self._faces.observe(note.faces_detected)
-        for code in note.warnings:
-            self._warnings.labels(code).inc()
-        for reading in note.readings:
-            confidence = self._confidence.labels(reading.model)
-            for face in reading.faces:
-                self._predictions.labels(reading.model, face.label).inc()
-                confidence.observe(face.confidence)
-                if face.uncertain:
-                    self._uncertain.labels(reading.model).inc()
+    def picture(self, record: PictureRecord) -> None:
+        """Counts a picture that got a result, and its predictions."""
+        for stage, milliseconds in record.timings_ms.items():
+            if stage in STAGES:
+                self._histogram("stage_duration_seconds", stage).observe(milliseconds / 1000)
+        self._histogram("faces_per_image").observe(record.faces_detected)
+        for code in record.warnings:
+            self._counter("warnings", code).inc()
+        for model in {prediction.model for prediction in record.predictions}:
+            self._histogram("picture_duration_seconds", model).observe(record.timings_ms["total"] / 1000)
+        for prediction in record.predictions:
+            self._counter("predictions", prediction.model, prediction.label).inc()
+            self._histogram("prediction_confidence", prediction.model).observe(prediction.confidence)
+            if prediction.uncertain:
+                self._counter("predictions_uncertain", prediction.model).inc()
 
     def shadow(self, model: str, *, same: int, different: int) -> None:
         """Counts the faces of one picture by whether the shadow model agreed."""
-        self._shadow.labels(model, "same").inc(same)
-        self._shadow.labels(model, "different").inc(different)
+        self._counter("shadow_predictions", model, "same").inc(same)
+        self._counter("shadow_predictions", model, "different").inc(different)
 
     def shadow_dropped(self) -> None:
-        self._shadow_dropped.inc()
+        self._counter("shadow_dropped").inc()
+
+    def samples(self) -> Mapping[str, Sequence[Sample]]:
+        """What has been counted so far, by the name of the series."""
+        found = defaultdict(list)
+        for metric in self._registry.collect():
+            for sample in metric.samples:
+                found[sample.name].append(sample)
+        return found
 
     def exposition(self, snapshot: Snapshot) -> bytes:
-        """All series in Prometheus' text format, with what is known at this moment."""
+        """All series in Prometheus' text format, with a snapshot of this moment."""
         self._live.snapshot = snapshot
         return generate_latest(self._registry)
+
+
+def _series_of(metrics: Mapping[str, M]) -> Callable[..., M]:
+    """Finds a series by the name of its metric and its labels. The library itself takes a lock for every lookup."""
+    return cache(lambda name, *labels: metrics[name].labels(*labels) if labels else metrics[name])
 
 
 class _LiveCollector(Collector):
@@ -170,10 +193,10 @@ class _LiveCollector(Collector):
         now = self.snapshot
         if now is None:
             return
-        yield GaugeMetricFamily("visage_ready", "1 when the service can take a picture.", value=int(now.ready))
-        yield GaugeMetricFamily("visage_queue_depth", "Pictures that wait for a worker.", value=now.queue_depth)
+        yield GaugeMetricFamily("visage_ready", "1 when the service can take requests.", value=int(now.ready))
+        yield GaugeMetricFamily("visage_queue_depth", "Jobs that wait for a worker.", value=now.queue_depth)
         yield GaugeMetricFamily("visage_workers", "Worker threads.", value=now.workers)
-        yield GaugeMetricFamily("visage_workers_busy", "Workers that read a picture.", value=now.workers_busy)
+        yield GaugeMetricFamily("visage_workers_busy", "Workers at work.", value=now.workers_busy)
         yield CounterMetricFamily(
             "visage_worker_restarts", "Workers that died or hung and were replaced.", value=now.worker_restarts
         )

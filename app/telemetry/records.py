@@ -1,4 +1,4 @@
-"""What is noted of one request while it runs, and of one picture once it is read."""
+"""What the service records of a request and of a picture, for metrics, logs and traces."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 UNMATCHED = "unmatched"
-"""The route of a request that no route took."""
+"""The route of a request that matched none."""
 
 _KEY = "visage.record"
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request. The edge fills it in; metrics, log and traces read it once, when the answer is out."""
+    """One request. `app.api` fills it in; metrics, logs and traces read it once, after the response."""
 
     request_id: str
     method: str
@@ -37,7 +37,7 @@ class RequestRecord:
 
     @classmethod
     def begin(cls, scope: MutableMapping[str, Any], request_id: str) -> RequestRecord:
-        """A record for the request of an ASGI scope, kept in the scope for whoever has something to add."""
+        """Begins the record of a request and keeps it in the ASGI scope, where routes add to it."""
         record = cls(request_id, scope["method"])
         for name, value in scope["headers"]:
             if name == b"traceparent":
@@ -48,40 +48,33 @@ class RequestRecord:
         return record
 
     def finish(self, scope: Mapping[str, Any], status: int) -> None:
-        """Notes how the request ended. The route is known only after the router has seen the scope."""
+        """Records how the request ended. The scope names the route only after routing."""
         self.status = status
         self.route = getattr(scope.get("route"), "path", None) or UNMATCHED
         self.duration_ms = (time.perf_counter() - self._started) * 1000
 
 
-def record_of(scope: Mapping[str, Any]) -> RequestRecord:
-    """The record of a scope; a loose one where no middleware has begun any."""
+def request_record(scope: Mapping[str, Any]) -> RequestRecord:
+    """The record that a scope keeps; one that nobody reads where the middleware has not begun any."""
     record = scope.get("state", {}).get(_KEY)
     return record if isinstance(record, RequestRecord) else RequestRecord("", scope.get("method", ""))
 
 
 @dataclass(frozen=True, slots=True)
-class FaceNote:
-    """How one face was read."""
+class PredictionRecord:
+    """What metrics count of a prediction."""
 
+    model: str
     label: str
     confidence: float
     uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingNote:
-    """How one model read the faces of a picture."""
-
-    model: str
-    faces: tuple[FaceNote, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PictureNote:
-    """One picture that was answered: what metrics and totals count of it."""
+class PictureRecord:
+    """What metrics count of a picture that got a result."""
 
     timings_ms: Mapping[str, float]
     faces_detected: int
     warnings: tuple[str, ...]
-    readings: tuple[ReadingNote, ...]
+    predictions: tuple[PredictionRecord, ...]

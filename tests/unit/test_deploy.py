@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 import app
 from app.config import Settings
-from app.telemetry.metrics import Metrics, ModelFacts, Snapshot
+from app.telemetry.metrics import Metrics, ModelLabels, Snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -308,7 +308,7 @@ class TestKubernetes:
 def series() -> set[str]:
     """The name of every series that a service can export."""
     metrics = Metrics()
-    facts = ModelFacts("m", "1", "a", True, ("CPUExecutionProvider",))
+    facts = ModelLabels("m", "1", "a", True, ("CPUExecutionProvider",))
     text = metrics.exposition(Snapshot(True, 0, 1, 0, 0, True, (facts,))).decode()
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.M))
     histograms = {name for name in names if f"# TYPE {name} histogram" in text}

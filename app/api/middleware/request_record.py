@@ -83,7 +83,6 @@ def headers_of(scope: Scope, record: RequestRecord, *, close: bool) -> Iterator[
 def tell(record: RequestRecord, service: Service, tracer: Tracer) -> None:
     """Counts a request that is over, traces it and writes its line."""
     service.metrics.request_finished(record)
-    service.totals.request_finished(record)
     tracer.request_finished(record)
     log_request(record)
 

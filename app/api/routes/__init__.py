@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.routes import analyze, batch, compare, health, info, metrics, models, predict, stats, web
+from app.api.routes import analyze, batch, compare, health, info, metrics, models, predict, web
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,
@@ -13,7 +13,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     analyze.router,
     models.router,
     info.router,
-    stats.router,
     metrics.router,
     health.router,
     web.router,

@@ -17,7 +17,7 @@ from app.api.responses import json_response
 from app.api.schemas import Analysis
 from app.errors import MultipleFaces, UnsupportedMediaType
 from app.pipeline import DetectOptions
-from app.telemetry.records import record_of
+from app.telemetry.records import request_record
 
 router = APIRouter(tags=["Predictions"])
 
@@ -73,7 +73,7 @@ async def analyze_facial(request: Request, service: TheService, ticket: TheTicke
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
     model = service.registry.get(query.model)
-    record = record_of(request.scope)
+    record = request_record(request.scope)
     record.model = model.manifest.name
     body = await request.body()
     read = await jobs.analyze(

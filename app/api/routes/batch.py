@@ -24,7 +24,7 @@ from app.api.schemas import Batch
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
 from app.service import Service
-from app.telemetry.records import RequestRecord, record_of
+from app.telemetry.records import RequestRecord, request_record
 from app.worker_pool import ClientLeft, Ticket
 
 Fields = dict[str, Any]
@@ -69,7 +69,7 @@ async def predict_batch(request: Request, service: TheService, ticket: TheTicket
     started = time.perf_counter()
     chosen = choices(service, query)
     manifest = chosen.model.manifest
-    record = record_of(request.scope)
+    record = request_record(request.scope)
     record.model = manifest.name
     work = _Work(service, ticket, chosen, record)
     try:
@@ -185,7 +185,6 @@ class _Work:
     def _note(self, item: Fields, outcome: Answer | VisageError) -> None:
         if isinstance(outcome, VisageError):
             self._service.metrics.error(outcome.code)
-            self._service.totals.error(outcome.code)
             item.update(success=False, error=outcome.code, message=outcome.message)
             return
         jobs.account(self._service, outcome)

@@ -13,7 +13,7 @@ from app.api.schemas import Comparison
 from app.api.uploads import one_file
 from app.errors import MultipleFaces
 from app.pipeline import DetectOptions
-from app.telemetry.records import record_of
+from app.telemetry.records import request_record
 
 router = APIRouter(tags=["Predictions"])
 
@@ -35,7 +35,7 @@ async def compare(request: Request, service: TheService, ticket: TheTicket, quer
     ```
     """
     models = compared(service.registry, query)
-    record = record_of(request.scope)
+    record = request_record(request.scope)
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)
     read = await jobs.compare(service, ticket, lambda: data, models, DetectOptions(query.faces, query.on_no_face))

@@ -13,7 +13,7 @@ from app.api.responses import json_response
 from app.api.schemas import Prediction
 from app.api.uploads import one_file
 from app.errors import MultipleFaces
-from app.telemetry.records import record_of
+from app.telemetry.records import request_record
 
 router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
 
@@ -37,7 +37,7 @@ async def predict(request: Request, service: TheService, ticket: TheTicket, quer
     The picture is read in memory and forgotten with the answer.
     """
     chosen = choices(service, query)
-    record = record_of(request.scope)
+    record = request_record(request.scope)
     record.model = chosen.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     record.size = len(data)

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import app
-from app.telemetry.metrics import Metrics, ModelFacts, Snapshot
-from app.telemetry.records import FaceNote, PictureNote, ReadingNote, RequestRecord
+from app.telemetry.metrics import Metrics, ModelLabels, Snapshot
+from app.telemetry.records import PictureRecord, PredictionRecord, RequestRecord
 
 SNAPSHOT = Snapshot(
     ready=True,
@@ -21,7 +21,7 @@ SNAPSHOT = Snapshot(
     workers_busy=1,
     worker_restarts=4,
     shared_state_up=None,
-    models=(ModelFacts("default", "1.0.0", "small", True, ("cpu",)),),
+    models=(ModelLabels("default", "1.0.0", "small", True, ("cpu",)),),
 )
 
 
@@ -44,9 +44,9 @@ def finished(
     return RequestRecord("id", method, route=route, status=status, duration_ms=milliseconds, error=error)
 
 
-def picture(label: str, confidence: float, *, uncertain: bool = False, warnings: tuple[str, ...] = ()) -> PictureNote:
+def picture(label: str, confidence: float, *, uncertain: bool = False, warnings: tuple[str, ...] = ()) -> PictureRecord:
     timings = {"queue": 0.2, "decode": 2.0, "inference": 1.0, "total": 3.2}
-    return PictureNote(timings, 1, warnings, (ReadingNote("default", (FaceNote(label, confidence, uncertain),)),))
+    return PictureRecord(timings, 1, warnings, (PredictionRecord("default", label, confidence, uncertain),))
 
 
 def test_requests_are_counted_by_route_method_and_status() -> None:
