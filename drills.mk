@@ -1,5 +1,5 @@
 # What must hold under load, faults and bad input. Each prints its figures and fails when a bound does not hold.
-# LONG=1 runs the long form, SECONDS=90 a soak of another length. docs/reliability.md lists the last figures.
+# LONG=1 runs the long form, SECONDS=90 a soak of another length. docs/reliability.md lists the bounds.
 DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity
 FUZZ := $(VENV)/.fuzz
 

@@ -14,7 +14,9 @@ from tests.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "api.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-README = re.search(r"^## Ask it\n+```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+README = re.search(
+    r"^## Use it\n.*?^```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
 
 pytestmark = pytest.mark.e2e
 

@@ -24,7 +24,7 @@ def test_the_tables_are_those_of_the_schema() -> None:
 
 
 def test_the_examples_are_there() -> None:
-    assert list(EXAMPLES) == ["efficientnet-b0", "efficientnet-b2", "ferplus"]
+    assert list(EXAMPLES) == ["efficientnet-b0", "ferplus"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
