@@ -94,8 +94,8 @@ def _of_the_limit(results: Results) -> Values:
 
 
 def _overhead(results: Results) -> Values:
-    service, road = (results.cell("concurrency", name, _ONE, 1) for name in ("visage", "limit"))
-    return _paired(service, road, "p50")
+    service, limit = (results.cell("concurrency", name, _ONE, 1) for name in ("visage", "limit"))
+    return _paired(service, limit, "p50")
 
 
 def _against(contestant: str, group: str, work: str) -> Callable[[Results], Values]:
@@ -147,21 +147,21 @@ def _inference(results: Results) -> Values:
 
 
 FIGURES = (
-    Figure("limit", "throughput / limit, 640×480, best concurrency", "higher", 0.80, 0.92, _of_the_limit),
-    Figure("overhead", "p50 at concurrency 1 / the bare road's p50", "lower", 1.5, 1.25, _overhead),
-    Figure("litserve", "throughput / LitServe's, 640×480", "higher", 1.1, 1.4, _same_picture("litserve")),
-    Figure("bentoml", "throughput / BentoML's, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),
-    Figure("plain", "throughput / the plain way's, 640×480", "higher", 3.5, 6, _same_picture("plain")),
-    Figure("plain-12mp", "throughput / the plain way's, 12 MP", "higher", 8, 14, _against("plain", "12mp", "12mp")),
-    Figure("twin", "throughput / with the twin's network", "higher", 1.5, 3, _same_picture("twin")),
+    Figure("limit", "throughput / pipeline without HTTP, 640×480", "higher", 0.80, 0.92, _of_the_limit),
+    Figure("overhead", "p50 at one connection / pipeline without HTTP", "lower", 1.5, 1.25, _overhead),
+    Figure("litserve", "throughput / LitServe, 640×480", "higher", 1.1, 1.4, _same_picture("litserve")),
+    Figure("bentoml", "throughput / BentoML, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),
+    Figure("plain", "throughput / plain FastAPI, 640×480", "higher", 3.5, 6, _same_picture("plain")),
+    Figure("plain-12mp", "throughput / plain FastAPI, 12 MP", "higher", 8, 14, _against("plain", "12mp", "12mp")),
+    Figure("twin", "throughput / Visage with ResNet18", "higher", 1.5, 3, _same_picture("twin")),
     Figure("workers", "two workers on two cores / one on one", "higher", 1.7, 1.9, _two_workers("visage-1-core")),
     Figure("spare", "two workers / one, two cores for both", "higher", 1.7, 1.9, _two_workers("visage-1-worker")),
-    Figure("batch", "a batch of 32 / 32 single requests at once, throughput", "higher", 1.1, 1.3, _batch),
+    Figure("batch", "throughput, batch of 32 / 32 requests at once", "higher", 1.1, 1.3, _batch),
     Figure("tail", "p99 / p50 at 80 % of capacity, open loop", "lower", 4, 2.5, _tail("even")),
     Figure("tail-random", "the same with random arrivals", "lower", 4, 2.5, _tail("random")),
-    Figure("crowd", "throughput at concurrency 256 / at 8", "higher", 0.95, 1.0, _crowd),
+    Figure("crowd", "throughput, 256 connections / 8", "higher", 0.95, 1.0, _crowd),
     Figure("idle", "memory idle after warm-up", "lower", 250, 150, _footprint(lambda f: [f.idle_mb]), "MB"),
     Figure("loaded", "memory under full load", "lower", 350, 200, _footprint(lambda f: [f.peak_mb]), "MB"),
     Figure("start", "process start to ready", "lower", 2, 1, _footprint(lambda f: f.cold_starts), "s"),
-    Figure("inference", "default model, one face, one core, on the road", "lower", 1.7, 0.8, _inference, "ms"),
+    Figure("inference", "default model, one face, in the pipeline", "lower", 1.7, 0.8, _inference, "ms"),
 )

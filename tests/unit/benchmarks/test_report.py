@@ -63,8 +63,14 @@ def test_the_page_survives_a_way_through_json(found: Results, tmp_path: Path) ->
     write_page(results.load(tmp_path / "found.json"), tmp_path / "two.md")
     page = (tmp_path / "one.md").read_text()
     assert page.replace("one/", "two/") == (tmp_path / "two.md").read_text()
-    assert "| throughput / the plain way's, 640×480 | **4.00** |" in page
-    assert (tmp_path / "one" / "throughput.svg").read_text().startswith("<svg")
+    assert "| throughput / plain FastAPI, 640×480 | 4.00 (4.00–4.00) |" in page
+    assert "Plain FastAPI" in (tmp_path / "one" / "throughput.svg").read_text()
+
+
+def test_plots_of_the_same_figures_are_the_same_files(found: Results, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_page(found, tmp_path / f"{name}.md")
+    assert (tmp_path / "one" / "throughput.svg").read_bytes() == (tmp_path / "two" / "throughput.svg").read_bytes()
 
 
 def test_a_run_of_which_little_is_left_has_a_page_too(found: Results, tmp_path: Path) -> None:
