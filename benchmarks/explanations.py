@@ -1,8 +1,8 @@
-"""Are the heatmaps faithful? Deletion and insertion on faces, against maps that know nothing.
+"""Deletion and insertion tests of the heatmaps, against maps that do not depend on the model.
 
     DATA=data python -m benchmarks.explanations --sample 60
 
-Pixels are taken out of a face, or put into a blurred one, in the order in which a map ranks them. The better the map,
+Pixels are removed from a face, or added to a blurred one, in the order in which a map ranks them. The better the map,
 the sooner the label's probability falls, or rises. Writes ``docs/explanations.md`` and its pictures.
 """
 
@@ -40,13 +40,13 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "explanations.md"
 IMAGES = ROOT / "docs" / "images"
 STEPS = np.linspace(0, 1, 11)
-"""Shares of the pixels that are taken out or put in."""
+"""Shares of the pixels that are removed or added."""
 
 RIVALS = "map against rivals"
 KINDS = {
     "cam": "class-activation map",
     "occlusion": "occlusion map",
-    RIVALS: "class-activation map less those of the rivals, by their probability",
+    RIVALS: "class-activation map minus those of the other labels, by probability",
     "blob": "blob in the centre",
     "random": "random map",
 }
@@ -55,7 +55,7 @@ _EMOTIONS = 8
 
 @dataclass(frozen=True)
 class Curves:
-    """A label's probability, (faces, steps), as pixels are taken out and as they are put in."""
+    """The probability of the label, (faces, steps), as pixels are removed and as they are added."""
 
     deletion: NDArray[np.float64]
     insertion: NDArray[np.float64]
@@ -68,7 +68,7 @@ class Curves:
 
 
 def valid_faces(data: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Faces of FER-2013's validation split on which most taggers saw an emotion, as RGB."""
+    """Faces of the validation split of FER-2013 whose top vote is an emotion, as RGB."""
     with np.load(data / "ferplus.npz") as arrays:
         images, votes = arrays["valid_x"], arrays["valid_votes"]
     usable = np.flatnonzero(votes.argmax(axis=1) < _EMOTIONS)
@@ -119,7 +119,7 @@ def _curve(
     """The predicted label's probability at each step of deletion, then of insertion."""
     height, width = crop.shape[:2]
     fine = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
-    # Where a map says nothing, the order is left to chance and not to the place of a pixel in memory.
+    # Ties are broken at random, not by the position of a pixel in memory.
     order = np.lexsort((random.random(fine.size), -fine.ravel()))
     rank = np.empty(fine.size)
     rank[order] = np.arange(fine.size) / fine.size
@@ -141,7 +141,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Median CPU milliseconds of one prediction through the whole road, without and with its reason."""
+    """Median CPU milliseconds of one prediction through the whole pipeline, without and with a heatmap."""
 
     plain: float
     explained: float
@@ -153,29 +153,29 @@ class Cost:
 
 
 def cost(pipeline: Pipeline, model: Classifier, picture: bytes, repeats: int) -> Cost:
-    """What a reason adds to a prediction; the two take turns, so that both meet the same machine."""
+    """What a heatmap adds to a prediction. Both are measured in turns, under the same load of the machine."""
 
-    def once(*, reason: bool) -> float:
+    def once(*, heatmap: bool) -> float:
         started = time.process_time()
         detected = pipeline.find_faces(picture, DetectOptions("largest"), _go_on)
-        for face in pipeline.classify(detected, model, ClassifyOptions(explain=reason), _go_on).faces:
+        for face in pipeline.classify(detected, model, ClassifyOptions(explain=heatmap), _go_on).faces:
             if face.heatmap is not None:
                 overlay_png(face.crop, face.heatmap.grid)
         return (time.process_time() - started) * 1000
 
     for _ in range(5):
-        once(reason=False), once(reason=True)
-    pairs = [(once(reason=False), once(reason=True)) for _ in range(repeats)]
+        once(heatmap=False), once(heatmap=True)
+    pairs = [(once(heatmap=False), once(heatmap=True)) for _ in range(repeats)]
     plain, explained = np.median(pairs, axis=0)
     return Cost(float(plain), float(explained), "cam" if model.class_weights is not None else "occlusion")
 
 
 def _go_on() -> None:
-    """A checkpoint at which nobody has left."""
+    """A checkpoint that never cancels: there is no client."""
 
 
 def sample_photos() -> dict[str, bytes]:
-    """The two photos of people that public-domain packages bring."""
+    """Two public-domain photos of people from scikit-image and Matplotlib."""
     astronaut = cv2.imencode(".png", cv2.cvtColor(pictures.astronaut(), cv2.COLOR_RGB2BGR))[1].tobytes()
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         return {"astronaut": astronaut, "grace_hopper": file.read()}
@@ -186,17 +186,15 @@ def draw_curves(curves: dict[str, Curves], path: Path) -> None:
     for kind, curve in curves.items():
         axes[0].plot(STEPS, curve.deletion.mean(axis=0), label=kind)
         axes[1].plot(STEPS, curve.insertion.mean(axis=0), label=kind)
-    axes[0].set(
-        title="deletion: lower is better", xlabel="share of pixels taken out", ylabel="probability", ylim=(0, 1)
-    )
-    axes[1].set(title="insertion: higher is better", xlabel="share of pixels put in")
+    axes[0].set(title="deletion: lower is better", xlabel="share of pixels removed", ylabel="probability", ylim=(0, 1))
+    axes[1].set(title="insertion: higher is better", xlabel="share of pixels added")
     axes[1].legend()
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
 def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes], path: Path) -> None:
-    """Each photo's face with its reason by both methods, and the reason for the runner-up."""
+    """The face of each photo with its heatmap by both methods, and the heatmap of the second label."""
     figure, axes = plt.subplots(len(photos), 4, figsize=(9, 2.5 * len(photos)), layout="constrained", squeeze=False)
     for row, photo in zip(axes, photos.values(), strict=True):
         detected = pipeline.find_faces(photo, DetectOptions("largest"), _go_on)
@@ -221,7 +219,7 @@ def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes],
 
 
 def draw_average(model: Classifier, faces: Sequence[NDArray[np.uint8]], path: Path) -> None:
-    """The average face and map of each label that is predicted often enough to show nobody in particular."""
+    """The average face and map of each label, where enough faces are averaged that nobody is recognisable."""
     crops = [_fitted(model, face) for face in faces]
     scores = model.infer(model.prepare(crops), with_features=True)
     heatmaps = explain(model, crops, scores)
@@ -283,62 +281,63 @@ def write(model: Classifier, curves: dict[str, Curves], costs: dict[str, Cost], 
 
 
 _TEXT = """\
-# The reason, and whether to believe it
+# Explanations
 
-`explain=true` answers with a map of the face: which parts speak for the label that was given, or for another one
-(`explain_label`). There are two methods, and the answer says which one it was.
+With `explain=true`, each face has a heatmap: which parts of the face raise the score of the predicted label, or of
+the label in `explain_label`. The result names the method.
 
-- **`cam`**, a class-activation map in closed form: the last feature map, each channel weighted by what it counts for
-  the label, what is negative cut off, the peak set to 1. It needs the two tensors that the manifest names and no
+- **`cam`**: a class-activation map. Channels of the last feature map are weighted by their contribution to the label,
+  negative values are set to 0, and the peak is scaled to 1. It needs the two tensors that the manifest names, and no
   further inference.
-- **`occlusion`**, for any other model: a part of the face is covered at a time, and the map shows where that lowers the
-  label's probability. It costs 64 inferences a face.
+- **`occlusion`**, for other models: parts of the face are covered one by one. The map shows where that lowers the
+  probability of the label. It costs 64 inferences a face.
 
-A map says what this network looked at. It does not say that the network is right, and nothing about what somebody
-feels.
+A heatmap shows which pixels the network used. It does not show that the prediction is right, and it says nothing
+about what a person feels.
 
-## Is it faithful?
+## How faithful the maps are
 
-Pixels are taken out of a face (replaced by its mean) in the order in which a map ranks them: the sooner the label's
-probability falls, the better the map (**deletion**, lower is better). Or they are put into a blurred face: the sooner
-it rises, the better (**insertion**, higher is better). Areas under these curves in {steps} steps, for the predicted
-label, over {faces} faces of FER-2013's validation split (those on which most taggers saw an emotion):
+Pixels of a face are replaced by its mean in the order in which a map ranks them. The sooner the probability of the
+label falls, the better the map (**deletion**, lower is better). Or pixels are added to a blurred face: the sooner the
+probability rises, the better (**insertion**, higher is better). The table has areas under these curves in {steps}
+steps, for the predicted label, over {faces} faces of the validation split of FER-2013 whose top vote is an emotion:
 
-| map | deletion | insertion | insertion less deletion (95 % interval) |
-| --- | --- | --- | --- |
+| map | deletion | insertion | insertion − deletion (95 % interval) |
+|---|---|---|---|
 {rows}
 
-Face by face, how far the {best} is ahead (insertion less deletion), and on how many faces:
+The lead of the {best} in insertion − deletion, and the share of faces on which it leads:
 
-| against | ahead by (95 % interval) | on |
-| --- | --- | --- |
+| compared with | lead (95 % interval) | leads on |
+|---|---|---|
 {pairs}
 
-![Probability as pixels are taken out or put in](images/explanations-curves.png)
+![Probability as pixels are removed or added](images/explanations-curves.png)
 
-The map against rivals subtracts the maps of the other labels, weighted by their probability. It is not what the
-service answers: a map that depends on one label alone is easier to read and to check.
+The service does not return the map with the other labels subtracted, although it scores better: a map of one label is
+easier to understand and to check.
 
-## What it looks like
+## Examples
 
-The two photos of the samples: the face as the network sees it, both methods for its label, and the runner-up's map.
+Two sample photos: the face as the network gets it, both methods for the predicted label, and the map of the second
+label.
 
 ![Maps of two photos](images/explanations-photos.png)
 
-The average face of each predicted label on the validation split, with its average map:
+The average face of each predicted label on the validation split, with the average map:
 
 ![Average maps](images/explanations-average.png)
 
-## What it costs
+## Cost
 
-Median CPU milliseconds of one prediction through the whole road, from bytes to probabilities, without the map and with
-the map and its picture; the two took turns.
+Median CPU milliseconds of one prediction, from bytes to probabilities, without and with the heatmap and its PNG,
+measured in turns:
 
-| photo | method | plain | with the map | ratio |
-| --- | --- | --- | --- | --- |
+| photo | method | without | with | ratio |
+|---|---|---|---|---|
 {costs}
 
-## Where the figures come from
+## Source of the figures
 
 Model `{name}` {version} (SHA-256 {sha256}…), {date}, {machine}, one thread:
 
@@ -351,8 +350,8 @@ Model `{name}` {version} (SHA-256 {sha256}…), {date}, {machine}, one thread:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default", help="a folder of models/")
-    parser.add_argument("--sample", type=int, default=200, help="how many faces are deleted and inserted")
-    parser.add_argument("--repeats", type=int, default=100, help="how many predictions are timed")
+    parser.add_argument("--sample", type=int, default=200, help="number of faces to test")
+    parser.add_argument("--repeats", type=int, default=100, help="number of predictions to time")
     options = parser.parse_args(arguments)
 
     data = Path(os.environ.get("DATA", "data"))
