@@ -2,5 +2,5 @@
 
 import os
 
-# ONNX Runtime reads this when it is imported; without it, it reports its use.
+# ONNX Runtime reads this on import; otherwise it sends telemetry.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

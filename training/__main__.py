@@ -1,4 +1,4 @@
-"""``python -m training VERB``: every step from the data to a model's card."""
+"""``python -m training VERB``: every step from the data to the card of a model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import importlib
 import sys
 
 VERBS = {
-    "prepare": "the data folder to the arrays that training reads",
-    "train": "one network, from a config file",
-    "recover": "a shipped file back to the networks it came from, to train on",
-    "blend": "what a share of the second head does to the served answers",
-    "export": "a trained network to an ONNX file and its manifest",
-    "quantize": "the float model to the one that ships",
-    "calibrate": "the calibration of the shipped file",
-    "evaluate": "every figure of a shipped file",
-    "framing": "which crop of a photo suits a shipped file",
-    "report": "the report and the model card",
+    "prepare": "prepare the training arrays from the data folder",
+    "train": "train one network from a config file",
+    "recover": "recover the networks of a shipped file, to continue training",
+    "blend": "compare shares of the second head in the served predictions",
+    "export": "export a trained network as ONNX file with its manifest",
+    "quantize": "quantise the float model",
+    "calibrate": "fit the calibration of the shipped file",
+    "evaluate": "measure every figure of a shipped file",
+    "framing": "compare crops of photos for a shipped file",
+    "report": "write the report and the model cards",
 }
 
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in VERBS:
         lines = "\n".join(f"  {verb:10} {meaning}" for verb, meaning in VERBS.items())
         raise SystemExit(f"usage: python -m training VERB [--help]\n\n{lines}")
-    # Only some verbs need PyTorch.
+    # Imported late: only some verbs need PyTorch.
     importlib.import_module(f"training.{arguments[0]}").main(arguments[1:])
 
 

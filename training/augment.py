@@ -1,4 +1,4 @@
-"""What a face may go through and still show the same expression, on whole batches at once."""
+"""Augmentation of whole batches: changes after which a face still shows the same expression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far each change may go; every probability is per face."""
+    """The limits of each change; every probability is per face."""
 
     roll_degrees: float = 15.0
     scale: float = 0.15
@@ -23,7 +23,7 @@ class Augmentation:
     gamma: float = 0.3
     noise: float = 10.0
     noise_probability: float = 0.15
-    coarse_probability: float = 0.15
+    low_resolution_probability: float = 0.15
     erase_probability: float = 0.4
     erase_largest: float = 0.25
     mixup_probability: float = 0.3
@@ -31,7 +31,7 @@ class Augmentation:
 
 
 class Augmenter:
-    """Applies an :class:`Augmentation` with random numbers of its own, so that an epoch can be repeated."""
+    """Applies an :class:`Augmentation` with its own random generator, so that an epoch can be repeated."""
 
     def __init__(self, settings: Augmentation, generator: torch.Generator) -> None:
         self._settings = settings
@@ -40,15 +40,15 @@ class Augmenter:
     def __call__(self, faces: Tensor, side: int, strength: Tensor) -> Tensor:
         """(n, 1, h, w) in 0–255 to (n, 1, side, side) in 0–255.
 
-        ``strength`` (n,) is the share of how far, or how often, each face is changed.
+        ``strength`` (n,) scales the limits and the probabilities for each face.
         """
         faces = self._moved(faces, side, strength)
-        faces = self._coarsened(faces, strength)
+        faces = self._downsampled(faces, strength)
         faces = self._relit(faces, strength)
         return self._erased(faces, strength)
 
     def mixing(self, strength: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (n,) and partners (n,) of mixup; a weight of one leaves a face alone."""
+        """Weights (n,) and partners (n,) of mixup; a weight of one leaves a face unchanged."""
         settings, count = self._settings, len(strength)
         partners = torch.randperm(count, generator=self._generator)
         weight = 1 - self._uniform(count, 0, settings.mixup_share)
@@ -59,14 +59,14 @@ class Augmenter:
         return torch.rand(count, generator=self._generator) * (high - low) + low
 
     def _spread(self, strength: Tensor) -> Tensor:
-        """A number between -1 and 1 a face, nearer to 0 where the strength is less."""
+        """A random number for each face, between minus and plus its strength."""
         return self._uniform(len(strength), -1, 1) * strength
 
     def _chance(self, probability: float | Tensor, count: int) -> Tensor:
         return self._uniform(count) < probability
 
     def _moved(self, faces: Tensor, side: int, strength: Tensor) -> Tensor:
-        """Mirrored, rolled, scaled, stretched and shifted in one resampling."""
+        """Mirrors, rolls, scales, stretches and shifts the faces in one resampling."""
         settings, count = self._settings, len(faces)
         angle = self._spread(strength) * math.radians(settings.roll_degrees)
         scale = torch.exp(self._spread(strength) * settings.scale)
@@ -83,18 +83,18 @@ class Augmenter:
         grid = functional.affine_grid(matrix, [count, 1, side, side], align_corners=False)
         return functional.grid_sample(faces, grid, padding_mode="reflection", align_corners=False)
 
-    def _coarsened(self, faces: Tensor, strength: Tensor) -> Tensor:
-        """Some faces lose detail, as small faces in a photo have."""
+    def _downsampled(self, faces: Tensor, strength: Tensor) -> Tensor:
+        """Lowers the resolution of some faces, as of small faces in a photo."""
         settings = self._settings
-        chosen = self._chance(settings.coarse_probability * strength, len(faces))
+        chosen = self._chance(settings.low_resolution_probability * strength, len(faces))
         factor = float(self._uniform(1, 0.4, 0.8))
         side = faces.shape[-1]
         small = functional.interpolate(faces, size=max(int(side * factor), 8), mode="area")
-        coarse = functional.interpolate(small, size=side, mode="bilinear", align_corners=False)
-        return torch.where(chosen[:, None, None, None], coarse, faces)
+        downsampled = functional.interpolate(small, size=side, mode="bilinear", align_corners=False)
+        return torch.where(chosen[:, None, None, None], downsampled, faces)
 
     def _relit(self, faces: Tensor, strength: Tensor) -> Tensor:
-        """Contrast, brightness, gamma and sensor noise."""
+        """Changes contrast, brightness and gamma, and adds sensor noise."""
         settings, count = self._settings, len(faces)
 
         def column(values: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class Augmenter:
         return faces.clamp(0, 255)
 
     def _erased(self, faces: Tensor, strength: Tensor) -> Tensor:
-        """A rectangle of some faces is covered with one grey."""
+        """Covers a rectangle of some faces with one grey."""
         settings, count, side = self._settings, len(faces), faces.shape[-1]
         area = self._uniform(count, 0.02, settings.erase_largest)
         aspect = torch.exp(self._uniform(count, -1, 1))

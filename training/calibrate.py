@@ -1,7 +1,7 @@
-"""The temperature that makes a shipped model as sure as it is right, found on validation faces.
+"""Fits the calibration of a shipped model on validation faces.
 
-One temperature for all answers leaves the clear ones too unsure and the doubtful ones too sure, so it follows the
-entropy of an answer.
+With one temperature for all predictions, clear ones get too little confidence and doubtful ones too much. So the
+temperature follows the entropy of the prediction.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 from app.inference.calibration import calibrate
 from app.inference.manifest import OutputSpec
 from training.data import NO_LABEL
-from training.folder import amend
+from training.dataset import data_folder, read_split
 from training.metrics import Floats, Labels, calibration_error, log_loss
+from training.model_folder import amend
 from training.protocols import ferplus7
 from training.shipped import Shipped
-from training.source import data_folder, read_split
 
 
 def fit(logits: Floats, labels: Labels, output: OutputSpec) -> OutputSpec:
-    """The output with the calibration that has the smallest log loss on the labels, to three digits."""
+    """The output spec with the calibration of the smallest log loss on the labels, to three digits."""
     targets = np.eye(logits.shape[1])[labels]
 
     def at(logarithm: float, exponent: float) -> OutputSpec:
@@ -31,16 +31,16 @@ def fit(logits: Floats, labels: Labels, output: OutputSpec) -> OutputSpec:
         return output.model_copy(update=calibration)
 
     def best_at(exponent: float) -> OutputSpec:
-        return at(_lowest(lambda logarithm: loss(at(logarithm, exponent)), np.log(0.05), np.log(20.0)), exponent)
+        return at(_argmin(lambda logarithm: loss(at(logarithm, exponent)), np.log(0.05), np.log(20.0)), exponent)
 
     def loss(candidate: OutputSpec) -> float:
         return log_loss(calibrate(logits, candidate), targets)
 
-    return best_at(_lowest(lambda exponent: loss(best_at(exponent)), -0.5, 0.5))
+    return best_at(_argmin(lambda exponent: loss(best_at(exponent)), -0.5, 0.5))
 
 
-def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one valley is at its lowest: golden sections close in on it."""
+def _argmin(function: Callable[[float], float], low: float, high: float) -> float:
+    """The minimum of a unimodal function, by golden-section search."""
     ratio = (np.sqrt(5) - 1) / 2
     while high - low > 5e-4:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
@@ -55,13 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training calibrate", description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/default"))
     parser.add_argument("--data", type=Path, default=data_folder())
-    parser.add_argument("--limit", type=int, help="fit on this many faces only")
+    parser.add_argument("--limit", type=int, help="fit on only this many faces")
     options = parser.parse_args(arguments)
     valid = read_split(options.data, "valid").subset(slice(options.limit))
     labels = ferplus7(valid, "plurality")
     known = labels != NO_LABEL
     model = Shipped(options.model)
-    logits = model.read(valid.images[known]).served
+    logits = model.infer(valid.images[known]).served
     before, after = model.manifest.output, fit(logits, labels[known], model.manifest.output)
     amend(options.model, output=after)
     errors = [calibration_error(calibrate(logits, output), labels[known]) for output in (before, after)]

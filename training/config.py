@@ -1,4 +1,4 @@
-"""One typed file a run; every value can be overridden on the command line."""
+"""The configuration of a training run: one typed TOML file, whose values the command line can override."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from training.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Which network, and its shape. ``widths`` and ``depths`` count for ``facenet`` alone.
+    """Which network, and its shape. Only ``facenet`` uses ``widths`` and ``depths``.
 
-    ``weights`` is a file to start from: what a run of ours kept for ``facenet``, ImageNet's for the others.
+    ``weights`` is a file to start from: the weights of another run for ``facenet``, ImageNet weights for the others.
     """
 
     name: str = "facenet"
@@ -29,24 +29,24 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long, how fast, and at which size of picture.
+    """Epochs, learning rate and picture size.
 
-    The rate rises over ``warmup`` epochs, stays at its peak, and falls in a line to zero from the epoch
-    ``decay_from`` on. ``sides`` gives the side of the pictures from an epoch on: small ones first cost a third.
-    ``changes`` gives the share of every change of the augmentation that faces of FER-2013 go through from an epoch on;
-    photos always go through all of it, since what the service is sent varies more.
+    The rate rises over ``warmup`` epochs, stays at its peak, and falls linearly to zero from epoch ``decay_from`` on.
+    ``sides`` has the side of the pictures from an epoch on; small pictures at first save a third of the time.
+    ``augmentation_shares`` scales the augmentation of FER-2013 faces from an epoch on. Photos get all of it, since the
+    pictures that the service receives vary more.
     """
 
     epochs: int = 56
     warmup: float = 1.0
     decay_from: int = 24
     sides: tuple[tuple[int, int], ...] = ((0, 32), (24, 40), (40, 48))
-    changes: tuple[tuple[int, float], ...] = ((0, 1.0),)
+    augmentation_shares: tuple[tuple[int, float], ...] = ((0, 1.0),)
 
 
 @dataclass(frozen=True, slots=True)
 class Finetuning:
-    """The two stages of a network that starts from other weights: its heads alone, then all of it.
+    """The two stages of a network that starts from other weights: first only its heads, then all of it.
 
     ``body_rate`` is the body's share of the rate in the second stage.
     """
@@ -57,9 +57,9 @@ class Finetuning:
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What earlier networks add to the targets: the ``share`` of them that the runs in ``teachers`` say in the mean.
+    """Targets from earlier networks: a ``share`` of each target is the mean prediction of the ``teachers``.
 
-    ``teachers`` are the folders of finished runs; none of them is no distillation.
+    ``teachers`` are folders of finished runs; without any there is no distillation.
     """
 
     teachers: tuple[str, ...] = ()
@@ -68,43 +68,43 @@ class Distillation:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that decides what a training run gives."""
+    """All settings of a training run."""
 
     name: str = "default"
     seed: int = 1
     batch: int = 128
     rate: float = 0.1
     momentum: float = 0.9
-    orthogonal_rate: float = 0.0
-    """The share of their norm by which convolutions move in a step at the peak rate (see ``muon``); 0 for plain SGD."""
-    orthogonal_momentum: float = 0.8
+    muon_rate: float = 0.0
+    """Size of a Muon step on the convolutions at the peak rate, as a share of their norm; 0 for plain SGD."""
+    muon_momentum: float = 0.8
     weight_decay: float = 5e-4
-    average: float = 0.999
-    """How closely the network that is kept follows the one that is trained: the share of it that each step leaves."""
+    average_decay: float = 0.999
+    """Decay of the exponential moving average of the weights, which is the network that is kept."""
     average_lag: float = 10.0
-    """How much faster it follows at first; 2 for the plain mean of all steps while that is faster than ``average``."""
-    norms_anew: float = 0.0
-    """How far the norms of the kept network are moved in the end to what it makes of unchanged training faces."""
+    """The decay starts lower, at ``(1 + step) / (average_lag + step)``; 2 gives the plain mean of all steps."""
+    norm_refresh: float = 0.0
+    """How far batch-norm statistics are moved at the end to those of unchanged training faces, 0 to 1."""
     fer2013_weight: float = 0.5
     fer2013_smoothing: float = 0.1
     photos_share: float = 0.5
     photos_smoothing: float = 0.2
     repeats: tuple[tuple[str, int], ...] = ()
-    """How many times more an epoch shows the faces whose top vote is a label, for labels that are rare."""
+    """Extra times that an epoch shows the faces of a rare label."""
     photos_repeats: tuple[tuple[str, int], ...] = ()
-    """The same for the photos, on top of the share of all of them that an epoch shows."""
-    joined: tuple[str, ...] = ()
-    """Folders of other runs, whose networks are shipped with this one's to answer with the mean of their logits."""
-    balance: float = 0.0
-    """How far rare labels are raised in the served logits: a share of minus the logarithm of their frequency. Less than
-    nothing takes back some of what ``repeats`` has raised them by."""
-    mirrored: bool = False
-    """Whether what is shipped looks at each face and its mirror image and answers with the mean."""
+    """The same for the photos, in addition to ``photos_share``."""
+    ensemble: tuple[str, ...] = ()
+    """Folders of other runs. The exported model returns the mean of their logits and those of this run."""
+    logit_adjustment: float = 0.0
+    """Raises rare labels in the served logits by this factor times minus the logarithm of their frequency. A negative
+    value undoes a part of what ``repeats`` has raised."""
+    mirror_average: bool = False
+    """Whether the exported model averages the logits of each face and its mirror image."""
     threads: int = 2
     device: str = "cpu"
     compiler: str = ""
-    """What makes the network's steps faster, by the name that ``torch.compile`` has for it: ``inductor`` needs a C++
-    compiler and a minute for each size of picture, and takes a seventh off an epoch of the default."""
+    """Backend of ``torch.compile``, or none. ``inductor`` needs a C++ compiler and a minute for each picture size, and
+    makes an epoch of the default a seventh shorter."""
     network: Network = field(default_factory=Network)
     schedule: Schedule = field(default_factory=Schedule)
     finetuning: Finetuning = field(default_factory=Finetuning)
@@ -114,16 +114,16 @@ class Run:
     def side_at(self, epoch: int) -> int:
         return next(side for start, side in reversed(self.schedule.sides) if epoch >= start)
 
-    def change_at(self, epoch: int) -> float:
-        return next(share for start, share in reversed(self.schedule.changes) if epoch >= start)
+    def augmentation_share_at(self, epoch: int) -> float:
+        return next(share for start, share in reversed(self.schedule.augmentation_shares) if epoch >= start)
 
     @property
     def stages(self) -> Finetuning:
-        """How the run's stages really are: without weights to start from there is nothing to tune finely."""
+        """The fine-tuning stages; none without weights to start from."""
         return self.finetuning if self.network.weights else Finetuning()
 
     def rate_at(self, epoch: float) -> float:
-        """The rate at a point in time, counted in epochs."""
+        """The learning rate at a time in epochs."""
         plan = self.schedule
         rising = min(1.0, epoch / plan.warmup) if plan.warmup else 1.0
         falling = min(1.0, (plan.epochs - epoch) / max(plan.epochs - plan.decay_from, 1e-9))
@@ -131,12 +131,12 @@ class Run:
 
 
 def load(path: Path | None, overrides: list[str] | None = None) -> Run:
-    """A run from a TOML file and ``section.key=value`` overrides, the values as TOML writes them."""
+    """A run from a TOML file and ``section.key=value`` overrides, with values in TOML syntax."""
     values: dict[str, Any] = tomllib.loads(path.read_text()) if path else {}
     for override in overrides or []:
         key, separator, text = override.partition("=")
         if not separator:
-            raise ValueError(f"an override is written key=value, not {override!r}")
+            raise ValueError(f"an override has the form key=value, not {override!r}")
         *sections, last = key.split(".")
         target = values
         for section in sections:
@@ -149,17 +149,17 @@ def load(path: Path | None, overrides: list[str] | None = None) -> Run:
 
 
 def read(path: Path) -> Run:
-    """The run that a finished or unfinished training wrote down."""
+    """Reads the settings that :func:`write` saved."""
     return _run(json.loads(path.read_text()))
 
 
 def write(run: Run, path: Path) -> None:
-    """Writes a run down, for :func:`read`."""
+    """Saves the settings of a run as JSON."""
     path.write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
 
 
 def without_weights(network: Network) -> Network:
-    """The same network, built without the file of weights that its training started from."""
+    """The same network, without the weights that its training started from."""
     return dataclasses.replace(network, weights="")
 
 

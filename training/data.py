@@ -1,4 +1,4 @@
-"""The prepared data as arrays, and the targets that a network learns from them."""
+"""The prepared data as arrays, and the training targets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SIDE = 48
 
 EYE_DISTANCE = 0.37
 EYE_CENTER = (0.5, 0.395)
-"""How FER-2013 shows a face, in shares of its side; a crop that is framed otherwise costs accuracy silently."""
+"""Where FER-2013 has the eyes, in shares of the side. Crops with another framing lower the accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faces:
     """Faces of one split.
 
-    ``images`` (n, 48, 48) uint8; ``votes`` (n, 8) float32 rows that sum to one, or to zero where FER+ says
-    nothing; ``fer2013`` (n,) int64, the original label or :data:`NO_LABEL`; ``ids`` (n,) the row in the source.
+    ``images`` (n, 48, 48) uint8; ``votes`` (n, 8) float32 rows that sum to one, or to zero where FER+ has no
+    label; ``fer2013`` (n,) int64, the original label or :data:`NO_LABEL`; ``ids`` (n,) the row in the source.
     """
 
     images: NDArray[np.uint8]
@@ -56,7 +56,7 @@ class Faces:
         )
 
     @staticmethod
-    def joined(parts: list[Faces]) -> Faces:
+    def concatenated(parts: list[Faces]) -> Faces:
         return Faces(
             np.concatenate([part.images for part in parts]),
             np.concatenate([part.votes for part in parts]),
@@ -68,8 +68,8 @@ class Faces:
 def vote_targets(votes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """FER+ votes (n, 10) to distributions over the eight emotions, (n, 8).
 
-    A single vote is a slip as often as an opinion and is dropped; votes for *unknown* and *not a face* are not
-    emotions. A row that keeps no vote is all zeros: FER+ says nothing about it.
+    Single votes are dropped, since they are often mistakes. Votes for *unknown* and *not a face* do not count. A row
+    without votes is all zeros.
     """
     kept = np.where(votes > 1, votes, 0)[:, :EMOTIONS].astype(np.float32)
     total = kept.sum(axis=1, keepdims=True)
@@ -77,14 +77,14 @@ def vote_targets(votes: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def is_face(votes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Rows whose taggers did not mostly say *not a face*."""
+    """Rows that fewer than five taggers called *not a face*."""
     return votes[:, 9] < 5
 
 
 def majority(votes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """The label of each row under the *majority* protocol, :data:`NO_LABEL` where it has none.
 
-    One emotion has more than half of the votes that are left after single votes are dropped.
+    More than half of the votes are for one emotion, after single votes are dropped.
     """
     kept = np.where(votes > 1, votes, 0).astype(np.int64)
     top = kept.argmax(axis=1)

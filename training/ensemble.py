@@ -1,4 +1,4 @@
-"""Several finished networks as one, or one that looks twice."""
+"""Several finished networks as one, and mirror averaging."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from training.heads import TwoHeaded
 
 
 class Ensemble(TwoHeaded):
-    """Answers with the mean of its members' logits.
+    """Returns the mean of the logits of its members.
 
-    The heads of a member are linear in its description of a face, so the heads of them all are one matrix over the
-    descriptions side by side, and a class activation map of the whole is as exact as one of a member.
+    The heads of each member are linear in its feature vector. So the heads of the ensemble are one matrix over the
+    concatenated vectors, and its class activation maps are exact.
     """
 
     def __init__(self, members: Sequence[TwoHeaded]) -> None:
@@ -37,10 +37,10 @@ class Ensemble(TwoHeaded):
         return torch.cat([member.feature_map(x) for member in members], dim=1)
 
 
-class BothWays(TwoHeaded):
-    """Answers with the mean of a network's logits for a face and for its mirror image.
+class MirrorAverage(TwoHeaded):
+    """Returns the mean of the logits of a network for a face and for its mirror image.
 
-    Its map is the mean of both, the second turned back, so the network's heads read it as they read their own.
+    Its feature map is the mean of both maps, the second mirrored back. So the heads of the network apply to it.
     """
 
     def __init__(self, network: TwoHeaded) -> None:
@@ -57,5 +57,5 @@ class BothWays(TwoHeaded):
 
 
 def _check_linear(members: Sequence[TwoHeaded]) -> None:
-    if not all(member.maps_explain for member in members):
+    if not all(member.linear_heads for member in members):
         raise ValueError("the heads must be linear in the mean of the map")

@@ -1,4 +1,4 @@
-"""Every figure that is reported of a model, from its shipped file alone."""
+"""Measures every reported figure of a model from its shipped file."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from app.inference.manifest import OutputSpec
 from app.inference.session import SessionSpec
 from training import metrics, photos, protocols
 from training.data import NO_LABEL, majority, vote_targets
-from training.folder import amend
+from training.dataset import Split, data_folder, has_photos, read_photos, read_split
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS, TAGS
 from training.metrics import ClassFigures, Figure, Floats, Labels, ReliabilityBin
+from training.model_folder import amend
 from training.robustness import CHANGES
 from training.shipped import Outputs, Shipped, one_core_ms
-from training.source import Split, data_folder, has_photos, read_photos, read_split
 
 CONFIDENCE_THRESHOLD: Final = 0.6
-"""The service's default, below which an answer is called uncertain."""
+"""The default of the service; predictions with a lower confidence are marked uncertain."""
 
 SAMPLE: Final = 300
-"""Faces whose figures are kept too, so that a short run can be compared."""
+"""Number of faces whose figures are also saved, for a short comparison."""
 
 _COMMON: Final = 20
 _EXAMPLES: Final = 8
 
 _FEW: Final = 64
-"""Faces that tell whether a network looks both ways."""
+"""Number of faces that show whether a network already averages with the mirror image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """How well labels are found under one protocol. ``confusion`` has a row a label and a column an answer."""
+    """Recognition of labels under one protocol. Rows of ``confusion`` are labels, columns are predictions."""
 
     accuracy: Figure
     macro_recall: Figure
@@ -51,11 +51,11 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Certainty:
-    """How far the model's confidence can be believed.
+    """How reliable the confidence of the model is.
 
     ``log_loss`` is against the label, ``votes_log_loss`` and ``votes_distance`` (Jensen-Shannon) against the taggers'
-    votes. ``uncertain`` is the share of answers that the service calls uncertain; ``disagreement_ranking`` is the area
-    under the ROC curve with which doubt finds the faces on which no emotion has more than half of the votes.
+    votes. ``uncertain`` is the share of predictions that the service marks uncertain. ``disagreement_ranking`` is the
+    area under the ROC curve with which low confidence finds the faces without a majority label.
     """
 
     calibration_error: Figure
@@ -75,7 +75,7 @@ class Certainty:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Accuracy on faces that something happened to, and its share of the accuracy on the same faces as they are."""
+    """Accuracy on changed faces, and its share of the accuracy on the unchanged faces."""
 
     accuracy: float
     kept: float
@@ -83,7 +83,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Wild:
-    """Photos of ``wild-dev`` through the whole road; the macro recall is over labels with 20 photos or more."""
+    """Photos of ``wild-dev`` through the whole pipeline; the macro recall is over labels with 20 photos or more."""
 
     recognition: Recognition
     macro_recall_of_common: Figure
@@ -94,17 +94,17 @@ class Wild:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One face in words: its row in FER-2013, what the taggers voted, and what the model answers."""
+    """One face: its row in FER-2013, the votes of the taggers, and the prediction of the model."""
 
     row: int
     votes: dict[str, int]
-    answer: str
+    predicted: str
     confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All figures of one model on one split. The seven-label figures are of the served labels."""
+    """All figures of one model on one split. Figures with seven labels use the served labels."""
 
     model: str
     version: str
@@ -129,11 +129,11 @@ class Evaluation:
 
 
 FILE: Final = TypeAdapter(Evaluation)
-"""Writes an evaluation to JSON and reads it again."""
+"""Serialises an evaluation to JSON and back."""
 
 
 def recognise(predicted: Labels, labels: Labels, names: tuple[str, ...]) -> Recognition:
-    """Rows without a label are left out."""
+    """Figures of predicted labels; rows without a label are left out."""
     known = labels != NO_LABEL
     predicted, labels = predicted[known], labels[known]
     return Recognition(
@@ -188,19 +188,19 @@ def robustness(model: Shipped, split: Split, clean: Outputs) -> dict[str, Change
     before = float((clean.served[known].argmax(axis=1) == labels[known]).mean())
     changes = {}
     for name, change in CHANGES.items():
-        answers = model.read(change(split.images[known])).served.argmax(axis=1)
-        after = float((answers == labels[known]).mean())
+        predicted = model.infer(change(split.images[known])).served.argmax(axis=1)
+        after = float((predicted == labels[known]).mean())
         changes[name] = Change(after, after / before)
     return changes
 
 
 def flipped(model: Shipped, split: Split, outputs: Outputs) -> dict[str, Figure]:
-    """Accuracy when the answers for a face and its mirror image are averaged."""
+    """Accuracy of the mean of the probabilities for a face and its mirror image."""
     turned = np.ascontiguousarray(split.images[:, :, ::-1])
-    few = model.read(turned[:_FEW]).served
-    # A network that looks both ways says the same of both but for roundings, and need not be asked again.
+    few = model.infer(turned[:_FEW]).served
+    # A network that averages with the mirror image gives the same for both, except for rounding.
     same = np.allclose(few, outputs.served[:_FEW], atol=0.02)
-    mirrored = outputs if same else model.read(turned)
+    mirrored = outputs if same else model.infer(turned)
     kinds = {
         "ferplus7_plurality": (outputs.served, mirrored.served, protocols.ferplus7(split, "plurality")),
         "ferplus8_majority": (outputs.ferplus, mirrored.ferplus, protocols.ferplus8(split, "majority")),
@@ -210,37 +210,37 @@ def flipped(model: Shipped, split: Split, outputs: Outputs) -> dict[str, Figure]
     for name, (straight, mirror, labels) in kinds.items():
         if straight is not None and mirror is not None:
             known = labels != NO_LABEL
-            answers = (softmax(straight[known]) + softmax(mirror[known])).argmax(axis=1)
-            figures[name] = metrics.accuracy(answers, labels[known])
+            predicted = (softmax(straight[known]) + softmax(mirror[known])).argmax(axis=1)
+            figures[name] = metrics.accuracy(predicted, labels[known])
     return figures
 
 
 def wild(folder: Path, data: Path, limit: int | None) -> Wild:
     model = load_classifier(folder, SessionSpec(threads=1))
-    with photos.road() as pipeline:
-        readings = photos.read(pipeline, itertools.islice(read_photos(data, "dev"), limit), model)
-    answers = readings.probabilities.argmax(axis=1)
+    with photos.open_pipeline() as pipeline:
+        found = photos.classify(pipeline, itertools.islice(read_photos(data, "dev"), limit), model)
+    predicted = found.probabilities.argmax(axis=1)
     return Wild(
-        recognise(answers, readings.labels, model.manifest.labels),
-        metrics.macro_recall(answers, readings.labels, at_least=_COMMON if limit is None else 1),
-        metrics.calibration_error(readings.probabilities, readings.labels),
-        readings.missed,
-        readings.unserved,
+        recognise(predicted, found.labels, model.manifest.labels),
+        metrics.macro_recall(predicted, found.labels, at_least=_COMMON if limit is None else 1),
+        metrics.calibration_error(found.probabilities, found.labels),
+        found.without_face,
+        found.without_served_label,
     )
 
 
 def examples(split: Split, logits: Floats, output: OutputSpec, *, right: bool) -> tuple[Example, ...]:
-    """The faces with the surest right, or the surest wrong, answers."""
+    """The faces with the most confident right, or wrong, predictions."""
     labels = protocols.ferplus7(split, "plurality")
     probabilities = calibrate(logits, output)
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    rows = np.flatnonzero((labels != NO_LABEL) & ((answers == labels) == right))
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    rows = np.flatnonzero((labels != NO_LABEL) & ((predicted == labels) == right))
     rows = rows[np.argsort(-confidence[rows], kind="stable")][:_EXAMPLES]
     return tuple(
         Example(
             int(split.ids[row]),
             {name: int(count) for name, count in zip(TAGS, split.votes[row], strict=True) if count},
-            FER2013[answers[row]],
+            FER2013[predicted[row]],
             float(confidence[row]),
         )
         for row in rows
@@ -264,12 +264,12 @@ def sample(split: Split, outputs: Outputs) -> dict[str, float]:
 
 
 def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None) -> Evaluation:
-    """All figures; ``limit`` takes so many faces and photos only."""
+    """Measures all figures; ``limit`` bounds the number of faces and photos."""
     model = Shipped(folder)
     manifest = model.manifest
     file = (folder / manifest.file).read_bytes()
     split = read_split(data, split_name).subset(slice(limit))
-    outputs = model.read(split.images)
+    outputs = model.infer(split.images)
     served = outputs.served.argmax(axis=1)
     eight = None if outputs.ferplus is None else outputs.ferplus.argmax(axis=1)
     original = None if outputs.fer2013 is None else outputs.fer2013.argmax(axis=1)
@@ -298,7 +298,7 @@ def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None
 
 
 def headline(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures that a manifest carries and ``/info`` shows."""
+    """The figures of the manifest, which ``/info`` returns."""
     figures: dict[str, Figure] = {
         "ferplus7_plurality_accuracy": evaluation.ferplus7_plurality.accuracy,
         "ferplus7_plurality_macro_recall": evaluation.ferplus7_plurality.macro_recall,
@@ -329,7 +329,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=Path("models/default"))
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--split", choices=("valid", "test"), default="test")
-    parser.add_argument("--limit", type=int, help="take so many faces and photos only")
+    parser.add_argument("--limit", type=int, help="use only this many faces and photos")
     parser.add_argument("--to", type=Path, help="file for all figures, as JSON")
     parser.add_argument("--write", action="store_true", help="put the headline figures into the manifest")
     options = parser.parse_args(arguments)

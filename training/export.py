@@ -1,4 +1,4 @@
-"""A trained network to a model's folder: one ONNX graph and the manifest that matches it."""
+"""Exports a trained network as ONNX graph with its manifest."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from app.inference.manifest import ByEyes, ExplainSpec, InputSpec, Manifest, Out
 from training import config, networks
 from training.config import Run
 from training.data import EYE_CENTER, EYE_DISTANCE, Faces
-from training.ensemble import BothWays, Ensemble
-from training.folder import MODEL_FILE, publish
+from training.dataset import data_folder, read_split
+from training.ensemble import Ensemble, MirrorAverage
 from training.heads import TwoHeaded
 from training.labels import FER2013, SERVED_FROM_FERPLUS
+from training.model_folder import MODEL_FILE, publish
 from training.shipped import FER2013_OUTPUT, FERPLUS_OUTPUT, session
-from training.source import data_folder, read_split
 
 OPSET: Final = 17
 _INPUT: Final = "image"
@@ -36,10 +36,10 @@ _WEIGHTS: Final = "class_weights"
 
 
 class Served(nn.Module):
-    """A network with the head that is served: the FER+ head's columns for the served labels plus a share of the other.
+    """A network with the served head: the FER+ head for the served labels plus a share of the other head.
 
-    Both heads are linear in the same description of a face, so their sum is one matrix and costs nothing. ``offsets``
-    (7,) are added to its biases.
+    Both heads are linear in the same feature vector, so their sum is one matrix and costs nothing. ``offsets`` (7,) are
+    added to its biases.
     """
 
     def __init__(self, network: TwoHeaded, fer2013_share: float = 0.0, offsets: Tensor | float = 0.0) -> None:
@@ -53,14 +53,14 @@ class Served(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         maps = self.network.feature_map(image)
-        described = self.network.describe(maps)
-        served = functional.linear(described, self.class_weights, self.class_biases)
-        return served, self.network.ferplus(described), self.network.fer2013(described), maps
+        pooled = self.network.pool(maps)
+        served = functional.linear(pooled, self.class_weights, self.class_biases)
+        return served, self.network.ferplus(pooled), self.network.fer2013(pooled), maps
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the ONNX file and PyTorch are apart on the same faces."""
+    """Agreement of the ONNX file with PyTorch on the same faces."""
 
     faces: int
     same_label: float
@@ -72,14 +72,14 @@ class Agreement:
 
 
 def load_shipped(folder: Path) -> tuple[list[Run], TwoHeaded]:
-    """What a run ships, and the runs that it comes from: the run's own first, then those that are joined with it."""
+    """The exported network of a run, and its runs: the run itself first, then the others of its ensemble."""
     run, network = _load_network(folder)
-    joined = [_load_network(Path(other)) for other in run.joined]
-    if joined:
-        network = Ensemble([network, *(member for _, member in joined)])
-    if run.mirrored:
-        network = BothWays(network)
-    return [run, *(other for other, _ in joined)], network.eval().requires_grad_(False)
+    others = [_load_network(Path(other)) for other in run.ensemble]
+    if others:
+        network = Ensemble([network, *(member for _, member in others)])
+    if run.mirror_average:
+        network = MirrorAverage(network)
+    return [run, *(other for other, _ in others)], network.eval().requires_grad_(False)
 
 
 def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
@@ -95,18 +95,18 @@ def _load_network(folder: Path) -> tuple[Run, TwoHeaded]:
     return run, network
 
 
-def offsets(faces: Faces, balance: float) -> Tensor:
-    """What raises the rare ones of the served labels, (7,)."""
+def offsets(faces: Faces, factor: float) -> Tensor:
+    """Offsets (7,) of the served logits that raise rare labels."""
     frequency = torch.from_numpy(faces.votes[:, list(SERVED_FROM_FERPLUS)]).sum(0)
-    return -balance * (frequency / frequency.sum()).clamp_min(1e-6).log()
+    return -factor * (frequency / frequency.sum()).clamp_min(1e-6).log()
 
 
 def to_onnx(served: Served) -> bytes:
-    """The graph: pictures in 0–255 in, logits out, batch norms folded into the convolutions before them."""
+    """The ONNX graph, from pictures in 0–255 to logits, with batch norms folded into the convolutions."""
     network = served.network
     outputs = [_SERVED, FERPLUS_OUTPUT, FER2013_OUTPUT, _FEATURES]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # The exporter that replaces this one needs a package more and leaves the batch norms unfolded.
+        # The newer exporter needs another package and does not fold batch norms.
         warnings.simplefilter("ignore", DeprecationWarning)
         path = Path(folder) / MODEL_FILE
         torch.onnx.export(
@@ -121,14 +121,14 @@ def to_onnx(served: Served) -> bytes:
         )
         model = onnx.load(path)
     _pool_globally(model.graph)
-    if not network.maps_explain:
+    if not network.linear_heads:
         model.graph.output.remove(next(output for output in model.graph.output if output.name == _FEATURES))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
 
 def _pool_globally(graph: onnx.GraphProto) -> None:
-    """Means over a whole map become GlobalAveragePool, which ONNX Runtime does in its fast layout of channels."""
+    """Replaces means over a map by GlobalAveragePool, which ONNX Runtime executes in its faster channel layout."""
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
@@ -145,7 +145,7 @@ def _pool_globally(graph: onnx.GraphProto) -> None:
 
 
 def compare(model: bytes, served: Served, faces: NDArray[np.uint8]) -> Agreement:
-    """The served logits of both on grey faces (n, h, w)."""
+    """Compares the served logits of both on grey faces (n, h, w)."""
     runner, network = session(model, 1), served.network
     same, largest = 0, 0.0
     for start in range(0, len(faces), 64):
@@ -161,10 +161,10 @@ def compare(model: bytes, served: Served, faces: NDArray[np.uint8]) -> Agreement
     return Agreement(len(faces), same / len(faces), largest)
 
 
-def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Manifest:
-    """The manifest of a network that was just exported; :func:`training.folder.publish` adds the hash."""
+def make_manifest(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Manifest:
+    """The manifest of an exported network; :func:`training.model_folder.publish` adds the hash."""
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    shape = " and ".join(_shape(run) for run in runs) + ", both ways" * runs[0].mirrored
+    shape = " and ".join(_shape(run) for run in runs) + ", mirror-averaged" * runs[0].mirror_average
     photos = any(run.photos_share > 0 for run in runs)
     return Manifest(
         name=name,
@@ -188,7 +188,7 @@ def describe(runs: list[Run], network: TwoHeaded, name: str, version: str) -> Ma
         ),
         face=ByEyes(eye_distance=EYE_DISTANCE, eye_center=EYE_CENTER),
         output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0, entropy_exponent=0.0),
-        explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.maps_explain else None,
+        explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.linear_heads else None,
     )
 
 
@@ -209,10 +209,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--fer2013-share", type=float, default=0.0, help="share of the second head in the served logits"
     )
-    parser.add_argument("--limit", type=int, help="compare on this many faces only")
+    parser.add_argument("--limit", type=int, help="compare on only this many faces")
     options = parser.parse_args(arguments)
     runs, network = load_shipped(options.run)
-    raised = offsets(Faces.load(options.prepared / "train.npz"), runs[0].balance)
+    raised = offsets(Faces.load(options.prepared / "train.npz"), runs[0].logit_adjustment)
     served = Served(network, options.fer2013_share, raised)
     model = to_onnx(served)
     agreement = compare(model, served, read_split(options.data, "test").images[: options.limit])
@@ -221,8 +221,8 @@ def main(arguments: list[str] | None = None) -> None:
         f"largest difference {agreement.largest_difference:.1e}"
     )
     if not agreement.holds:
-        raise SystemExit("The ONNX file does not say what PyTorch says; nothing is written.")
-    publish(options.model, model, describe(runs, network, options.model.name, options.version))
+        raise SystemExit("The ONNX file and PyTorch differ; nothing is written.")
+    publish(options.model, model, make_manifest(runs, network, options.model.name, options.version))
     print(f"{options.model}: {len(model) / 1e6:.2f} MB")
 
 

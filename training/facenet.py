@@ -1,4 +1,4 @@
-"""The small residual network that the default model is."""
+"""The small residual network of the default model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.heads import TwoHeaded
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention: a pooled description of the map scales each of its channels."""
+    """Channel attention: scales each channel of a map by a factor computed from the pooled map."""
 
     def __init__(self, channels: int, reduction: int = 8) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class SqueezeExcite(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions with channel attention beside a shortcut that pools before it projects."""
+    """Two 3×3 convolutions with channel attention, and a shortcut that pools before it projects."""
 
     def __init__(self, channels_in: int, channels: int, stride: int, drop: float) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class ResidualBlock(nn.Module):
 
 
 class FaceNet(TwoHeaded):
-    """A small residual network for grey faces; every stage but the first halves the side."""
+    """A small residual network for grey faces; each stage after the first halves the side."""
 
     side: ClassVar[int] = 48
     channels: ClassVar[int] = 1
@@ -82,15 +82,15 @@ class FaceNet(TwoHeaded):
         self._add_heads(channels, dropout)
 
     def grow_from(self, weights: dict[str, Tensor]) -> None:
-        """Takes the weights of a network of the same widths that is as deep or shallower.
+        """Loads the weights of a network with the same widths and at most the same depths.
 
-        Blocks that it lacks come last in their stage. They start as the identity, so that both say the same.
+        Missing blocks are the last of their stage. They start as the identity, so both networks give the same output.
         """
         own, theirs = self.state_dict(), _by_stage(weights)
         for block, names in _by_stage(own).items():
             own.update({own_name: weights[name] for own_name, name in zip(names, theirs.pop(block, ()), strict=False)})
         if theirs:
-            raise ValueError(f"there is no place for the blocks {sorted(theirs)} of a deeper network")
+            raise ValueError(f"the blocks {sorted(theirs)} belong to a deeper network")
         own.update({name: value for name, value in weights.items() if not name.startswith("blocks.")})
         self.load_state_dict(own)
 
@@ -100,7 +100,7 @@ class FaceNet(TwoHeaded):
 
 
 def _by_stage(weights: dict[str, Tensor]) -> dict[tuple[int, int], list[str]]:
-    """The names of each block's weights, by the block's width and its place among those of that width."""
+    """The weight names of each block, by its width and its position among blocks of that width."""
     blocks: dict[int, list[str]] = {}
     for name in weights:
         if name.startswith("blocks."):

@@ -1,4 +1,4 @@
-"""What every network here has in common: one body and two heads."""
+"""The base class of all networks: one body and two heads."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Logits(NamedTuple):
 
 
 class TwoHeaded(nn.Module):
-    """A network that takes faces in 0–255, (n, 1 or ``channels``, side, side), and normalises them inside.
+    """A network with two heads. It takes faces in 0–255, (n, 1 or ``channels``, side, side), and normalises them.
 
-    ``side`` is the one that the network is served with. ``maps_explain`` says that both heads are linear in the mean
-    of the last map, so that a class activation map is exact.
+    ``side`` is the input size when served. With ``linear_heads`` both heads are linear in the mean of the last map, so
+    class activation maps are exact.
     """
 
     side: ClassVar[int]
     channels: ClassVar[int]
-    maps_explain: ClassVar[bool] = True
+    linear_heads: ClassVar[bool] = True
 
     dropout: nn.Dropout
     ferplus: nn.Linear
@@ -35,13 +35,13 @@ class TwoHeaded(nn.Module):
         """The last map before pooling, (n, features, h, w)."""
         raise NotImplementedError
 
-    def describe(self, maps: Tensor) -> Tensor:
-        """The last map to what the heads read, (n, features)."""
+    def pool(self, maps: Tensor) -> Tensor:
+        """The last map to the input of the heads, (n, features)."""
         return maps.mean((2, 3))
 
     def forward(self, x: Tensor) -> Logits:
-        described = self.dropout(self.describe(self.feature_map(x)))
-        return Logits(self.ferplus(described), self.fer2013(described))
+        pooled = self.dropout(self.pool(self.feature_map(x)))
+        return Logits(self.ferplus(pooled), self.fer2013(pooled))
 
     def heads(self) -> list[nn.Parameter]:
         return [*self.ferplus.parameters(), *self.fer2013.parameters()]

@@ -1,6 +1,6 @@
-"""Networks that are usually trained on ImageNet first: EfficientNet-B0 and B2, MobileNetV3-Large.
+"""Networks that are usually pretrained on ImageNet: EfficientNet-B0 and B2, MobileNetV3-Large.
 
-Their parameters are named as torchvision names them, so that a file of its weights loads.
+Their parameters have the names of torchvision, so that its weight files can be loaded.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _SqueezeExcite(nn.Module):
 
 
 class _InvertedResidual(nn.Module):
-    """Layers beside a shortcut, where the shapes allow one; whole branches drop out in training."""
+    """Layers with a residual connection where the shapes allow it; with stochastic depth in training."""
 
     def __init__(self, layers: list[nn.Module], shortcut: bool, drop: float = 0.0) -> None:
         super().__init__()
@@ -95,15 +95,15 @@ class _ImageNetNetwork(TwoHeaded):
         return maps
 
     def load_imagenet(self, weights: dict[str, Tensor]) -> None:
-        """Takes over the body; what the file says of ImageNet's own thousand classes is left out."""
+        """Loads the body; the head of the thousand ImageNet classes is left out."""
         own = self.state_dict()
         kept = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
         missing = [name for name in own if name.startswith("features.") and name not in kept]
         if missing:
-            raise ValueError(f"these weights are of another network: {missing[0]} is missing or has another shape")
+            raise ValueError(f"these weights belong to another network: {missing[0]} is missing or has another shape")
         self.load_state_dict(kept, strict=False)
 
-    def _start_afresh(self) -> None:
+    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -112,7 +112,7 @@ class _ImageNetNetwork(TwoHeaded):
 
 
 class EfficientNet(_ImageNetNetwork):
-    """The base network, wider and deeper by two factors."""
+    """EfficientNet, scaled in width and depth by two factors."""
 
     # expansion, kernel, stride, channels, repeats
     _STAGES: ClassVar = (
@@ -146,7 +146,7 @@ class EfficientNet(_ImageNetNetwork):
             stages.append(nn.Sequential(*blocks))
         stages.append(_convolution(channels, 4 * channels, 1, activation=nn.SiLU))
         self.features = nn.Sequential(*stages)
-        self._start_afresh()
+        self._initialise()
         self._add_heads(4 * channels, dropout)
 
     @staticmethod
@@ -178,10 +178,10 @@ def _mobile_norm(channels: int) -> nn.Module:
 
 
 class MobileNetV3(_ImageNetNetwork):
-    """MobileNetV3-Large. Its heads read a layer that is not linear in the last map."""
+    """MobileNetV3-Large. Between its last map and its heads is a non-linear layer."""
 
     side: ClassVar[int] = 224
-    maps_explain: ClassVar[bool] = False
+    linear_heads: ClassVar[bool] = False
 
     # kernel, inner channels, channels, squeeze and excite, hard swish, stride
     _BLOCKS: ClassVar = (
@@ -212,12 +212,12 @@ class MobileNetV3(_ImageNetNetwork):
         layers.append(_convolution(channels, 6 * channels, 1, norm=_mobile_norm, activation=nn.Hardswish))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Linear(6 * channels, 1280), nn.Hardswish())
-        self._start_afresh()
+        self._initialise()
         self._add_heads(1280, dropout)
 
-    def describe(self, maps: Tensor) -> Tensor:
-        described: Tensor = self.classifier(maps.mean((2, 3)))
-        return described
+    def pool(self, maps: Tensor) -> Tensor:
+        pooled: Tensor = self.classifier(maps.mean((2, 3)))
+        return pooled
 
     @staticmethod
     def _block(

@@ -1,4 +1,4 @@
-"""The orders in which the data names its labels, and what goes between them."""
+"""The label orders of the data, and the mapping between them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "c
 """The emotions of FER+, in the order of its vote columns."""
 
 TAGS = (*FERPLUS, "unknown", "not a face")
-"""All that a tagger of FER+ could vote for, in the order of the columns."""
+"""All options of the FER+ taggers, in the order of the columns."""
 
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""The seven original labels; the served model answers with these, in this order."""
+"""The seven original labels, which are also the served labels, in this order."""
 
 SERVED_FROM_FERPLUS = tuple(FERPLUS.index(label) for label in FER2013)
 """Columns of a FER+ row that give the served labels; contempt is left out and the rest renormalised."""

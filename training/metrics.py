@@ -1,4 +1,4 @@
-"""Figures of a classifier, as plain functions of arrays. None of them knows a model or a file."""
+"""Figures of a classifier, as plain functions of arrays, without models or files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RESAMPLES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its 95 % bootstrap interval and the number of faces that it is about."""
+    """A figure with its 95 % bootstrap interval and its number of faces."""
 
     value: float
     low: float
@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How well one label is found; None where the label does not occur or was never given."""
+    """Precision, recall and F1 of one label; None where the label does not occur or was never predicted."""
 
     label: str
     faces: int
@@ -39,7 +39,7 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Faces whose confidence lies in one interval: how confident and how right the model is there."""
+    """Mean confidence and accuracy of the faces whose confidence lies in one interval."""
 
     low: float
     high: float
@@ -54,7 +54,7 @@ def accuracy(predicted: Labels, labels: Labels) -> Figure:
 
 
 def macro_recall(predicted: Labels, labels: Labels, at_least: int = 1) -> Figure:
-    """The mean recall over the labels that at least so many faces have."""
+    """The mean recall over the labels with at least ``at_least`` faces."""
     kept = [label for label in np.unique(labels) if (labels == label).sum() >= at_least]
 
     def mean_recall(rows: Labels) -> float:
@@ -65,7 +65,7 @@ def macro_recall(predicted: Labels, labels: Labels, at_least: int = 1) -> Figure
 
 
 def bootstrapped(statistic: Callable[[Labels], float], faces: int, seed: int = 0) -> Figure:
-    """A statistic of rows, with the interval that resampling the faces gives."""
+    """A statistic of rows, with its bootstrap interval."""
     generator = np.random.default_rng(seed)
     values = [statistic(generator.integers(0, faces, faces)) for _ in range(_RESAMPLES)]
     low, high = np.percentile(values, [2.5, 97.5])
@@ -73,7 +73,7 @@ def bootstrapped(statistic: Callable[[Labels], float], faces: int, seed: int = 0
 
 
 def confusion(predicted: Labels, labels: Labels, count: int) -> NDArray[np.int64]:
-    """(count, count): rows are the labels, columns what was answered."""
+    """(count, count): rows are labels, columns are predictions."""
     matrix = np.zeros((count, count), dtype=np.int64)
     np.add.at(matrix, (labels, predicted), 1)
     return matrix
@@ -110,7 +110,7 @@ def reliability(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) 
 
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = BINS) -> float:
-    """The expected calibration error of the likeliest label."""
+    """The expected calibration error of the top label."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     return sum(
         part.faces / len(labels) * abs(part.confidence - part.accuracy) for part in reliability(confidence, right, bins)
@@ -123,7 +123,7 @@ def log_loss(probabilities: Floats, targets: Floats) -> float:
 
 
 def jensen_shannon(probabilities: Floats, targets: Floats) -> float:
-    """The mean Jensen-Shannon distance in base 2: 0 for the same distribution, 1 for two that share nothing."""
+    """The mean Jensen-Shannon distance in base 2: 0 for equal distributions, 1 for disjoint ones."""
     middle = (probabilities + targets) / 2
 
     def divergence(values: Floats) -> NDArray[np.float64]:
@@ -135,7 +135,7 @@ def jensen_shannon(probabilities: Floats, targets: Floats) -> float:
 
 
 def ranking(scores: Floats, positive: NDArray[np.bool_]) -> float | None:
-    """The area under the ROC curve; None when all faces are of one kind."""
+    """The area under the ROC curve; None if all faces are of one class."""
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return None

@@ -1,4 +1,4 @@
-"""Steps of even strength in every direction, for the convolutions that a norm follows."""
+"""The Muon optimiser: orthogonalised momentum steps for convolutions that a batch norm follows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 _ITERATIONS = 3
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd quintic that moves any singular value from 0 to 1 close to 1 within a few iterations (Jordan, 2024)."""
+"""Coefficients of the quintic that moves singular values towards 1 within a few iterations (Jordan, 2024)."""
 
 
 class Muon(torch.optim.Optimizer):
-    """SGD with Nesterov momentum, whose steps on some weights are made orthogonal first.
+    """SGD with Nesterov momentum. Steps of groups with ``orthogonal`` are orthogonalised first.
 
-    For a group with ``orthogonal`` the rate is the share of their norm by which its weights move. A norm behind them
-    makes their own scale mean nothing, so it is held at one a row in the mean; there is no decay of them then.
+    For such a group the rate is the step size as a share of the norm of the weights. A batch norm follows them, so
+    their scale has no effect: their mean row norm is kept at 1, and they have no weight decay.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], lr: float, momentum: float, orthogonal_momentum: float) -> None:
+    def __init__(self, groups: list[dict[str, Any]], lr: float, momentum: float, muon_momentum: float) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": 0.0, "orthogonal": False}
-        groups = [{**group, "momentum": orthogonal_momentum} if group.get("orthogonal") else group for group in groups]
+        groups = [{**group, "momentum": muon_momentum} if group.get("orthogonal") else group for group in groups]
         super().__init__(groups, defaults)
 
     @torch.no_grad()
@@ -44,27 +44,27 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonal(steps: list[Tensor]) -> list[Tensor]:
-    """The nearest matrices with orthonormal rows or columns, roughly; those of one shape are turned together."""
-    turned: dict[int, Tensor] = {}
+    """Approximately the nearest matrices with orthonormal rows or columns; matrices of one shape are one batch."""
+    found: dict[int, Tensor] = {}
     for shape in {step.shape for step in steps}:
         places = [place for place, step in enumerate(steps) if step.shape == shape]
         matrices = orthogonalised(torch.stack([steps[place].reshape(shape[0], -1) for place in places]))
-        turned.update({place: matrix.view(shape) for place, matrix in zip(places, matrices, strict=True)})
-    return [turned[place] for place in range(len(steps))]
+        found.update({place: matrix.view(shape) for place, matrix in zip(places, matrices, strict=True)})
+    return [found[place] for place in range(len(steps))]
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """(n, rows, columns), by iterations of Newton and Schulz."""
+    """Orthogonalises matrices (n, rows, columns) by Newton-Schulz iterations."""
     wide: Tensor = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
     wide = wide / wide.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
     first, third, fifth = _COEFFICIENTS
-    # An iteration multiplies from the left by a polynomial of the Gram matrix. Only that matrix, the smaller by far, is
-    # carried along: such polynomials commute.
+    # An iteration multiplies from the left by a polynomial of the Gram matrix. These polynomials commute, so only the
+    # Gram matrix, which is much smaller, is updated.
     gram = wide @ wide.mT
-    one = turn = torch.eye(gram.shape[-1]).to(gram)
+    one = product = torch.eye(gram.shape[-1]).to(gram)
     for _ in range(_ITERATIONS):
         factor = first * one + third * gram + fifth * gram @ gram
-        turn = factor @ turn
+        product = factor @ product
         gram = factor @ gram @ factor
-    wide = turn @ wide
+    wide = product @ wide
     return wide if matrices.shape[1] <= matrices.shape[2] else wide.mT

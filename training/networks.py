@@ -1,4 +1,4 @@
-"""The networks that can be trained, in plain PyTorch (torchvision has no CPU build everywhere)."""
+"""Builds the networks, in plain PyTorch (torchvision does not have CPU builds for every platform)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.imagenet import EfficientNetB0, EfficientNetB2, MobileNetV3
 
 
 def build(settings: Network) -> TwoHeaded:
-    """The network that a run names, with the weights of a file where the run gives one."""
+    """The network of a run, with the weights of its file, if it names one."""
     if settings.name == "facenet":
         small = FaceNet(settings.widths, settings.depths, settings.dropout, settings.stochastic_depth)
         if settings.weights:

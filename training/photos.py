@@ -1,4 +1,4 @@
-"""Labelled photos down the service's own road: decode, detect, crop, read."""
+"""Labelled photos through the pipeline of the service: decode, detect, crop, classify."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from app.inference.classifier import Classifier
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
+from training.dataset import Photo
 from training.metrics import Labels
-from training.source import Photo
 
 _LIMITS: Final = ImageLimits(max_pixels=50_000_000)
 _THRESHOLD: Final = 0.5
@@ -26,26 +26,26 @@ MODELS: Final = Path("models")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A photo in which the service finds a face; its largest is the one that is read."""
+class FacePhoto:
+    """A photo in which the service finds a face; its largest face is used."""
 
     photo: Photo
     detected: DetectedPicture
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """What a model says of n photos: probabilities (n, labels), and the labels (n,) in the model's order."""
+class PhotoPredictions:
+    """Predictions for n photos: probabilities (n, labels), and the labels (n,) in the order of the model."""
 
     probabilities: NDArray[np.float64]
     labels: Labels
-    missed: int
-    unserved: int
+    without_face: int
+    without_served_label: int
 
 
 @contextmanager
-def road() -> Iterator[Pipeline]:
-    """The road with the detector that the service uses."""
+def open_pipeline() -> Iterator[Pipeline]:
+    """A pipeline with the detector that the service uses."""
     detector = make_detector("mediapipe", MODELS, _THRESHOLD)
     try:
         yield Pipeline(detector, _LIMITS)
@@ -53,32 +53,32 @@ def road() -> Iterator[Pipeline]:
         detector.close()
 
 
-def look(pipeline: Pipeline, photo: Photo) -> Seen | None:
-    """What the service sees of a photo; none where it finds no face or takes the picture for too small."""
+def find_face(pipeline: Pipeline, photo: Photo) -> FacePhoto | None:
+    """The largest face of a photo; None if the service finds none or refuses the photo as too small."""
     try:
-        return Seen(photo, pipeline.find_faces(photo.data, DetectOptions(faces="largest"), _go_on))
+        return FacePhoto(photo, pipeline.find_faces(photo.data, DetectOptions(faces="largest"), _never_cancel))
     except (ImageTooSmall, NoFaceDetected):
         return None
 
 
-def read(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> Readings:
-    """Photos whose label the model does not know are counted and left out, as are those without a face."""
+def classify(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> PhotoPredictions:
+    """Predictions for all photos. Those without a face or with an unknown label are counted and left out."""
     names = model.manifest.labels
-    rows, labels, missed, unserved = [], [], 0, 0
+    rows, labels, without_face, without_served_label = [], [], 0, 0
     for photo in photos:
         if photo.label not in names:
-            unserved += 1
+            without_served_label += 1
             continue
-        seen = look(pipeline, photo)
-        if seen is None:
-            missed += 1
+        found = find_face(pipeline, photo)
+        if found is None:
+            without_face += 1
             continue
-        reading = pipeline.classify(seen.detected, model, ClassifyOptions(), _go_on)
-        rows.append(reading.faces[0].probabilities)
+        prediction = pipeline.classify(found.detected, model, ClassifyOptions(), _never_cancel)
+        rows.append(prediction.faces[0].probabilities)
         labels.append(names.index(photo.label))
     probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
-    return Readings(probabilities, np.array(labels, dtype=np.int64), missed, unserved)
+    return PhotoPredictions(probabilities, np.array(labels, dtype=np.int64), without_face, without_served_label)
 
 
-def _go_on() -> None:
-    """Nobody waits for an answer here, so that nobody can go away."""
+def _never_cancel() -> None:
+    """A checkpoint that never cancels: there is no client."""

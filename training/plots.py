@@ -1,4 +1,4 @@
-"""The plots of the reports, as small SVG files that come out the same every time."""
+"""The plots of the reports: small SVG files that are identical for identical data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAIN, _SECOND = "#2b6cb0", "#c05621"
 
 
 def bars(path: Path, title: str, series: Mapping[str, Sequence[float]], names: Sequence[str], axis: str) -> None:
-    """One group of bars a name, one colour a series."""
+    """A group of bars for each name, a colour for each series."""
     figure, axes = _canvas(title, 6.0, 3.0)
     width = 0.8 / len(series)
     for index, (label, values) in enumerate(series.items()):

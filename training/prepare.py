@@ -1,4 +1,4 @@
-"""From the data folder to the arrays that training reads: cleaned of duplicates, votes as targets, photos as crops."""
+"""Prepares the training arrays: removes duplicates, turns votes into targets, crops photos."""
 
 from __future__ import annotations
 
@@ -14,37 +14,47 @@ import numpy as np
 from app.pipeline import Pipeline
 from app.vision import crop
 from app.vision.crop import EyeFraming
-from training import duplicates, explore, photos
+from training import data_report, duplicates, photos
 from training.data import EMOTIONS, EYE_CENTER, EYE_DISTANCE, NO_LABEL, SIDE, Faces, is_face, vote_targets
+from training.dataset import (
+    ARRAYS,
+    SPLITS,
+    Photo,
+    Split,
+    build_arrays,
+    data_folder,
+    has_photos,
+    read_photos,
+    read_split,
+)
 from training.labels import FERPLUS
-from training.source import ARRAYS, SPLITS, Photo, Split, data_folder, gather, has_photos, read_photos, read_split
 
 
 def targets(split: Split) -> Faces:
-    """A split as training reads it."""
+    """A split with its training targets."""
     return Faces(split.images, vote_targets(split.votes), split.fer2013, split.ids)
 
 
 def clean(splits: dict[str, Split]) -> dict[str, Faces]:
-    """The splits without pictures of no face; the training one without any that stands in the others too."""
+    """The splits without pictures of no face; the training split also without pictures of the other splits."""
     train = splits["train"]
     held = np.concatenate([splits["valid"].images, splits["test"].images])
-    twice = duplicates.exact(train.images, held) | (duplicates.likeness(train.images, held) > duplicates.NEAR)
+    duplicated = duplicates.exact(train.images, held) | (duplicates.similarity(train.images, held) > duplicates.NEAR)
     kept = {name: is_face(split.votes) for name, split in splits.items()}
-    kept["train"] &= ~twice
+    kept["train"] &= ~duplicated
     return {name: targets(split.subset(kept[name])) for name, split in splits.items()}
 
 
 def photo_faces(pipeline: Pipeline, labelled: Iterable[Photo]) -> Faces:
-    """The largest face of each photo, cropped as the service crops it; a photo without one is left out."""
+    """The largest face of each photo, cropped as in the service; photos without a face are left out."""
     framing = EyeFraming(EYE_DISTANCE, EYE_CENTER)
     images, votes, ids = [], [], []
     for photo in labelled:
-        seen = photos.look(pipeline, photo)
-        if seen is None:
+        found = photos.find_face(pipeline, photo)
+        if found is None:
             continue
-        picture = seen.detected.picture
-        square = crop.region_of(seen.detected.faces[0], framing).scaled(1 / picture.scale)
+        picture = found.detected.picture
+        square = crop.region_of(found.detected.faces[0], framing).scaled(1 / picture.scale)
         face = crop.extract(picture.pixels, square, SIDE, SIDE)
         images.append(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
         votes.append(np.eye(EMOTIONS, dtype=np.float32)[FERPLUS.index(photo.label)])
@@ -62,22 +72,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--to", type=Path, default=Path("runs/prepared"))
     parser.add_argument("--report", type=Path, help="folder for data.md and its plots")
-    parser.add_argument("--limit", type=int, help="take so many faces of each split, and as many photos")
+    parser.add_argument("--limit", type=int, help="use only this many faces of each split, and photos")
     options = parser.parse_args(arguments)
     if not (options.data / ARRAYS).exists():
-        gather(options.data)
+        build_arrays(options.data)
     splits = {name: read_split(options.data, name).subset(slice(options.limit)) for name in SPLITS}
     options.to.mkdir(parents=True, exist_ok=True)
     prepared = clean(splits)
     extra = Faces.empty()
     if has_photos(options.data, "train"):
-        with photos.road() as pipeline:
+        with photos.open_pipeline() as pipeline:
             extra = photo_faces(pipeline, itertools.islice(read_photos(options.data, "train"), options.limit))
     for name, faces in {**prepared, "photos": extra}.items():
         faces.save(options.to / f"{name}.npz")
         print(f"{name}: {len(faces)} faces")
     if options.report:
-        explore.write(options.report, splits, {name: len(faces) for name, faces in prepared.items()}, len(extra))
+        data_report.write(options.report, splits, {name: len(faces) for name, faces in prepared.items()}, len(extra))
 
 
 if __name__ == "__main__":

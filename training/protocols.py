@@ -1,4 +1,4 @@
-"""Which faces a figure is about and what their labels are, under each of the protocols that papers use."""
+"""Labels under each protocol that papers use, and which faces it leaves out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from training.data import NO_LABEL, majority, plurality
+from training.dataset import Split
 from training.labels import FER2013, FERPLUS
 from training.metrics import Labels
-from training.source import Split
 
 _SERVED_BY_FERPLUS: Final = np.array([FER2013.index(name) if name in FER2013 else NO_LABEL for name in FERPLUS])
 

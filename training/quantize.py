@@ -1,4 +1,4 @@
-"""A float model to the one that ships: 8-bit integers where they cost nothing that is noticed, floats where they do."""
+"""Quantises a float model to 8-bit integers, except where this lowers the accuracy too much."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from app.inference.manifest import InputSpec, load_manifest
 from training.data import NO_LABEL, Faces
-from training.folder import publish
+from training.dataset import data_folder, read_split
 from training.labels import FER2013
 from training.metrics import Labels, by_class
+from training.model_folder import publish
 from training.protocols import ferplus7
 from training.shipped import Shipped, one_core_ms, tensor
-from training.source import data_folder, read_split
 
 LARGEST_LOSS: Final = 0.003
 LARGEST_LOSS_OF_A_CLASS: Final = 0.02
 _CALIBRATION_FACES: Final = 512
 _CALIBRATION_BATCH: Final = 32
 _INTEGER_OPERATORS: Final = ["Conv", "Add", "Mul", "Relu", "GlobalAveragePool"]
-"""With ``Relu`` among them a convolution's integers are cut at zero as they are written, and need no way through
-floats; the same holds for a map that is averaged."""
+"""With ``Relu`` and ``GlobalAveragePool`` among them, maps between convolutions stay integers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What integers cost on the validation faces, in shares of one; ``reason`` says what is too much, if anything."""
+    """Loss of accuracy on validation faces, in shares of one; ``reason`` names a loss above the limits."""
 
     accuracy: float
     by_class: dict[str, float]
@@ -57,8 +56,8 @@ class _CalibrationFaces(CalibrationDataReader):  # type: ignore[misc]
 
 
 def to_integers(model: Path, faces: NDArray[np.uint8], spec: InputSpec) -> bytes:
-    """The model with 8-bit convolutions, their ranges taken from training faces (n, h, w)."""
-    folded = with_pools_in_convolutions(onnx.load(model))
+    """The model with 8-bit convolutions; their ranges come from training faces (n, h, w)."""
+    folded = fold_average_pools(onnx.load(model))
     graph = folded.graph
     logging.getLogger().setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,20 +70,20 @@ def to_integers(model: Path, faces: NDArray[np.uint8], spec: InputSpec) -> bytes
             op_types_to_quantize=_INTEGER_OPERATORS,
             nodes_to_exclude=_kept_in_float(graph),
             per_channel=True,
-            # Full 8-bit weights overflow the 16-bit sums of CPUs without VNNI, silently.
+            # Full 8-bit weights silently overflow the 16-bit sums of CPUs without VNNI.
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            # The mean of the extremes of each batch: one odd face should not widen the range of them all.
+            # The mean of the extremes of each batch: one unusual face does not widen the range.
             extra_options={"CalibMovingAverage": True},
         )
         return written.read_bytes()
 
 
 def _kept_in_float(graph: onnx.GraphProto) -> list[str]:
-    """The first convolution, which sees the pixels, and all that follows a global pooling without a map beside it.
+    """Nodes that stay in float: the first convolution, and those whose inputs all come from global pooling.
 
-    The latter is tiny: the inside of the channel attention and the heads. The pooling itself reads integers.
+    The latter, inside the channel attention and the heads, take almost no time. The pooling itself is quantised.
     """
     fixed = {initializer.name for initializer in graph.initializer}
     pooled: set[str] = set()
@@ -99,20 +98,20 @@ def _kept_in_float(graph: onnx.GraphProto) -> list[str]:
     return kept
 
 
-def with_pools_in_convolutions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Each average pool that only a 1x1 convolution reads becomes part of it: a convolution with wider strides.
+def fold_average_pools(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Merges each average pool into the 1x1 convolution behind it, as a convolution with wider strides.
 
-    The sums are the same, and ONNX Runtime averages integers more slowly than it multiplies them.
+    The sums are the same. ONNX Runtime averages integers more slowly than it multiplies them.
     """
     graph = model.graph
     weights = {initializer.name: initializer for initializer in graph.initializer}
     given = {output.name for output in graph.output}
     for pool in [node for node in graph.node if node.op_type == "AveragePool"]:
         (output,) = pool.output
-        readers = [node for node in graph.node if output in node.input]
-        if output in given or len(readers) != 1 or not _is_pointwise(readers[0], weights) or not _is_tiling(pool):
+        consumers = [node for node in graph.node if output in node.input]
+        if output in given or len(consumers) != 1 or not _is_pointwise(consumers[0], weights) or not _is_tiling(pool):
             continue
-        convolution, (rows, columns) = readers[0], _attributes(pool)["kernel_shape"]
+        convolution, (rows, columns) = consumers[0], _attributes(pool)["kernel_shape"]
         kernel = weights[convolution.input[1]]
         spread = numpy_helper.to_array(kernel).repeat(rows, axis=2).repeat(columns, axis=3) / (rows * columns)
         kernel.CopyFrom(numpy_helper.from_array(spread, kernel.name))
@@ -138,7 +137,7 @@ def _is_pointwise(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) ->
 
 
 def _is_tiling(pool: onnx.NodeProto) -> bool:
-    """Whether a pool takes every pixel of its input at most once and no other."""
+    """Whether the windows of a pool do not overlap and have no padding."""
     found = _attributes(pool)
     return (
         len(found["kernel_shape"]) == 2
@@ -153,7 +152,7 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def compare(before: Labels, after: Labels, labels: Labels) -> Loss:
-    """What answers lose: at most 0.3 points in all and 2 points (or one face, if that is more) of any label."""
+    """The loss of predictions; the limits are 0.3 points in all, and 2 points or one face of any label."""
     lost = float((before == labels).mean() - (after == labels).mean())
     lost_by_class, reason = {}, None
     for old, new in zip(by_class(before, labels, FER2013), by_class(after, labels, FER2013), strict=True):
@@ -173,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=Path("models/default"), help="folder to write")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
-    parser.add_argument("--limit", type=int, help="check on this many faces only")
+    parser.add_argument("--limit", type=int, help="check on only this many faces")
     options = parser.parse_args(arguments)
     manifest = load_manifest(options.model)
     source = options.model / manifest.file
@@ -186,9 +185,9 @@ def main(arguments: list[str] | None = None) -> None:
     known = labels != NO_LABEL
     target = manifest.model_copy(update={"name": options.to.name})
     publish(options.to, floats, target)
-    before = Shipped(options.to).read(valid.images[known]).served.argmax(axis=1)
+    before = Shipped(options.to).infer(valid.images[known]).served.argmax(axis=1)
     publish(options.to, integers, target)
-    after = Shipped(options.to).read(valid.images[known]).served.argmax(axis=1)
+    after = Shipped(options.to).infer(valid.images[known]).served.argmax(axis=1)
 
     loss = compare(before, after, labels[known])
     slow, fast = one_core_ms([floats, integers], manifest.input)

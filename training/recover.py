@@ -1,7 +1,7 @@
-"""A shipped file back to the networks it was exported from, so that training can go on where no run was kept.
+"""Recovers the networks of a shipped file, to continue training without the original run.
 
-Their convolutions come back as coarse as integers left them, which the first steps of training mend, and their norms,
-which were folded into the convolutions, anew from what training faces make of them.
+Weights have the precision of the 8-bit integers, which the first training steps correct. Batch-norm statistics were
+folded into the convolutions and are computed again from training faces.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _FOLDED: Final = re.compile(r"onnx::Conv_(\d+)")
 
 
 def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[FaceNet]:
-    """The network of each run that a file answers for; ``faces`` (n, 1, side, side), training ones, set the norms."""
+    """The network of each run in a file. Training ``faces`` (n, 1, side, side) give the batch-norm statistics."""
     tensors = _tensors(model.graph)
-    # The exporter numbers the convolutions that a norm was folded into in the order in which they run.
+    # The exporter numbers convolutions with a folded batch norm in the order of execution.
     numbered = {
         int(number[1]): node
         for node in model.graph.node
@@ -57,7 +57,7 @@ def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[Face
 
 
 def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
-    """Every weight of a graph in floats, by the name that the operators know it by."""
+    """Every weight of a graph as floats, by the name that its operators use."""
     arrays = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
@@ -72,13 +72,13 @@ def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
 
 
 def _fill(network: FaceNet, folded: Iterator[tuple[Tensor, ...]]) -> None:
-    """Gives a network the convolutions that norms were folded into, in the order in which it runs them."""
+    """Sets the convolutions of a network from those of the file, in the order of execution."""
 
     def take(convolution: nn.Module, norm: nn.Module) -> None:
         convolution, norm = cast("nn.Conv2d", convolution), cast("nn.BatchNorm2d", norm)
         weight, bias = next(folded)
         if convolution.weight.shape[2:] != weight.shape[2:]:
-            # The pool before it was made a part of it.
+            # An average pool was merged into this convolution.
             weight = weight.sum((2, 3), keepdim=True)
         convolution.weight.copy_(weight)
         norm.weight.fill_((1 + norm.eps) ** 0.5)
@@ -93,7 +93,7 @@ def _fill(network: FaceNet, folded: Iterator[tuple[Tensor, ...]]) -> None:
 
 
 def _fill_heads(found: list[FaceNet], tensors: dict[str, Tensor]) -> None:
-    """Shares a file's heads out: their matrix is that of the networks side by side, divided by how many these are."""
+    """Splits the heads of an ensemble: their matrix concatenates those of the networks, divided by their number."""
     for head in ("ferplus", "fer2013"):
         weight, bias = (
             next(tensor for name, tensor in tensors.items() if name.endswith(f"{head}.{part}"))
@@ -105,7 +105,7 @@ def _fill_heads(found: list[FaceNet], tensors: dict[str, Tensor]) -> None:
 
 
 def _set_norms(network: TwoHeaded, faces: Tensor) -> None:
-    """Gives norms that stand for nothing but a bias the mean and spread of what they read; what they write stays."""
+    """Sets the statistics of batch norms to those of their input, and their weights so that the output is the same."""
     sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
 
     def note(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -140,16 +140,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     manifest = load_manifest(options.model)
     first = config.read(options.kept / f"{manifest.name}.run.json")
-    runs = [first, *(config.read(options.kept / f"{Path(folder).name}.run.json") for folder in first.joined)]
+    runs = [first, *(config.read(options.kept / f"{Path(folder).name}.run.json") for folder in first.ensemble)]
     if any(run.network.name != "facenet" for run in runs):
-        raise SystemExit("Only our own network can be recovered.")
+        raise SystemExit("Only `facenet` can be recovered.")
     faces = Faces.load(options.prepared / "train.npz").images
     chosen = np.random.default_rng(0).permutation(len(faces))[:_FACES]
     shown = torch.from_numpy(faces[chosen])[:, None].float()
     for run, network in zip(runs, recover(onnx.load(options.model / manifest.file), runs, shown), strict=True):
         folder = options.runs / run.name
         if (folder / "weights.pt").exists():
-            print(f"{folder} is kept as it is")
+            print(f"{folder} exists and is not changed")
             continue
         folder.mkdir(parents=True, exist_ok=True)
         config.write(run, folder / "run.json")

@@ -1,4 +1,4 @@
-"""The report on the models and their cards, from the figures that are kept in the repository."""
+"""Writes the report on the models and their cards from the committed figures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from training.evaluate import FILE, Evaluation, Example
 from training.tables import percent, table
 
 _CURVES, _RUN = "curves.csv", "run.json"
+_MISTAKES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model that is reported on; ``run`` and ``curves`` are none for one that was not trained here."""
+    """A model with its figures; ``run`` and ``curves`` are empty for one that was not trained here."""
 
     folder: Path
     manifest: Manifest
@@ -32,13 +33,13 @@ class Subject:
 
 
 def gather(models: Path, figures: Path, runs: Path, split: str) -> list[Subject]:
-    """The models that have figures. What a finished run left is copied beside the figures, to stay."""
+    """The models that have figures. Settings and curves of finished runs are copied beside the figures."""
     subjects = []
     for path in sorted(figures.glob(f"*.{split}.json")):
         name = path.name.split(".")[0]
-        for left in (_CURVES, _RUN):
-            if (runs / name / left).exists():
-                shutil.copyfile(runs / name / left, figures / f"{name}.{left}")
+        for file in (_CURVES, _RUN):
+            if (runs / name / file).exists():
+                shutil.copyfile(runs / name / file, figures / f"{name}.{file}")
         curves, run = figures / f"{name}.{_CURVES}", figures / f"{name}.{_RUN}"
         subjects.append(
             Subject(
@@ -53,7 +54,7 @@ def gather(models: Path, figures: Path, runs: Path, split: str) -> list[Subject]
 
 
 def _read_curves(path: Path) -> list[dict[str, float]]:
-    """A row an epoch; an epoch that was repeated after a kill counts once."""
+    """One row for each epoch; of an epoch that was repeated after an interruption, the last."""
     with path.open(newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return list({row["epoch"]: row for row in rows}.values())
@@ -62,8 +63,8 @@ def _read_curves(path: Path) -> list[dict[str, float]]:
 def write(folder: Path, subjects: list[Subject], split: str) -> None:
     parts = [
         "# The models in figures",
-        "Made by `python -m training report` from `figures/`, which `python -m training evaluate --to` writes from "
-        f"the shipped files. Split: `{split}`. In brackets: the 95 % interval from 1,000 bootstrap samples.",
+        "Written by `python -m training report` from `figures/`, the output of `python -m training evaluate --to` for "
+        f"the shipped files. Split: `{split}`. In brackets: 95 % intervals from 1,000 bootstrap samples.",
         headline_table([subject.evaluation for subject in subjects]),
         table(
             ("model", "network", "file", "one face on one core"),
@@ -77,9 +78,8 @@ def write(folder: Path, subjects: list[Subject], split: str) -> None:
                 for s in subjects
             ],
         ),
-        "*Plurality* takes every face whose top vote is an emotion, *majority* only those on which one emotion has "
-        "more than half of the votes after single votes are dropped. What the data is like: [data.md](data.md). "
-        "What was tried: [log.md](log.md).",
+        "*Plurality*: faces whose top vote is an emotion. *Majority*: faces on which one emotion has more than half of "
+        "the votes after single votes are dropped. See also the [data](data.md) and [what was tried](tried.md).",
     ]
     for subject in subjects:
         parts += _section(folder, subject)
@@ -95,7 +95,7 @@ def _section(folder: Path, subject: Subject) -> list[str]:
         epochs = [row["epoch"] for row in subject.curves]
         plots.lines(
             plot / f"{name}-accuracy.svg",
-            f"{name}: accuracy on valid while it was trained",
+            f"{name}: accuracy on valid during training",
             epochs,
             {key: [100 * row[key] for row in subject.curves] for key in ("ferplus7", "ferplus8", "fer2013")},
             "%",
@@ -118,7 +118,7 @@ def _section(folder: Path, subject: Subject) -> list[str]:
         if recognition:
             labels = [c.label for c in recognition.classes]
             counts = np.array(recognition.confusion, dtype=np.int64)
-            title = f"{name}, {key}: label (row) and answer (column), %"
+            title = f"{name}, {key}: label (row) and prediction (column), %"
             plots.matrix(plot / f"{name}-{key}.svg", title, counts, labels, labels)
             parts.append(f"![Confusion, {key}](plots/{name}-{key}.svg)")
     plots.reliability(plot / f"{name}-reliability.svg", f"{name}: reliability", evaluation.certainty.reliability)
@@ -127,7 +127,7 @@ def _section(folder: Path, subject: Subject) -> list[str]:
         _certainty(evaluation),
         robustness_table(evaluation),
         table(
-            ("averaged with the mirror image", "accuracy", "alone"),
+            ("mean with the mirror image", "accuracy", "alone"),
             [
                 (key, percent(figure.value, 2), percent(_alone(evaluation, key), 2))
                 for key, figure in evaluation.flip.items()
@@ -135,25 +135,24 @@ def _section(folder: Path, subject: Subject) -> list[str]:
         ),
     ]
     parts += [
-        "The surest mistakes and the surest right answers, in words, since the pictures may not be shown here:",
-        _examples(evaluation.surest_mistakes),
-        _examples(evaluation.surest_hits),
+        "The wrong predictions with the highest confidence (the pictures themselves may not be published):",
+        _examples(evaluation.surest_mistakes[:_MISTAKES]),
     ]
     if evaluation.wild:
         parts.append(
-            f"`wild-dev` through the whole road: no face found in {evaluation.wild.without_face} photos, "
-            f"{evaluation.wild.without_served_label} with a label that is not served (contempt) left out, calibration "
-            f"error {evaluation.wild.calibration_error:.3f}."
+            f"`wild-dev` through the whole pipeline: no face in {evaluation.wild.without_face} photos, "
+            f"{evaluation.wild.without_served_label} photos of contempt left out, calibration error "
+            f"{evaluation.wild.calibration_error:.3f}."
         )
     return parts
 
 
 def _examples(examples: tuple[Example, ...]) -> str:
-    head = ("row in FER-2013", "votes of the taggers", "answer", "confidence")
+    head = ("row in FER-2013", "votes", "prediction", "confidence")
     return table(
         head,
         [
-            (e.row, ", ".join(f"{count} {tag}" for tag, count in e.votes.items()), e.answer, percent(e.confidence))
+            (e.row, ", ".join(f"{count} {tag}" for tag, count in e.votes.items()), e.predicted, percent(e.confidence))
             for e in examples
         ],
     )
@@ -173,14 +172,14 @@ def _certainty(evaluation: Evaluation) -> str:
     rows = [
         ("accuracy above a confidence of 0.9", percent(sure.above_090.value if sure.above_090 else None)),
         ("accuracy below 0.5", percent(sure.below_050.value if sure.below_050 else None)),
-        ("answers called uncertain (below 0.6)", percent(sure.uncertain)),
-        ("accuracy of the uncertain", percent(sure.uncertain_accuracy)),
+        ("predictions marked uncertain (below 0.6)", percent(sure.uncertain)),
+        ("accuracy of these", percent(sure.uncertain_accuracy)),
         ("accuracy of the others", percent(sure.certain_accuracy)),
-        ("faces without a majority of the taggers among the uncertain", percent(sure.disagreement_when_uncertain)),
+        ("faces without a majority label among the uncertain", percent(sure.disagreement_when_uncertain)),
         ("among the others", percent(sure.disagreement_when_certain)),
     ]
     if sure.disagreement_ranking is not None:
-        rows.append(("area under the ROC curve of doubt for such faces", f"{sure.disagreement_ranking:.3f}"))
+        rows.append(("area under the ROC curve for such faces", f"{sure.disagreement_ranking:.3f}"))
     return table(("confidence", ""), rows)
 
 
@@ -194,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     subjects = gather(options.models, options.figures, options.runs, options.split)
     if not subjects:
-        raise SystemExit(f"{options.figures} holds no figures of the split {options.split}.")
+        raise SystemExit(f"{options.figures} has no figures of the split {options.split}.")
     write(options.to, subjects, options.split)
     for subject in subjects:
         (subject.folder / "CARD.md").write_text(card(subject.manifest, subject.run, subject.evaluation))

@@ -1,4 +1,4 @@
-"""What may happen to a face before a model sees it, on cropped grey faces (n, 48, 48) uint8."""
+"""Changes under which accuracy is measured, on cropped grey faces (n, 48, 48) uint8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Faces = NDArray[np.uint8]
 _RIGHT_EYE: Final = (0.317, 0.40)
 _LEFT_EYE: Final = (0.687, 0.39)
 _MOUTH: Final = (0.50, 0.76)
-"""Where FER-2013 shows these, as shares of the side."""
+"""Their positions in FER-2013, as shares of the side."""
 
 _COVER: Final = 128
 
@@ -33,7 +33,7 @@ def darkened(faces: Faces) -> Faces:
 
 
 def compressed(faces: Faces) -> Faces:
-    """Through a JPEG file of quality 30."""
+    """Compresses the faces as JPEG of quality 30."""
 
     def through_jpeg(face: Faces) -> NDArray[np.generic]:
         written = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
@@ -43,7 +43,7 @@ def compressed(faces: Faces) -> Faces:
 
 
 def shrunk(faces: Faces) -> Faces:
-    """As a face of 32 pixels would be enlarged."""
+    """Scales the faces down to 32 pixels and up again."""
     side = faces.shape[-1]
 
     def there_and_back(face: Faces) -> NDArray[np.generic]:
@@ -54,7 +54,7 @@ def shrunk(faces: Faces) -> Faces:
 
 
 def eye_covered(faces: Faces) -> Faces:
-    """A grey patch over one eye, the right and the left in turns."""
+    """Covers one eye with grey, right and left in turns."""
     covered = faces.copy()
     _cover(covered[::2], _RIGHT_EYE, 0.15, 0.11)
     _cover(covered[1::2], _LEFT_EYE, 0.15, 0.11)
@@ -62,7 +62,7 @@ def eye_covered(faces: Faces) -> Faces:
 
 
 def mouth_covered(faces: Faces) -> Faces:
-    """A grey patch over the mouth."""
+    """Covers the mouth with grey."""
     covered = faces.copy()
     _cover(covered, _MOUTH, 0.22, 0.12)
     return covered

@@ -1,4 +1,4 @@
-"""A model as it is shipped: what its file alone says of faces, with all of its heads."""
+"""Runs the shipped ONNX file of a model, with all of its heads."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _BATCH: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a model says of n faces, as logits.
+    """The logits of a model for n faces.
 
-    ``served`` (n, labels) in the order of the manifest; ``ferplus`` (n, 8) and ``fer2013`` (n, 7) are the heads that it
-    was trained with, None for a model that does not carry them.
+    ``served`` (n, labels) in the order of the manifest; ``ferplus`` (n, 8) and ``fer2013`` (n, 7) are the training
+    heads, None if the file does not have them.
     """
 
     served: NDArray[np.float32]
@@ -34,7 +34,7 @@ class Outputs:
     fer2013: NDArray[np.float32] | None
 
     def head(self, limit: int) -> Outputs:
-        """The first faces only."""
+        """Only the first faces."""
         return Outputs(
             self.served[:limit],
             None if self.ferplus is None else self.ferplus[:limit],
@@ -43,7 +43,7 @@ class Outputs:
 
 
 class Shipped:
-    """Runs a model's folder on faces that are cropped already."""
+    """Runs the model of a folder on cropped faces."""
 
     def __init__(self, folder: Path) -> None:
         self.manifest = load_manifest(folder)
@@ -51,7 +51,7 @@ class Shipped:
         self._input = self._session.get_inputs()[0].name
         self._outputs = {output.name for output in self._session.get_outputs()}
 
-    def read(self, faces: NDArray[np.uint8]) -> Outputs:
+    def infer(self, faces: NDArray[np.uint8]) -> Outputs:
         """Logits for grey faces (n, h, w)."""
         wanted = [name for name in (FERPLUS_OUTPUT, FER2013_OUTPUT) if name in self._outputs]
         names = [self.manifest.output.tensor, *wanted]
@@ -61,7 +61,7 @@ class Shipped:
             found: list[NDArray[np.float32]] = self._session.run(names, {self._input: batch})
             return found
 
-        # Cores get through more with a small batch each than with the layers of one big batch shared out among them.
+        # A small batch for each core is faster than one large batch whose layers are split among the cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(logits, range(0, len(faces), _BATCH)))
         values = {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts, strict=True), strict=True)}
@@ -80,7 +80,7 @@ def session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
 
 
 def tensor(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Grey faces (n, h, w) as the input that a manifest describes."""
+    """Grey faces (n, h, w) in the input format of a manifest."""
     if faces.shape[1:] != (spec.height, spec.width):
         faces = np.stack([cv2.resize(face, (spec.width, spec.height)) for face in faces])
     planes = np.repeat(faces[:, None], spec.depth, axis=1)
@@ -92,7 +92,7 @@ def tensor(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32] | N
 
 
 def one_core_ms(models: list[bytes], spec: InputSpec, rounds: int = 60) -> list[float]:
-    """The median time of one face on one thread; the models take turns, so that a busy machine treats them alike."""
+    """Median time of one face on one thread. The models take turns, so that load on the machine affects all alike."""
     face = tensor(np.full((1, spec.height, spec.width), 128, dtype=np.uint8), spec)
     runners = [session(model, 1) for model in models]
     times: list[list[float]] = [[] for _ in models]

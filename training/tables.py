@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The first column is text and the others are numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    """A table whose first column is text and whose other columns are numbers."""
+    lines = [f"| {' | '.join(str(cell) for cell in line)} |" for line in (head, *rows)]
+    return "\n".join([lines[0], "|---" + "|---:" * (len(head) - 1) + "|", *lines[1:]])
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""What finished networks say of the training faces, for another one to learn from."""
+"""Soft labels for distillation: predictions of finished networks for the training faces."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from training.data import Faces
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class SoftLabels:
     """Distributions over the FER+ labels, (n, 8), and over the original ones, (n, 7)."""
 
     votes: Tensor
     fer2013: Tensor
 
 
-def lessons(runs: Sequence[Path], faces: Faces, device: torch.device) -> Lessons:
-    """The mean of what the networks of some runs say, each of a face and of its mirror image."""
-    said = [_said(run, faces, device) for run in runs]
-    votes, original = (torch.stack(views).mean(0) for views in zip(*said, strict=True))
-    return Lessons(votes, original)
+def soft_labels(runs: Sequence[Path], faces: Faces, device: torch.device) -> SoftLabels:
+    """The mean prediction of the networks of some runs, each averaged over a face and its mirror image."""
+    predictions = [_predict(run, faces, device) for run in runs]
+    votes, original = (torch.stack(views).mean(0) for views in zip(*predictions, strict=True))
+    return SoftLabels(votes, original)
 
 
-def _said(run: Path, faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
+def _predict(run: Path, faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
     settings = config.without_weights(config.read(run / "run.json").network)
     network = networks.build(settings)
     network.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))

@@ -1,4 +1,4 @@
-"""Trains one network. Killed at any moment, it goes on from its last finished epoch and ends the same."""
+"""Trains one network. A stopped run continues from its last finished epoch and gives the same result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import config, networks, norms, teacher
+from training import batch_norms, config, networks, teacher
 from training.augment import Augmenter
 from training.config import Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
@@ -28,20 +28,20 @@ from training.muon import Muon
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Material:
-    """What a run reads: the training faces, the extra photos, and the validation faces."""
+class TrainingData:
+    """The training faces, the extra photos, and the validation faces."""
 
     train: Faces
     photos: Faces
     valid: Faces
 
     @staticmethod
-    def load(folder: Path) -> Material:
-        return Material(*(Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid")))
+    def load(folder: Path) -> TrainingData:
+        return TrainingData(*(Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid")))
 
 
-class Shown(NamedTuple):
-    """What an epoch shows, shuffled, or a batch of it.
+class Samples(NamedTuple):
+    """The shuffled faces of an epoch, or a batch of them, with their targets.
 
     ``images`` (n, 1, 48, 48); ``votes`` (n, 8) and ``original`` (n, 7), the targets; ``is_photo`` (n,).
     """
@@ -53,10 +53,10 @@ class Shown(NamedTuple):
 
 
 class Average:
-    """A slowly following copy of a network, which is the one that is kept.
+    """An exponential moving average of the weights of a network; it is what a run keeps.
 
-    It follows faster at first: ``lag`` says how much. A lag of 2 makes it the plain mean of all that it has followed,
-    until ``decay`` holds it back.
+    The decay is lower at first: ``lag`` sets how much. With a lag of 2 it is the plain mean of all steps, until
+    ``decay`` limits it.
     """
 
     def __init__(self, network: TwoHeaded, decay: float, lag: float) -> None:
@@ -84,38 +84,38 @@ class Average:
 
 
 class Trainer:
-    """A run in progress: the live network, its average, the optimiser, and the epoch that comes next."""
+    """A run in progress: the network, its average, the optimiser, and the next epoch."""
 
-    def __init__(self, run: Run, material: Material, folder: Path) -> None:
+    def __init__(self, run: Run, data: TrainingData, folder: Path) -> None:
         self._run = run
-        self._material = material
+        self._data = data
         self._folder = folder
         self._device = torch.device(run.device)
         torch.manual_seed(run.seed)
         network = networks.build(run.network).to(self._device)
         self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # One compiled form for each size of picture: sizes left open would cost speed.
+        # One compiled version for each picture size; dynamic sizes are slower.
         self._forward: Callable[[Tensor], Logits] = (
             torch.compile(self._network, backend=run.compiler, dynamic=False) if run.compiler else self._network
         )
-        self._average = Average(self._network, run.average, run.average_lag)
+        self._average = Average(self._network, run.average_decay, run.average_lag)
         self._optimizer, self._shares = _optimizer(self._network, run)
         self._epoch = 0
-        self._faces = Faces.joined([material.train, material.photos])
-        repeated = _repeated_rows(material.train, run.repeats)
-        repeated_photos = _repeated_rows(material.photos, run.photos_repeats) + len(material.train)
+        self._faces = Faces.concatenated([data.train, data.photos])
+        repeated = _repeated_rows(data.train, run.repeats)
+        repeated_photos = _repeated_rows(data.photos, run.photos_repeats) + len(data.train)
         self._repeated = torch.cat([repeated, repeated_photos])
-        self._lessons: teacher.Lessons | None = None
+        self._soft_labels: teacher.SoftLabels | None = None
         if run.distillation.teachers:
             teachers = [Path(folder) for folder in run.distillation.teachers]
-            self._lessons = teacher.lessons(teachers, self._faces, self._device)
+            self._soft_labels = teacher.soft_labels(teachers, self._faces, self._device)
 
     @property
     def _checkpoint(self) -> Path:
         return self._folder / "checkpoint.pt"
 
     def resume(self) -> bool:
-        """Goes on from the last finished epoch, where there is one."""
+        """Restores the state after the last finished epoch, if there is one."""
         if not self._checkpoint.exists():
             return False
         state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
@@ -126,36 +126,36 @@ class Trainer:
         return True
 
     def finish(self) -> TwoHeaded:
-        """Trains all the epochs that are left and returns the averaged network."""
+        """Trains the remaining epochs and returns the averaged network."""
         while self._epoch < self._run.schedule.epochs:
             started = time.monotonic()
             loss = self._train_epoch()
             self._epoch += 1
-            figures = validate(self._average.network, self._material.valid, self._device)
+            figures = validate(self._average.network, self._data.valid, self._device)
             seconds = time.monotonic() - started
             self._log({"epoch": self._epoch, "loss": round(loss, 4), **figures, "seconds": round(seconds, 1)})
             self._save()
-        if self._run.norms_anew:
-            chosen = torch.randperm(len(self._material.train), generator=torch.Generator().manual_seed(self._run.seed))
-            unchanged = self._material.train.subset(chosen.numpy())
-            norms.set_anew(self._average.network, unchanged, self._run.norms_anew, self._device)
+        if self._run.norm_refresh:
+            chosen = torch.randperm(len(self._data.train), generator=torch.Generator().manual_seed(self._run.seed))
+            unchanged = self._data.train.subset(chosen.numpy())
+            batch_norms.refresh(self._average.network, unchanged, self._run.norm_refresh, self._device)
         return self._average.network
 
     def _train_epoch(self) -> float:
         run, epoch = self._run, self._epoch
-        # Everything random in an epoch follows from the seed and its number, so an interrupted one repeats.
+        # All randomness of an epoch depends on the seed and its number, so that an interrupted epoch can be repeated.
         generator = torch.Generator().manual_seed(run.seed * 10_007 + epoch)
         torch.manual_seed(run.seed * 20_011 + epoch)
-        faces = self._shown(generator)
+        faces = self._samples(generator)
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
         steps = len(faces.images) // run.batch
-        strength = torch.where(faces.is_photo, 1.0, run.change_at(epoch))
+        strength = torch.where(faces.is_photo, 1.0, run.augmentation_share_at(epoch))
         self._begin_stage(epoch)
         total, started = 0.0, time.monotonic()
         for step in range(steps):
             rows = slice(step * run.batch, (step + 1) * run.batch)
-            batch = Shown(*(values[rows] for values in faces))
+            batch = Samples(*(values[rows] for values in faces))
             rate = run.rate_at(epoch + step / steps)
             for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
                 group["lr"] = rate * share
@@ -172,7 +172,7 @@ class Trainer:
         return total / steps
 
     def _begin_stage(self, epoch: int) -> None:
-        """Readies the network for an epoch."""
+        """Sets the mode of the network for an epoch: only the heads are trained in the first ones of a fine-tuning."""
         plan = self._run.stages
         self._network.train()
         if plan.head_epochs:
@@ -180,36 +180,36 @@ class Trainer:
             for parameter in self._network.body():
                 parameter.requires_grad_(not heads_alone)
             if heads_alone:
-                # Norms that adapt to faces while the body stands still would make it another body.
+                # In training mode, batch-norm statistics of the frozen body would change.
                 self._network.eval()
                 self._network.dropout.train()
 
-    def _shown(self, generator: torch.Generator) -> Shown:
-        run, material = self._run, self._material
-        photos = torch.randperm(len(material.photos), generator=generator)
-        photos = photos[: int(len(photos) * run.photos_share)] + len(material.train)
-        rows = torch.cat([torch.arange(len(material.train)), photos, self._repeated])
+    def _samples(self, generator: torch.Generator) -> Samples:
+        run, data = self._run, self._data
+        photos = torch.randperm(len(data.photos), generator=generator)
+        photos = photos[: int(len(photos) * run.photos_share)] + len(data.train)
+        rows = torch.cat([torch.arange(len(data.train)), photos, self._repeated])
         rows = rows[torch.randperm(len(rows), generator=generator)]
         faces = self._faces.subset(rows.numpy())
         images = torch.from_numpy(faces.images)[:, None].float()
         votes = torch.from_numpy(faces.votes)
-        is_photo = rows >= len(material.train)
+        is_photo = rows >= len(data.train)
         smooth = torch.where(is_photo[:, None] & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
         votes = votes * (1 - smooth) + smooth / EMOTIONS
         original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing)
-        if self._lessons:
+        if self._soft_labels:
             share = run.distillation.share
-            votes = _taught(votes, self._lessons.votes[rows], share)
-            original = _taught(original, self._lessons.fer2013[rows], share)
-        return Shown(images, votes, original, is_photo)
+            votes = _distilled(votes, self._soft_labels.votes[rows], share)
+            original = _distilled(original, self._soft_labels.fer2013[rows], share)
+        return Samples(images, votes, original, is_photo)
 
-    def _loss(self, augmenter: Augmenter, shown: Shown, strength: Tensor, side: int) -> Tensor:
+    def _loss(self, augmenter: Augmenter, samples: Samples, strength: Tensor, side: int) -> Tensor:
         run = self._run
-        faces = augmenter(shown.images, side, strength)
+        faces = augmenter(samples.images, side, strength)
         weight, partners = augmenter.mixing(strength)
         faces = torch.lerp(faces[partners], faces, weight[:, None, None, None])
-        votes = torch.lerp(shown.votes[partners], shown.votes, weight[:, None])
-        original = torch.lerp(shown.original[partners], shown.original, weight[:, None])
+        votes = torch.lerp(samples.votes[partners], samples.votes, weight[:, None])
+        original = torch.lerp(samples.original[partners], samples.original, weight[:, None])
         faces = faces.to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16):
             logits = self._forward(faces)
@@ -240,7 +240,7 @@ class Trainer:
 
 
 def validate(network: TwoHeaded, faces: Faces, device: torch.device) -> dict[str, float]:
-    """Quick figures on validation faces; the reported ones come from ``training.evaluate``."""
+    """Quick figures on validation faces. Reported figures come from ``training.evaluate``."""
     images = torch.from_numpy(faces.images)[:, None].float()
     side = network.side
     ferplus, fer2013 = [], []
@@ -263,7 +263,7 @@ def validate(network: TwoHeaded, faces: Faces, device: torch.device) -> dict[str
 
 
 def _top(columns: NDArray[np.float32], votes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The likeliest column of each row that is also the likeliest of all labels, else no label."""
+    """The top column of each row if it is also the top of all labels, else no label."""
     is_top = (votes.max(axis=1) > 0) & (columns.max(axis=1) == votes.max(axis=1))
     return np.where(is_top, columns.argmax(axis=1), NO_LABEL)
 
@@ -274,41 +274,41 @@ def _accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
 
 
 def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
-    """(n,) labels to (n, 7) targets; a face without a label has a row of zeros, which teaches nothing."""
+    """(n,) labels to (n, 7) targets; a face without a label has a row of zeros, which does not count in the loss."""
     known = torch.from_numpy(labels != NO_LABEL)[:, None]
     hot = functional.one_hot(torch.from_numpy(np.maximum(labels, 0)), len(FER2013)).float()
     return (hot * (1 - smoothing) + smoothing / len(FER2013)) * known
 
 
-def _taught(targets: Tensor, lessons: Tensor, share: float) -> Tensor:
-    """Targets with a share of what a teacher says; a row of zeros stays one."""
-    return torch.where(targets.sum(1, keepdim=True) > 0, torch.lerp(targets, lessons, share), targets)
+def _distilled(targets: Tensor, soft_labels: Tensor, share: float) -> Tensor:
+    """Targets mixed with soft labels; rows of zeros stay zero."""
+    return torch.where(targets.sum(1, keepdim=True) > 0, torch.lerp(targets, soft_labels, share), targets)
 
 
 def _repeated_rows(faces: Faces, repeats: tuple[tuple[str, int], ...]) -> Tensor:
-    """The rows that an epoch shows more than once, as often as it does so on top."""
+    """Indices of the rows that an epoch repeats, once for each repetition."""
     top = torch.from_numpy(np.where(faces.votes.max(axis=1) > 0, faces.votes.argmax(axis=1), NO_LABEL))
     parts = [torch.nonzero(top == FERPLUS.index(label))[:, 0].repeat(times) for label, times in repeats]
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
 def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean over the faces that have a target; rows of zeros count for nothing."""
+    """The mean over the faces that have a target; rows of zeros do not count."""
     return -(targets * logits.log_softmax(dim=1)).sum() / targets.sum().clamp_min(1.0)
 
 
 def _optimizer(network: TwoHeaded, run: Run) -> tuple[torch.optim.Optimizer, list[float]]:
-    """What trains a network, and each of its parameter groups' share of the rate.
+    """The optimiser, and the share of the learning rate of each of its parameter groups.
 
-    Weight decay is for the matrices alone: on norms and biases it only hurts. The heads are groups of their own, behind
-    the body's, only where a run trains the two differently.
+    Only matrices have weight decay; on norms and biases it lowers the accuracy. The heads have groups of their own only
+    if a run trains them at another rate than the body.
     """
     groups: list[dict[str, Any]] = []
     shares: list[float] = []
-    orthogonal = _before_norms(network) if run.orthogonal_rate else []
+    orthogonal = _before_norms(network) if run.muon_rate else []
     if orthogonal:
         groups.append({"params": orthogonal, "orthogonal": True})
-        shares.append(run.orthogonal_rate / run.rate)
+        shares.append(run.muon_rate / run.rate)
     parts = [(1.0, list(network.parameters()))]
     if run.stages != Finetuning():
         parts = [(run.stages.body_rate, network.body()), (1.0, network.heads())]
@@ -319,23 +319,23 @@ def _optimizer(network: TwoHeaded, run: Run) -> tuple[torch.optim.Optimizer, lis
         groups.append({"params": [p for p in left if p.ndim <= 1], "weight_decay": 0.0})
         shares += [share, share]
     if orthogonal:
-        return Muon(groups, run.rate, run.momentum, run.orthogonal_momentum), shares
+        return Muon(groups, run.rate, run.momentum, run.muon_momentum), shares
     return torch.optim.SGD(groups, lr=run.rate, momentum=run.momentum, nesterov=True), shares
 
 
 def _before_norms(network: nn.Module) -> list[torch.Tensor]:
-    """The weights of whole convolutions that a norm follows: those that need no bias of their own."""
+    """Weights of ungrouped convolutions that a batch norm follows (they have no bias)."""
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     return [module.weight for module in convolutions if module.bias is None and module.groups == 1]
 
 
 def train(run: Run, prepared: Path, runs: Path) -> Path:
-    """Trains a run to its end and returns the file with the kept weights."""
+    """Trains a run to its end and returns the file with its weights."""
     torch.set_num_threads(run.threads)
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
     config.write(run, folder / "run.json")
-    trainer = Trainer(run, Material.load(prepared), folder)
+    trainer = Trainer(run, TrainingData.load(prepared), folder)
     trainer.resume()
     network = trainer.finish()
     path = folder / "weights.pt"

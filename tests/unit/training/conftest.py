@@ -1,4 +1,4 @@
-"""Tests that import PyTorch are not collected where it is missing; ``test_torch.py`` says so as a skipped test."""
+"""Does not collect tests that import PyTorch where it is missing; ``test_torch.py`` is then skipped."""
 
 from __future__ import annotations
 

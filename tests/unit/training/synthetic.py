@@ -1,4 +1,4 @@
-"""Data that looks like FER-2013 to the code and like nothing to a person."""
+"""Synthetic data in the format of FER-2013."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from training.data import SIDE
+from training.dataset import ARRAYS, SPLITS
 from training.labels import FER2013, FERPLUS
-from training.source import ARRAYS, SPLITS
 
 
 def write_data(folder: Path, faces: int = 120, seed: int = 0) -> Path:
-    """A data folder whose labels can be learned: each has stripes of its own."""
+    """A data folder whose labels can be learned: each has its own stripes."""
     generator = np.random.default_rng(seed)
     arrays = {}
     for index, split in enumerate(SPLITS):

@@ -31,7 +31,7 @@ def test_each_face_is_changed_by_its_own_strength() -> None:
     assert not torch.isclose(some[0::2], whole[0::2]).all()
 
 
-def test_a_face_is_mixed_as_often_as_its_strength_says() -> None:
+def test_strength_scales_the_probability_of_mixup() -> None:
     weight, partners = augmenter().mixing(torch.tensor([0.0, 1.0] * 500))
     assert (weight[0::2] == 1).all()
     assert (weight[1::2] < 1).all()

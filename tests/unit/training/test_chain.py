@@ -1,4 +1,4 @@
-"""From data to card on data that is made up: that every step takes what the one before it leaves."""
+"""Every step from data to card on synthetic data: each accepts the output of the one before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.training.synthetic import write_data
 from training import __main__, config, export, networks, recover
 from training.config import Network, Run
 from training.data import Faces
-from training.ensemble import BothWays, Ensemble
+from training.ensemble import Ensemble, MirrorAverage
 from training.heads import TwoHeaded
 from training.labels import SERVED_FROM_FERPLUS
 from training.shipped import Shipped, session
@@ -64,7 +64,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     return made
 
 
-def test_the_service_takes_what_the_chain_makes(chain: Chain) -> None:
+def test_the_service_loads_the_finished_model(chain: Chain) -> None:
     classifier = load_classifier(chain.model, SessionSpec())
     crops = [np.repeat(face[:, :, None], 3, axis=2) for face in FACES]
     scores = classifier.infer(classifier.prepare(crops))
@@ -74,25 +74,25 @@ def test_the_service_takes_what_the_chain_makes(chain: Chain) -> None:
 
 @pytest.mark.parametrize(("kind", "tolerance"), [("float_model", 1e-4), ("model", 1e-2)])
 def test_class_weights_explain_the_logits(chain: Chain, kind: str, tolerance: float) -> None:
-    """But for a rounding: integers round the mean of a map too."""
+    """Except for rounding: integers round the mean of a map too."""
     classifier = load_classifier(getattr(chain, kind), SessionSpec())
     assert classifier.class_weights is not None
     crops = [np.repeat(face[:, :, None], 3, axis=2) for face in FACES]
     tensor = classifier.prepare(crops)
     features = classifier.infer(tensor, with_features=True).features
     assert features is not None
-    logits = Shipped(getattr(chain, kind)).read(FACES).served
+    logits = Shipped(getattr(chain, kind)).infer(FACES).served
     bias = logits - features.mean(axis=(2, 3)) @ classifier.class_weights.T
     assert bias == pytest.approx(np.tile(bias[:1], (8, 1)), abs=tolerance)
 
 
-def test_the_graph_says_what_the_network_says(chain: Chain) -> None:
+def test_the_graph_and_the_network_give_the_same_logits(chain: Chain) -> None:
     _, network = export.load_shipped(chain.folder / "runs" / "tiny")
     model = (chain.float_model / "model.onnx").read_bytes()
     assert export.compare(model, export.Served(network, 0.5), FACES).holds
     with torch.inference_mode():
         logits = network(torch.from_numpy(FACES)[:, None].float())
-    outputs = Shipped(chain.float_model).read(FACES)
+    outputs = Shipped(chain.float_model).infer(FACES)
     assert outputs.ferplus == pytest.approx(logits.ferplus.numpy(), abs=1e-4)
     assert outputs.fer2013 == pytest.approx(logits.fer2013.numpy(), abs=1e-4)
 
@@ -104,8 +104,8 @@ def shipped_as(chain: Chain, folder: Path, **changes: Any) -> tuple[list[Run], T
     return export.load_shipped(folder)
 
 
-def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
-    _, network = shipped_as(chain, tmp_path / "tiny", mirrored=True)
+def test_a_mirror_averaged_graph_gives_the_same_for_a_mirror_image(chain: Chain, tmp_path: Path) -> None:
+    _, network = shipped_as(chain, tmp_path / "tiny", mirror_average=True)
     model = export.to_onnx(export.Served(network))
     assert export.compare(model, export.Served(network), FACES).holds
     straight, mirrored = (
@@ -115,40 +115,40 @@ def test_the_graph_of_a_mirrored_run_says_the_same_of_a_mirror_image(chain: Chai
     assert straight == pytest.approx(mirrored, abs=1e-4)
 
 
-def test_a_run_ships_joined_with_those_it_names(chain: Chain, tmp_path: Path) -> None:
-    alone = Shipped(chain.float_model).read(FACES)
+def test_a_run_is_exported_as_ensemble_with_the_runs_it_names(chain: Chain, tmp_path: Path) -> None:
+    alone = Shipped(chain.float_model).infer(FACES)
     _, other = shipped_as(chain, tmp_path / "other", name="other")
     other.ferplus.bias.data += 1
     torch.save(other.state_dict(), tmp_path / "other" / "weights.pt")
 
-    runs, network = shipped_as(chain, tmp_path / "tiny", joined=(str(tmp_path / "other"),))
+    runs, network = shipped_as(chain, tmp_path / "tiny", ensemble=(str(tmp_path / "other"),))
 
     assert [run.name for run in runs] == ["tiny", "other"]
     with torch.inference_mode():
         logits = network(torch.from_numpy(FACES)[:, None].float())
     assert logits.ferplus.numpy() == pytest.approx(alone.ferplus + 0.5, abs=1e-4)
     assert logits.fer2013.numpy() == pytest.approx(alone.fer2013, abs=1e-4)
-    manifest = export.describe(runs, network, "tiny", "1.0.0")
+    manifest = export.make_manifest(runs, network, "tiny", "1.0.0")
     assert manifest.architecture.count("widths 8-16") == 2
 
 
-def test_a_file_gives_its_networks_back(chain: Chain, tmp_path: Path) -> None:
+def test_networks_are_recovered_from_a_file(chain: Chain, tmp_path: Path) -> None:
     _, other = shipped_as(chain, tmp_path / "other", name="other")
     for weights in other.parameters():
         weights.data += 0.1 * torch.randn_like(weights)
     torch.save(other.state_dict(), tmp_path / "other" / "weights.pt")
-    runs, network = shipped_as(chain, tmp_path / "tiny", joined=(str(tmp_path / "other"),), mirrored=True)
+    runs, network = shipped_as(chain, tmp_path / "tiny", ensemble=(str(tmp_path / "other"),), mirror_average=True)
     faces = torch.from_numpy(FACES)[:, None].float()
 
     graph = onnx.load_from_string(export.to_onnx(export.Served(network)))
-    recovered = BothWays(Ensemble(recover.recover(graph, runs, faces))).eval()
+    recovered = MirrorAverage(Ensemble(recover.recover(graph, runs, faces))).eval()
 
     with torch.inference_mode():
         for found, expected in zip(recovered(faces), network(faces), strict=True):
             assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-3)
 
 
-def test_training_can_go_on_from_a_shipped_file(chain: Chain, tmp_path: Path) -> None:
+def test_training_can_continue_from_a_shipped_file(chain: Chain, tmp_path: Path) -> None:
     prepared, kept = str(chain.folder / "prepared"), str(chain.folder / "figures")
     places = ["--kept", kept, "--prepared", prepared, "--runs", str(tmp_path)]
     __main__.main(["recover", "--model", str(chain.model), *places])
@@ -157,9 +157,9 @@ def test_training_can_go_on_from_a_shipped_file(chain: Chain, tmp_path: Path) ->
     faces = torch.from_numpy(FACES)[:, None].float()
     with torch.inference_mode():
         found = network(faces).ferplus.numpy()
-    assert found == pytest.approx(Shipped(chain.model).read(FACES).ferplus, abs=0.05)
+    assert found == pytest.approx(Shipped(chain.model).infer(FACES).ferplus, abs=0.05)
     with torch.inference_mode():
-        # In training the norms follow what they read, which is what they were set by.
+        # In training mode batch norms use the statistics of their input, from which they were recovered.
         network.train()
         network.dropout.eval()
         live = network(torch.from_numpy(Faces.load(Path(prepared) / "train.npz").images)[:, None].float())
@@ -168,15 +168,15 @@ def test_training_can_go_on_from_a_shipped_file(chain: Chain, tmp_path: Path) ->
     assert live.ferplus.numpy() == pytest.approx(still.ferplus.numpy(), abs=0.2)
 
 
-def test_a_balance_raises_rare_labels_of_the_served_head_alone(chain: Chain) -> None:
+def test_logit_adjustment_raises_rare_labels_of_the_served_head_only(chain: Chain) -> None:
     _, network = export.load_shipped(chain.folder / "runs" / "tiny")
     faces = Faces.load(chain.folder / "prepared" / "train.npz")
     frequency = faces.votes[:, list(SERVED_FROM_FERPLUS)].sum(axis=0)
     plain, raised = (
-        session(export.to_onnx(export.Served(network, 0.0, export.offsets(faces, balance))), 1).run(
+        session(export.to_onnx(export.Served(network, 0.0, export.offsets(faces, factor))), 1).run(
             ["logits", "ferplus"], {"image": FACES[:, None].astype(np.float32)}
         )
-        for balance in (0.0, 0.5)
+        for factor in (0.0, 0.5)
     )
     expected = np.log(frequency / frequency.sum()) / -2
     assert raised[0] - plain[0] == pytest.approx(np.tile(expected, (8, 1)), abs=1e-4)
@@ -193,12 +193,12 @@ def test_the_graph_is_folded_and_of_its_opset(chain: Chain) -> None:
 def test_the_shipped_file_has_integers_of_reduced_range(chain: Chain) -> None:
     model = onnx.load(chain.model / "model.onnx")
     if "QuantizeLinear" not in {node.op_type for node in model.graph.node}:
-        pytest.skip("of these few faces the integers lost too many, and the float model ships")
+        pytest.skip("quantisation lost too much on these few faces, and the float model is kept")
     weights = [onnx.numpy_helper.to_array(i) for i in model.graph.initializer if i.data_type == onnx.TensorProto.INT8]
     assert max(int(np.abs(values.astype(int)).max()) for values in weights if values.ndim == 4) <= 64
 
 
-def test_figures_stand_in_the_manifest_and_on_the_card(chain: Chain) -> None:
+def test_figures_are_in_the_manifest_and_on_the_card(chain: Chain) -> None:
     manifest = load_manifest(chain.model)
     figures = json.loads((chain.folder / "figures" / "tiny.valid.json").read_text())
     accuracy = figures["ferplus7_plurality"]["accuracy"]["value"]
@@ -225,7 +225,7 @@ def test_networks_of_imagenet_are_exported_too(name: str) -> None:
     (logits,) = session(model).run(["logits"], {"image": picture})
     assert logits.shape == (1, 7)
     outputs = {output.name for output in onnx.load_from_string(model).graph.output}
-    assert ("features" in outputs) == network.maps_explain
+    assert ("features" in outputs) == network.linear_heads
 
 
 def test_unknown_verbs_get_the_list() -> None:

@@ -12,7 +12,7 @@ CONFIGS = sorted((Path(config.__file__).parent / "configs").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_is_a_run_of_its_name(path: Path) -> None:
+def test_every_config_has_the_name_of_its_file(path: Path) -> None:
     assert config.load(path).name == path.stem
 
 
@@ -22,12 +22,12 @@ def test_values_are_overridden_by_their_path() -> None:
 
 
 @pytest.mark.parametrize("override", ["speed=3", "schedule.length=3", "epochs"])
-def test_what_is_no_setting_is_refused(override: str) -> None:
+def test_unknown_settings_are_refused(override: str) -> None:
     with pytest.raises(ValueError, match=override.split("=", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]):
         config.load(None, [override])
 
 
-def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_saved_run_is_read_back_unchanged(tmp_path: Path) -> None:
     run = config.load(None, ["schedule.sides=[[0, 32], [4, 48]]", "rate=0.2"])
     path = tmp_path / "run.json"
     path.write_text(json.dumps(dataclasses.asdict(run)))

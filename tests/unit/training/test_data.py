@@ -9,8 +9,8 @@ import pytest
 from tests.unit.training.synthetic import write_data
 from training import duplicates, protocols
 from training.data import NO_LABEL, is_face, majority, plurality, vote_targets
+from training.dataset import ARRAYS, SPLITS, MissingData, build_arrays, data_folder, read_split
 from training.labels import FER2013, FERPLUS
-from training.source import ARRAYS, SPLITS, MissingData, data_folder, gather, read_split
 
 
 def votes(*row: int) -> np.ndarray:
@@ -21,21 +21,21 @@ def test_single_votes_are_dropped_from_targets() -> None:
     assert vote_targets(votes(6, 3, 1))[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0, 0, 0])
 
 
-def test_votes_for_no_emotion_are_no_target() -> None:
+def test_votes_for_no_emotion_are_not_targets() -> None:
     unknown = votes(0, 0, 0, 0, 0, 0, 0, 0, 8, 2)
     assert vote_targets(unknown).sum() == 0
     assert plurality(unknown)[0] == NO_LABEL
     assert majority(unknown)[0] == NO_LABEL
 
 
-def test_a_majority_is_more_than_half_of_what_is_left() -> None:
+def test_a_majority_is_more_than_half_of_the_kept_votes() -> None:
     assert majority(votes(5, 4, 1))[0] == 0
     assert majority(votes(5, 5))[0] == NO_LABEL
     assert plurality(votes(4, 3, 3))[0] == 0
     assert majority(votes(4, 3, 3))[0] == NO_LABEL
 
 
-def test_five_taggers_can_say_that_it_is_no_face() -> None:
+def test_five_votes_for_not_a_face_exclude_a_picture() -> None:
     assert not is_face(votes(5, 0, 0, 0, 0, 0, 0, 0, 0, 5))[0]
     assert is_face(votes(6, 0, 0, 0, 0, 0, 0, 0, 0, 4))[0]
 
@@ -65,7 +65,7 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=ARRAYS):
         read_split(tmp_path, "train")
     with pytest.raises(MissingData, match=r"fer2013\.csv"):
-        gather(tmp_path)
+        build_arrays(tmp_path)
 
 
 def test_the_published_files_become_the_arrays(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_the_published_files_become_the_arrays(tmp_path: Path) -> None:
         writer.writerow(["Usage", "Image name", *FERPLUS, "unknown", "NF"])
         for name, usage in (("a.png", "Training"), ("", "Training"), ("c.png", "PublicTest"), ("d.png", "PrivateTest")):
             writer.writerow([usage, name, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0])
-    gather(tmp_path)
+    build_arrays(tmp_path)
     train, test = read_split(tmp_path, "train"), read_split(tmp_path, "test")
     assert train.ids.tolist() == [0], "a picture without a name in FER+ shows no face"
     assert test.images.shape == (1, 48, 48)
@@ -88,7 +88,7 @@ def test_the_published_files_become_the_arrays(tmp_path: Path) -> None:
     assert FER2013[test.fer2013[0]] == "happy"
 
 
-def test_duplicates_are_found_exactly_and_nearly() -> None:
+def test_exact_and_near_duplicates_are_found() -> None:
     generator = np.random.default_rng(0)
     coarse = generator.integers(30, 200, (3, 12, 12), dtype=np.uint8)
     pictures = coarse.repeat(4, axis=1).repeat(4, axis=2)
@@ -97,5 +97,5 @@ def test_duplicates_are_found_exactly_and_nearly() -> None:
     others = np.concatenate([relit, mirrored])
     assert duplicates.exact(pictures, others).tolist() == [False, False, False]
     assert duplicates.exact(pictures, pictures[2:]).tolist() == [False, False, True]
-    assert (duplicates.likeness(pictures, others) > duplicates.NEAR).tolist() == [True, True, False]
+    assert (duplicates.similarity(pictures, others) > duplicates.NEAR).tolist() == [True, True, False]
     assert duplicates.groups(np.concatenate([pictures, pictures[:1]])) == 1

@@ -1,4 +1,4 @@
-"""The shipped files give the figures that are kept of them."""
+"""The shipped files give the committed figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.inference.manifest import load_manifest
+from training.dataset import ARRAYS, data_folder
 from training.evaluate import FILE, SAMPLE, evaluate
-from training.source import ARRAYS, data_folder
 
 ROOT = Path(__file__).parents[3]
 FIGURES = sorted((ROOT / "docs" / "training" / "figures").glob("*.test.json"))
@@ -18,7 +18,7 @@ DATA = data_folder()
 @pytest.mark.data
 @pytest.mark.skipif(not (DATA / ARRAYS).exists(), reason="the training data is not here: DATA names its folder")
 @pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.name)
-def test_a_short_evaluation_gives_the_kept_figures(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_evaluation_gives_the_committed_figures(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     kept = FILE.validate_json(path.read_bytes())
     found = evaluate(Path("models") / kept.model, DATA, kept.split, SAMPLE)
@@ -29,7 +29,7 @@ def test_a_short_evaluation_gives_the_kept_figures(path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.name)
-def test_the_manifest_shows_the_kept_figures(path: Path) -> None:
+def test_the_manifest_has_the_committed_figures(path: Path) -> None:
     kept = FILE.validate_json(path.read_bytes())
     manifest = load_manifest(ROOT / "models" / kept.model)
     assert manifest.sha256 == kept.sha256

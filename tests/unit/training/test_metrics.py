@@ -21,7 +21,7 @@ def test_macro_recall_counts_labels_alike_and_leaves_rare_ones_out() -> None:
     assert metrics.macro_recall(predicted, labels, at_least=20).value == pytest.approx(1)
 
 
-def test_by_class_says_nothing_about_labels_that_do_not_occur() -> None:
+def test_by_class_gives_none_for_labels_that_do_not_occur() -> None:
     first, second, third = metrics.by_class(np.array([0, 0, 1]), np.array([0, 1, 1]), ("a", "b", "c"))
     assert (first.precision, first.recall) == (0.5, 1.0)
     assert second.f1 == pytest.approx(2 / 3)

@@ -7,14 +7,14 @@ from training.muon import Muon, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 40), (2, 40, 16), (1, 8, 8)])
-def test_a_step_is_about_as_strong_in_every_direction(shape: tuple[int, ...]) -> None:
+def test_singular_values_of_a_step_are_about_equal(shape: tuple[int, ...]) -> None:
     torch.manual_seed(1)
     strengths = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
     assert strengths.min() > 0.3
     assert strengths.max() < 1.3
 
 
-def test_nothing_to_learn_from_moves_nothing() -> None:
+def test_a_zero_gradient_gives_a_zero_step() -> None:
     assert not orthogonalised(torch.zeros(1, 4, 9)).any()
 
 

@@ -7,7 +7,7 @@ import torch
 
 from training import networks
 from training.config import Network
-from training.ensemble import BothWays, Ensemble
+from training.ensemble import Ensemble, MirrorAverage
 
 # Parameters of torchvision's networks with their thousand classes, and the width that its last layer reads.
 PUBLISHED = {
@@ -33,7 +33,7 @@ def test_grey_faces_give_both_heads(name: str) -> None:
     assert logits.fer2013.shape == (2, 7)
 
 
-def test_weights_of_a_file_come_into_the_body(tmp_path: Path) -> None:
+def test_weights_of_a_file_are_loaded_into_the_body(tmp_path: Path) -> None:
     donor = networks.build(Network(name="mobilenet_v3_large"))
     weights = {name: value for name, value in donor.state_dict().items() if not name.startswith("fer")}
     weights["classifier.3.weight"] = torch.zeros(1000, 1280)
@@ -56,7 +56,7 @@ def test_unknown_networks_are_named() -> None:
         networks.build(Network(name="resnet"))
 
 
-def test_an_ensemble_answers_with_the_mean_of_its_members() -> None:
+def test_an_ensemble_returns_the_mean_of_its_members() -> None:
     members = [networks.build(Network(widths=widths, depths=(0, 1))).eval() for widths in ((8, 16), (8, 32))]
     faces = torch.rand(3, 1, 48, 48) * 255
     with torch.inference_mode():
@@ -67,11 +67,11 @@ def test_an_ensemble_answers_with_the_mean_of_its_members() -> None:
         torch.testing.assert_close(getattr(whole, head), mean)
 
 
-def test_a_network_that_looks_both_ways_answers_with_the_mean_and_maps_it_exactly() -> None:
+def test_mirror_averaging_returns_the_mean_with_exact_maps() -> None:
     network = networks.build(Network(widths=(8, 16), depths=(0, 1))).eval()
     faces = torch.rand(3, 1, 48, 48) * 255
     with torch.inference_mode():
-        whole = BothWays(network).eval()
+        whole = MirrorAverage(network).eval()
         found, maps = whole(faces), whole.feature_map(faces)
         straight, mirrored = network(faces), network(faces.flip(3))
     for head in ("ferplus", "fer2013"):
@@ -85,7 +85,7 @@ def test_an_ensemble_of_unlike_networks_is_refused() -> None:
         Ensemble([networks.build(Network()), networks.build(Network(name="efficientnet_b0"))])
 
 
-def test_a_small_network_goes_on_from_weights_of_its_own(tmp_path: Path) -> None:
+def test_facenet_loads_its_own_weights(tmp_path: Path) -> None:
     donor = networks.build(Network())
     path = tmp_path / "weights.pt"
     torch.save(donor.state_dict(), path)
@@ -94,7 +94,7 @@ def test_a_small_network_goes_on_from_weights_of_its_own(tmp_path: Path) -> None
         assert torch.equal(value, network.state_dict()[name]), name
 
 
-def test_a_deeper_network_grows_from_a_shallower_one_and_starts_as_its_equal(tmp_path: Path) -> None:
+def test_a_deeper_network_grown_from_a_shallower_one_gives_the_same_output(tmp_path: Path) -> None:
     donor = networks.build(Network(widths=(8, 16), depths=(0, 1))).eval()
     path = tmp_path / "weights.pt"
     torch.save(donor.state_dict(), path)
@@ -108,5 +108,5 @@ def test_a_deeper_network_grows_from_a_shallower_one_and_starts_as_its_equal(tmp
 def test_a_shallower_network_does_not_grow_from_a_deeper_one(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save(networks.build(Network(widths=(8, 16), depths=(0, 3))).state_dict(), path)
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="deeper network"):
         networks.build(Network(widths=(8, 16), depths=(1, 2), weights=str(path)))

@@ -6,39 +6,39 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from training.quantize import compare, with_pools_in_convolutions
+from training.quantize import compare, fold_average_pools
 
 LABELS = np.array([0] * 100 + [1] * 20 + [2] * 300)
 
 
-def answers(wrong: dict[int, int]) -> np.ndarray:
-    """The labels, with so many faces of some labels answered wrongly."""
+def predictions(wrong: dict[int, int]) -> np.ndarray:
+    """The labels, with a number of wrong predictions for some labels."""
     given = LABELS.copy()
     for label, count in wrong.items():
         given[np.flatnonzero(label == LABELS)[:count]] = 6
     return given
 
 
-def test_integers_that_lose_nothing_ship() -> None:
+def test_a_lossless_quantisation_is_accepted() -> None:
     assert compare(LABELS, LABELS, LABELS).reason is None
 
 
-def test_integers_that_lose_too_much_in_all_do_not() -> None:
-    loss = compare(LABELS, answers({0: 1, 2: 1}), LABELS)
+def test_a_large_loss_of_accuracy_is_refused() -> None:
+    loss = compare(LABELS, predictions({0: 1, 2: 1}), LABELS)
     assert loss.accuracy == pytest.approx(2 / 420)
     assert loss.reason is not None
 
 
 def test_a_label_may_lose_two_points_or_one_face() -> None:
-    before = answers({2: 3})
-    assert compare(before, answers({1: 1, 2: 2}), LABELS).reason is None
-    reason = compare(before, answers({0: 3, 2: 0}), LABELS).reason
+    before = predictions({2: 3})
+    assert compare(before, predictions({1: 1, 2: 2}), LABELS).reason is None
+    reason = compare(before, predictions({0: 3, 2: 0}), LABELS).reason
     assert reason is not None
     assert "angry" in reason
 
 
 def pooled_network(stride: int = 2, readers: int = 1) -> onnx.ModelProto:
-    """An average pool of 2 x 2 pixels that so many 1 x 1 convolutions read."""
+    """An average pool of 2 x 2 pixels with a number of 1 x 1 convolutions behind it."""
     random = np.random.default_rng(3)
     nodes = [helper.make_node("AveragePool", ["image"], ["pooled"], kernel_shape=[2, 2], strides=[stride, stride])]
     constants = []
@@ -59,9 +59,9 @@ def answer(model: onnx.ModelProto) -> np.ndarray:
     return result
 
 
-def test_a_pool_before_a_pointwise_convolution_becomes_part_of_it() -> None:
+def test_a_pool_before_a_pointwise_convolution_is_merged_into_it() -> None:
     before = answer(pooled_network())
-    folded = with_pools_in_convolutions(pooled_network())
+    folded = fold_average_pools(pooled_network())
     assert [node.op_type for node in folded.graph.node] == ["Conv"]
     np.testing.assert_allclose(answer(folded), before, atol=1e-6)
 
@@ -69,8 +69,8 @@ def test_a_pool_before_a_pointwise_convolution_becomes_part_of_it() -> None:
 @pytest.mark.parametrize(
     "network", [pooled_network(stride=1), pooled_network(readers=2)], ids=["overlaps", "is shared"]
 )
-def test_any_other_pool_stays(network: onnx.ModelProto) -> None:
+def test_other_pools_are_kept(network: onnx.ModelProto) -> None:
     before = answer(network)
-    folded = with_pools_in_convolutions(network)
+    folded = fold_average_pools(network)
     assert "AveragePool" in [node.op_type for node in folded.graph.node]
     np.testing.assert_array_equal(answer(folded), before)

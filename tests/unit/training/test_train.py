@@ -22,7 +22,7 @@ TINY = [
 ]
 
 
-SGD, MUON = "orthogonal_rate=0", "orthogonal_rate=0.02"
+SGD, MUON = "muon_rate=0", "muon_rate=0.02"
 # Takes a network apart as every compiler does, and needs none for C++.
 COMPILED = "compiler=aot_eager"
 
@@ -43,7 +43,7 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("how", [SGD, MUON, COMPILED])
-def test_a_killed_run_goes_on_and_ends_the_same(
+def test_a_stopped_run_continues_and_gives_the_same_weights(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     whole = torch.load(train.train(tiny(how), prepared, tmp_path / "whole"), weights_only=True)
@@ -67,7 +67,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         assert torch.equal(value, parts[name]), name
 
 
-def test_a_small_lag_makes_the_kept_network_the_mean_of_all() -> None:
+def test_a_lag_of_two_keeps_the_mean_of_all_steps() -> None:
     network = networks.build(Network(widths=(8, 8), depths=(0, 1)))
     followed = [network.ferplus.weight.detach().clone()]
     kept = train.Average(network, 0.9999, 2.0)
@@ -80,8 +80,8 @@ def test_a_small_lag_makes_the_kept_network_the_mean_of_all() -> None:
     assert torch.allclose(kept.network.ferplus.weight, mean, atol=1e-5)
 
 
-def test_norms_set_anew_know_the_maps_of_unchanged_faces(prepared: Path, tmp_path: Path) -> None:
-    run = tiny("schedule.epochs=1", "schedule.sides=[[0, 48]]", "norms_anew=1")
+def test_refreshed_batch_norms_have_the_statistics_of_unchanged_faces(prepared: Path, tmp_path: Path) -> None:
+    run = tiny("schedule.epochs=1", "schedule.sides=[[0, 48]]", "norm_refresh=1")
     state = torch.load(train.train(run, prepared, tmp_path), weights_only=True)
     network = networks.build(run.network)
     network.load_state_dict(state)
@@ -103,12 +103,12 @@ def test_another_seed_gives_another_network(prepared: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("optimizer", [SGD, MUON])
-def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path, optimizer: str) -> None:
+def test_learnable_labels_are_learned(prepared: Path, tmp_path: Path, optimizer: str) -> None:
     plain = [
         "schedule.epochs=12",
         "schedule.decay_from=8",
         "schedule.sides=[[0, 48]]",
-        "average=0.8",
+        "average_decay=0.8",
         "rate=0.05",
         "augmentation.roll_degrees=0",
         "augmentation.scale=0",
@@ -122,7 +122,7 @@ def test_what_can_be_learned_is_learned(prepared: Path, tmp_path: Path, optimize
     assert float(last[3]) > 0.35, "chance is one in eight"
 
 
-def test_the_body_stands_still_while_the_heads_begin(prepared: Path, tmp_path: Path) -> None:
+def test_only_the_heads_are_trained_in_the_first_stage(prepared: Path, tmp_path: Path) -> None:
     run = tiny(
         "network.name=mobilenet_v3_large",
         f"network.weights={_weights(tmp_path)}",
@@ -145,7 +145,7 @@ def _weights(folder: Path) -> Path:
     return path
 
 
-def test_prepared_faces_are_targets(prepared: Path) -> None:
+def test_prepared_faces_have_targets(prepared: Path) -> None:
     faces = Faces.load(prepared / "train.npz")
     assert faces.votes.sum(axis=1) == pytest.approx(1)
     assert len(Faces.load(prepared / "photos.npz")) == 0
@@ -153,12 +153,12 @@ def test_prepared_faces_are_targets(prepared: Path) -> None:
 
 def test_a_teacher_has_its_share_of_the_targets(prepared: Path, tmp_path: Path) -> None:
     train.train(tiny("name=teacher"), prepared, tmp_path)
-    material = train.Material.load(prepared)
+    material = train.TrainingData.load(prepared)
     folder = str(tmp_path / "teacher")
 
-    def shown(*overrides: str) -> train.Shown:
+    def shown(*overrides: str) -> train.Samples:
         trainer = train.Trainer(tiny(*overrides), material, tmp_path)
-        return trainer._shown(torch.Generator().manual_seed(5))
+        return trainer._samples(torch.Generator().manual_seed(5))
 
     own = shown()
     taught = shown(f"distillation.teachers=['{folder}']", "distillation.share=0.25")
@@ -166,13 +166,13 @@ def test_a_teacher_has_its_share_of_the_targets(prepared: Path, tmp_path: Path) 
 
     assert torch.equal(own.images, taught.images)
     for name in ("votes", "original"):
-        plain, mixed, lessons = (getattr(epoch, name) for epoch in (own, taught, all_taught))
+        plain, mixed, soft_labels = (getattr(epoch, name) for epoch in (own, taught, all_taught))
         known = plain.sum(1) > 0
-        torch.testing.assert_close(mixed[known], 0.75 * plain[known] + 0.25 * lessons[known])
+        torch.testing.assert_close(mixed[known], 0.75 * plain[known] + 0.25 * soft_labels[known])
         assert not mixed[~known].any()
 
 
-def test_several_teachers_say_their_mean(prepared: Path, tmp_path: Path) -> None:
+def test_several_teachers_are_averaged(prepared: Path, tmp_path: Path) -> None:
     faces = Faces.load(prepared / "train.npz")
     runs = []
     for seed in (1, 2):
@@ -180,7 +180,9 @@ def test_several_teachers_say_their_mean(prepared: Path, tmp_path: Path) -> None
         train.train(run, prepared, tmp_path)
         runs.append(tmp_path / run.name)
 
-    both, first, second = (teacher.lessons(which, faces, torch.device("cpu")) for which in (runs, runs[:1], runs[1:]))
+    both, first, second = (
+        teacher.soft_labels(which, faces, torch.device("cpu")) for which in (runs, runs[:1], runs[1:])
+    )
 
     assert not torch.equal(first.votes, second.votes)
     torch.testing.assert_close(both.votes, (first.votes + second.votes) / 2)
@@ -188,11 +190,11 @@ def test_several_teachers_say_their_mean(prepared: Path, tmp_path: Path) -> None
 
 
 def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> None:
-    material = train.Material.load(prepared)
+    material = train.TrainingData.load(prepared)
 
     def counts(*overrides: str) -> torch.Tensor:
         trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
-        votes = trainer._shown(torch.Generator().manual_seed(5)).votes
+        votes = trainer._samples(torch.Generator().manual_seed(5)).votes
         return torch.bincount(votes[votes.sum(1) > 0].argmax(1), minlength=8)
 
     plain, repeated = counts(), counts('repeats=[["happy", 2]]')
@@ -203,14 +205,14 @@ def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> Non
     assert torch.equal(plain, repeated)
 
 
-def test_rare_labels_among_the_photos_are_shown_on_top_of_their_share(prepared: Path, tmp_path: Path) -> None:
+def test_rare_labels_among_the_photos_are_shown_in_addition_to_their_share(prepared: Path, tmp_path: Path) -> None:
     faces = Faces.load(prepared / "train.npz")
-    material = train.Material(faces, faces, faces)
+    material = train.TrainingData(faces, faces, faces)
     happy = int((faces.votes.argmax(1) == FERPLUS.index("happy")).sum())
 
     def shown(*overrides: str) -> int:
         trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
-        return len(trainer._shown(torch.Generator().manual_seed(5)).images)
+        return len(trainer._samples(torch.Generator().manual_seed(5)).images)
 
     assert happy > 0
     assert shown('photos_repeats=[["happy", 2]]') == shown() + 2 * happy

@@ -1,4 +1,4 @@
-"""A model's folder as training writes it: the ONNX file and the manifest that goes with it."""
+"""Writes the folder of a model: the ONNX file and its manifest."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MODEL_FILE: Final = "model.onnx"
 
 
 def publish(folder: Path, model: bytes, manifest: Manifest) -> None:
-    """Writes both files; the manifest gets the hash of this very model."""
+    """Writes both files; the manifest gets the hash of the model."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / manifest.file).write_bytes(model)
     _write(folder, manifest.model_copy(update={"sha256": hashlib.sha256(model).hexdigest()}))
 
 
 def amend(folder: Path, **changes: Any) -> Manifest:
-    """Changes the manifest of a folder and returns it; the model stays as it is."""
+    """Changes fields of the manifest in a folder and returns it; the model is not touched."""
     manifest = load_manifest(folder).model_copy(update=changes)
     _write(folder, manifest)
     return manifest

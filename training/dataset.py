@@ -1,4 +1,4 @@
-"""What lies in the data folder: FER-2013 with the votes of FER+, and photos with labels."""
+"""Reads the data folder: FER-2013 with the votes of FER+, and labelled photos."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USAGES: Final = dict(zip(("Training", "PublicTest", "PrivateTest"), SPLITS, str
 
 
 class MissingData(Exception):
-    """The data folder lacks a file; the message is one sentence that names it."""
+    """A file of the data folder is missing; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of one person: its bytes as published, and the name of its label."""
+    """A photo of one person: its bytes as published, and its label."""
 
     name: str
     label: str
@@ -54,7 +54,7 @@ class Photo:
 
 
 def data_folder() -> Path:
-    """Where the data lies: the setting ``DATA``, or ``data``."""
+    """The data folder: the environment variable ``DATA``, or ``data``."""
     return Path(os.environ.get("DATA", "data"))
 
 
@@ -72,20 +72,20 @@ def read_split(data: Path, name: str) -> Split:
         )
 
 
-def gather(data: Path) -> None:
-    """Makes the arrays from the two files that FER-2013 and FER+ are published as."""
+def build_arrays(data: Path) -> None:
+    """Builds the arrays from the two files in which FER-2013 and FER+ are published."""
     pictures, tags = data / "fer2013.csv", data / "fer2013new.csv"
     for path in (pictures, tags):
         if not path.exists():
-            raise MissingData(f"{data} holds neither {ARRAYS} nor {path.name}.")
+            raise MissingData(f"{data} has neither {ARRAYS} nor {path.name}.")
     rows: dict[str, list[tuple[NDArray[np.uint8], list[int], int, int]]] = {name: [] for name in SPLITS}
     with pictures.open(newline="") as pictures_file, tags.open(newline="") as tags_file:
         pairs = zip(csv.DictReader(pictures_file), csv.reader(_body(tags_file)), strict=True)
         for index, (picture, tagged) in enumerate(pairs):
             usage, image_name, *votes = tagged
             if usage != picture["Usage"]:
-                raise MissingData(f"{tags.name} does not go with {pictures.name}: row {index} is of another split.")
-            # FER+ gives no name to a picture that shows no face.
+                raise MissingData(f"{tags.name} does not match {pictures.name}: row {index} belongs to another split.")
+            # In FER+ a picture without a face has no name.
             if image_name:
                 pixels = np.array(picture["pixels"].split(), dtype=np.uint8).reshape(SIDE, SIDE)
                 rows[_USAGES[usage]].append((pixels, [int(vote) for vote in votes], int(picture["emotion"]), index))
@@ -108,7 +108,7 @@ def has_photos(data: Path, name: str) -> bool:
 
 
 def read_photos(data: Path, name: str) -> Iterator[Photo]:
-    """The photos of ``wild-train`` or ``wild-dev`` in the order of their list."""
+    """The photos of ``wild-train`` or ``wild-dev``, in the order of their CSV file."""
     with (data / f"wild-{name}.csv").open(newline="") as listing, zipfile.ZipFile(data / f"wild-{name}.zip") as archive:
         places = {Path(place).name: place for place in archive.namelist()}
         for row in csv.DictReader(listing):
