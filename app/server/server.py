@@ -21,7 +21,7 @@ from app.server.door import Door
 from app.server.protocol import Protocol, ProtocolLimits, protocol_class
 from app.service import Phase, Service
 from app.system import configure_allocator
-from app.telemetry.logs import LogWriter
+from app.telemetry.logs import write_logs
 
 logger = logging.getLogger("visage.server")
 
@@ -91,7 +91,7 @@ def run(settings: Settings) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_allocator()
     listener = _listen(settings.host, settings.port)
-    with LogWriter(settings.log_level, settings.log_format):
+    with write_logs(settings.log_level, settings.log_format):
         # The application imports what takes long; a port that is taken is found before.
         from app.main import create_app  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from app.telemetry.logs import LogWriter
+from app.telemetry.logs import write_logs
 from tests.api.conftest import PICTURE, upload
 from tests.api.fakes import Script
 
@@ -17,7 +17,7 @@ from tests.api.fakes import Script
 def lines(client: TestClient, course: Callable[[], object]) -> list[dict[str, Any]]:
     """What the service writes meanwhile, without what the test's own client writes."""
     out = io.StringIO()
-    with LogWriter("debug", "json", out):
+    with write_logs("debug", "json", out):
         course()
     said = [json.loads(line) for line in out.getvalue().splitlines()]
     return [line for line in said if not line.get("logger", "").startswith(("httpx", "httpcore", "asyncio"))]

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.api.turnstile import TURNSTILE, Turnstile
 from app.service import Phase
-from app.telemetry.logs import LogWriter
+from app.telemetry.logs import write_logs
 from tests.api.conftest import Start, service_of, upload
 from tests.api.fakes import Script
 from tests.api.raw import FORM, RawAnswer, RawRequest, ask, form
@@ -122,7 +122,7 @@ async def _close(self: object) -> None:
 
 def test_it_is_counted_and_logged_like_any_request(full: Any, capsys: pytest.CaptureFixture[str]) -> None:
     client = full()
-    with LogWriter("info", "json"):
+    with write_logs("info", "json"):
         turned_away(client, picture("/predict?model=secret"))
     assert '"status":503' in (line := capsys.readouterr().out)
     assert '"error":"overloaded"' in line

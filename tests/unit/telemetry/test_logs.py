@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
 
 import pytest
 
-from app.telemetry.logs import LogWriter, log_request, request_fields
+from app.telemetry.logs import log_request, request_fields, write_logs
 from app.telemetry.records import RequestRecord
 
 ALLOWED = {
@@ -41,6 +40,12 @@ def _root_logger_as_it_was() -> Iterator[None]:
     assert (root.handlers, root.level) == before
 
 
+def messages(out: io.StringIO, logger: str) -> list[str]:
+    """What one logger said. Threads of other tests may log meanwhile."""
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return [line["message"] for line in lines if line.get("logger") == logger]
+
+
 def full_record() -> RequestRecord:
     return RequestRecord(
         "a" * 32,
@@ -60,7 +65,7 @@ def full_record() -> RequestRecord:
 
 def test_a_request_is_one_line_of_json_with_allowed_fields_only() -> None:
     out = io.StringIO()
-    with LogWriter("info", "json", out):
+    with write_logs("info", "json", out):
         log_request(full_record())
     (line,) = out.getvalue().splitlines()
     fields = json.loads(line)
@@ -83,7 +88,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 def test_text_is_one_line_for_people_without_colour_where_there_is_no_terminal() -> None:
     out = io.StringIO()
-    with LogWriter("info", "text", out):
+    with write_logs("info", "text", out):
         log_request(full_record())
         logging.getLogger("visage").warning("Look at this.")
     first, second = out.getvalue().splitlines()
@@ -100,14 +105,14 @@ def test_text_has_colour_on_a_terminal() -> None:
             return True
 
     out = Terminal()
-    with LogWriter("info", "text", out):
+    with write_logs("info", "text", out):
         logging.getLogger("visage").warning("Look at this.")
     assert "\033[33mwarning" in out.getvalue()
 
 
 def test_lines_go_out_on_their_own_a_moment_after_they_were_logged() -> None:
     out = _Flushed()
-    with LogWriter("info", "json", out):
+    with write_logs("info", "json", out):
         log_request(RequestRecord("a", "GET"))
         assert out.went_out.wait(10)
 
@@ -126,11 +131,10 @@ class _Flushed(io.StringIO):
 
 def test_nothing_is_lost_when_the_writer_stops() -> None:
     out = io.StringIO()
-    with LogWriter("info", "json", out):
+    with write_logs("info", "json", out):
         for number in range(5000):
             logging.getLogger("visage").info("line %d", number)
-    lines = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
-    assert lines == [f"line {number}" for number in range(5000)]
+    assert messages(out, "visage") == [f"line {number}" for number in range(5000)]
 
 
 def test_a_reader_that_stops_reading_costs_lines_and_not_memory() -> None:
@@ -146,20 +150,20 @@ def test_a_reader_that_stops_reading_costs_lines_and_not_memory() -> None:
             return super().write(text)
 
     out = Stuck()
-    with LogWriter("info", "json", out, waiting=10):
+    with write_logs("info", "json", out, capacity=10):
         logger = logging.getLogger("visage")
         logger.info("first")
         out.writing.wait()
         for _ in range(100):
             logger.info("more")
         out.go_on.set()
-    lines = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
-    assert lines == ["first", *["more"] * 10, "90 log lines were dropped."]
+    assert messages(out, "visage") == ["first", *["more"] * 10]
+    assert messages(out, "visage.log") == ["90 log lines were dropped."]
 
 
 def test_the_level_is_kept() -> None:
     out = io.StringIO()
-    with LogWriter("warning", "json", out):
+    with write_logs("warning", "json", out):
         logging.getLogger("visage").info("quiet")
         logging.getLogger("visage").warning("loud")
         log_request(RequestRecord("id", "GET", status=200))
@@ -168,7 +172,7 @@ def test_the_level_is_kept() -> None:
 
 def test_an_exception_stays_on_its_line() -> None:
     out = io.StringIO()
-    with LogWriter("info", "json", out):
+    with write_logs("info", "json", out):
         try:
             raise ValueError("odd")
         except ValueError:
@@ -177,21 +181,19 @@ def test_an_exception_stays_on_its_line() -> None:
     assert "ValueError: odd" in json.loads(line)["exception"]
 
 
-def test_uvicorns_lines_and_warnings_take_the_same_way() -> None:
+def test_the_lines_of_uvicorn_and_of_warnings_are_written_too() -> None:
     out = io.StringIO()
-    own = logging.StreamHandler(sys.stderr)
-    logging.getLogger("uvicorn").addHandler(own)
-    with LogWriter("info", "json", out), warnings.catch_warnings():
+    with write_logs("info", "json", out), warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.getLogger("uvicorn.error").info("Started.")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
-    messages = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
-    assert messages[0] == "Started."
-    assert "DeprecationWarning: old" in messages[1]
+    assert messages(out, "uvicorn.error") == ["Started."]
+    (warned,) = messages(out, "py.warnings")
+    assert "DeprecationWarning: old" in warned
 
 
 def test_the_multipart_parser_may_not_quote_what_it_cannot_read() -> None:
     out = io.StringIO()
-    with LogWriter("debug", "json", out):
+    with write_logs("debug", "json", out):
         logging.getLogger("python_multipart.multipart").warning("Found invalid character b'secret'")
     assert out.getvalue() == ""
