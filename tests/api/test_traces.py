@@ -30,13 +30,12 @@ ALLOWED = {
 @pytest.fixture
 def spans_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TestClient], object]], list[Any]]:
     """All spans that a service exports while something is done with it, but for those of its probes."""
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    from app.telemetry import otel
 
     def spans(do: Callable[[TestClient], object]) -> list[Any]:
         exporter = InMemorySpanExporter()
-        monkeypatch.setattr(otel, "OTLPSpanExporter", lambda: exporter)
+        monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", lambda: exporter)
         app = create_app(Settings(otel_enabled=True, rate_limit="off", workers=1), fake_factories(Script()))
         with TestClient(app, raise_server_exceptions=False) as client:
             until(lambda: client.get("/health/ready").status_code == 200)
