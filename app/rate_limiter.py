@@ -1,7 +1,7 @@
 """Rate limits: a moving window a client, counted in memory or in a Redis that several replicas share.
 
-The strategies and storages are those of ``limits``, which slowapi is made of. While Redis is away each replica counts
-in its own memory.
+``limits``, on which slowapi is built, counts. slowapi's decorators are not used: they act after the body has been read.
+While Redis does not respond, each replica counts in its own memory.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.storage.redis.redispy import RedispyBridge
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 logger = logging.getLogger("visage.ratelimit")
 
 Backend = Literal["off", "memory", "redis", "memory while redis is away"]
-
 
 _REDIS_TIMEOUT = 0.5
 _RECOVERY_INTERVAL = 1.0
@@ -34,7 +32,7 @@ _MAX_CLIENTS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a client has left of its tightest limit; ``reset_at`` is a time of ``time.time``."""
+    """What a client has left of the limit that it will reach first. ``reset_at`` is on the clock of ``time.time``."""
 
     limit: int
     remaining: int
@@ -43,7 +41,7 @@ class Allowance:
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds until there is room again, at least one."""
+        """Whole seconds until the next request may be granted, at least one."""
         return max(math.ceil(self.reset_at - time.time()), 1)
 
     @property
@@ -56,19 +54,19 @@ class Allowance:
 
 
 class RateLimiter:
-    """Counts what each client asks for. ``rate`` is the setting's text, ``off`` for no limit at all."""
+    """Counts the requests of each client. ``rate`` is the text of the setting; ``off`` means no limit."""
 
     def __init__(self, rate: str, storage: str, *, on_limited: Callable[[], None] = lambda: None) -> None:
         self._limits: list[RateLimitItem] = [] if rate == "off" else parse_many(rate)
         self._on_limited = on_limited
-        self._memory = MovingWindowRateLimiter(_Memory())
+        self._memory = _Memory()
         self._redis = _redis(storage) if self._limits and not storage.startswith("memory") else None
         self._away = False
         self._recovery: asyncio.Task[None] | None = None
 
     @property
     def backend(self) -> Backend:
-        """Where limits are counted at this moment."""
+        """Where requests are counted at this moment."""
         if not self._limits:
             return "off"
         if self._redis is None:
@@ -77,11 +75,11 @@ class RateLimiter:
 
     @property
     def shared_up(self) -> bool | None:
-        """Whether the Redis that replicas share answered when it was last asked; None where none is configured."""
+        """Whether Redis responded when it was last called; None where none is configured."""
         return None if self._redis is None else not self._away
 
     async def charge(self, client: str) -> Allowance | None:
-        """Takes one request from what a client has left; None where nothing is limited."""
+        """Counts one request of a client; None where there is no limit."""
         if not self._limits:
             return None
         allowance = await self._take(client)
@@ -94,10 +92,10 @@ class RateLimiter:
             self._recovery.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._recovery
-        if isinstance(self._memory.storage, _Memory):
-            self._memory.storage.close()
+        self._memory.close()
         if self._redis is not None:
-            await _close(self._redis)
+            bridge: Any = self._redis.bridge
+            await bridge.get_connection().aclose()
 
     async def _take(self, client: str) -> Allowance:
         if self._redis is not None and not self._away:
@@ -116,21 +114,21 @@ class RateLimiter:
         self._recovery = asyncio.get_running_loop().create_task(self._recover())
 
     async def _recover(self) -> None:
-        """Asks until Redis answers again."""
+        """Calls Redis until it responds again."""
         while self._away and self._redis is not None:
             await asyncio.sleep(_RECOVERY_INTERVAL)
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2 * _REDIS_TIMEOUT):
-                    self._away = not await self._redis.storage.check()
+                    self._away = not await self._redis.check()
         logger.warning("Redis is back: rate limits are shared again.")
 
 
 class _Memory(MemoryStorage):
-    """The library's moving window, tidied now and then instead of at every hit, and bounded in clients."""
+    """The library's moving window, with a bound on clients and one sweep every few seconds."""
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         if self.timer is None or self.timer.done():
-            # The library starts a sweep of all its keys, one thread hop each, at every hit that finds no timer.
+            # Where it finds no timer, the library sweeps all keys at every hit.
             self.timer = asyncio.get_running_loop().create_task(self._sweep())
         if key not in self.events and len(self.events) >= _MAX_CLIENTS:
             self._forget(next(iter(self.events)))
@@ -152,38 +150,29 @@ class _Memory(MemoryStorage):
         self.locks.pop(key, None)
 
 
-async def _hit(limiter: MovingWindowRateLimiter, limits: list[RateLimitItem], client: str) -> Allowance:
-    tightest: Allowance | None = None
-    for item in limits:
-        granted = await limiter.hit(item, client)
-        reset_at, remaining = await limiter.get_window_stats(item, client)
-        allowance = Allowance(item.amount, remaining, reset_at, granted)
-        if not granted:
-            return allowance
-        if tightest is None or allowance.remaining < tightest.remaining:
-            tightest = allowance
-    if tightest is None:
-        raise ValueError("a rate limit without a limit")
-    return tightest
-
-
-def _redis(uri: str) -> MovingWindowRateLimiter:
-    storage = RedisStorage(
+def _redis(uri: str) -> RedisStorage:
+    return RedisStorage(
         f"async+{uri}",
         implementation="redispy",
         key_prefix="visage",
         socket_timeout=_REDIS_TIMEOUT,
         socket_connect_timeout=_REDIS_TIMEOUT,
     )
-    return MovingWindowRateLimiter(storage)
 
 
-async def _close(redis: MovingWindowRateLimiter) -> None:
-    if isinstance(redis.storage, RedisStorage) and isinstance(redis.storage.bridge, RedispyBridge):
-        client: Any = redis.storage.bridge.get_connection()
-        await client.aclose()
+async def _hit(storage: Storage, limits: list[RateLimitItem], client: str) -> Allowance:
+    """Counts one request against each limit, up to the first that refuses it."""
+    limiter = MovingWindowRateLimiter(storage)
+    allowances: list[Allowance] = []
+    for item in limits:
+        granted = await limiter.hit(item, client)
+        reset_at, remaining = await limiter.get_window_stats(item, client)
+        allowances.append(Allowance(item.amount, remaining, reset_at, granted))
+        if not granted:
+            break
+    return min(allowances, key=lambda allowance: (allowance.granted, allowance.remaining))
 
 
 def _anonymous(client: str) -> str:
-    """Redis never holds an address, only what stands for it."""
+    """A hash of the client's address, so that Redis never holds addresses."""
     return hashlib.blake2b(client.encode(), digest_size=16, person=b"visage-client").hexdigest()

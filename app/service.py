@@ -22,7 +22,7 @@ from app.worker_pool import PoolLimits, WorkerPool
 if TYPE_CHECKING:
     from app.inference.registry import Registry
     from app.pipeline import Pipeline
-    from app.shadow_model import Shadow
+    from app.shadow_model import ShadowModel
 
 logger = logging.getLogger("visage")
 
@@ -32,9 +32,9 @@ _TRIM_RETRY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Factories:
-    """How models are loaded and how a worker's pipeline is built. Tests bring others.
+    """How models are loaded and how a worker's pipeline is built. Tests replace both.
 
-    Both are called away from the event loop; ``build_pipeline`` once on each worker's thread.
+    Neither is called on the event loop; ``build_pipeline`` is called once on each worker's thread.
     """
 
     load_registry: Callable[[Settings], Registry]
@@ -42,7 +42,7 @@ class Factories:
 
 
 class Phase(Enum):
-    """Where a process stands in its life."""
+    """What the process is doing."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -51,52 +51,52 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Service:
-    """Everything that a request may need, and nothing that outlives the process."""
+    """What requests use: the models, the workers, the limits and the metrics."""
 
     settings: Settings
     pool: WorkerPool
     limiter: RateLimiter
     metrics: Metrics
-    loaded: Registry | None = None
+    registry_or_none: Registry | None = None
     """The models, once they are loaded."""
+    shadow: ShadowModel | None = None
+    """The second model that ``SHADOW_MODEL`` names, once the models are loaded."""
     failure: str | None = None
-    """Why the models could not be loaded at all, in one sentence."""
-    shadow: Shadow | None = None
-    """Reads with a second model what has been answered, where ``SHADOW_MODEL`` names one."""
+    """Why the models could not be loaded, in one sentence."""
     fatal: str | None = None
-    """A setting that makes no sense, found only while starting: the process must end."""
+    """An invalid setting that only loading finds, in one sentence. The process must end."""
     phase: Phase = Phase.STARTING
     started_at: float = field(default_factory=time.monotonic)
 
     @property
     def registry(self) -> Registry:
-        if self.loaded is None:
+        """The models. Raises NotReady until they are loaded."""
+        if self.registry_or_none is None:
             raise NotReady
-        return self.loaded
+        return self.registry_or_none
 
     @property
     def model_loaded(self) -> bool:
-        """Whether the default model can answer."""
-        return self.loaded is not None and self.loaded.ready
+        """Whether the default model can be used."""
+        return self.registry_or_none is not None and self.registry_or_none.ready
 
     @property
     def starting(self) -> bool:
-        """Still on its way up, with nothing that stands in it."""
-        return self.phase is Phase.STARTING and self._broken is None
+        """Whether the service is starting and nothing has failed so far."""
+        return self.phase is Phase.STARTING and self._failure_reason is None
 
     @property
     def ready(self) -> bool:
         """Whether a load balancer should send requests here."""
-        return self.unready_because is None
+        return self.unready_reason is None
 
     @property
-    def unready_because(self) -> str | None:
-        """The one sentence that explains it; None when the service is ready."""
+    def unready_reason(self) -> str | None:
+        """Why the service is not ready, in one sentence; None when it is."""
         if self.phase is Phase.DRAINING:
             return "The service is stopping."
-        broken = self._broken
-        if broken is not None:
-            return broken
+        if self._failure_reason is not None:
+            return self._failure_reason
         if self.phase is Phase.STARTING:
             return "The service is starting."
         if not self.pool.ready:
@@ -104,12 +104,13 @@ class Service:
         return "The queue is full." if self.pool.saturated else None
 
     @property
-    def _broken(self) -> str | None:
-        """What will not heal by waiting for the start to end."""
+    def _failure_reason(self) -> str | None:
+        """What has failed, so that waiting for the start to end does not help."""
+        registry = self.registry_or_none
         if self.failure is not None:
             return self.failure
-        if self.loaded is not None and not self.loaded.ready:
-            return self.loaded.failures.get(self.loaded.default_name, "The default model is not loaded.")
+        if registry is not None and not registry.ready:
+            return registry.failures.get(registry.default_name, "The default model is not loaded.")
         return self.pool.failure if self.pool.live == 0 else None
 
     @property
@@ -118,7 +119,7 @@ class Service:
 
 
 def build_service(settings: Settings, factories: Factories) -> Service:
-    """A service that has not started yet."""
+    """Builds a service that has not started yet."""
     metrics = Metrics()
     workers = settings.workers or usable_cores()
     limits = PoolLimits(
@@ -135,7 +136,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
 
 @contextlib.asynccontextmanager
 async def running(service: Service, factories: Factories) -> AsyncIterator[None]:
-    """Starts the service, which becomes ready on its own while the socket answers already, and ends it."""
+    """Starts the service, which becomes ready in the background, and stops it."""
     await service.pool.start()
     tasks = [asyncio.create_task(_warm_up(service, factories)), asyncio.create_task(_trim_periodically(service.pool))]
     try:
@@ -147,25 +148,27 @@ async def running(service: Service, factories: Factories) -> AsyncIterator[None]
                 await task
         await service.pool.stop()
         await service.limiter.close()
-        if service.loaded is not None:
-            service.loaded.close()
+        if service.registry_or_none is not None:
+            service.registry_or_none.close()
 
 
 async def _warm_up(service: Service, factories: Factories) -> None:
     """Loads the models while the workers build their pipelines."""
     try:
-        service.loaded = await asyncio.to_thread(factories.load_registry, service.settings)
+        service.registry_or_none = await asyncio.to_thread(factories.load_registry, service.settings)
     except BadSettings as error:
         service.fatal = str(error)
         return
     except Exception as error:
-        # Whatever it is, it must be told by the probes rather than end in a task that nobody looks at.
+        # The probes report it; raised here it would end in a task that nobody awaits.
         service.failure = f"The models could not be loaded ({type(error).__name__})."
         logger.exception("The models could not be loaded.")
-    if service.loaded is not None and service.settings.shadow_model:
-        service.shadow = _shadow(service, service.loaded)
+    if service.registry_or_none is not None and service.settings.shadow_model:
+        from app.shadow_model import ShadowModel  # noqa: PLC0415 - its imports take long
+
+        service.shadow = ShadowModel(service.settings, service.registry_or_none, service.pool, service.metrics)
     await service.pool.warm()
-    # What is alive here lives as long as the process: the collector need not look at it again.
+    # What exists at this point stays until the process ends: the garbage collector can skip it.
     gc.collect()
     gc.freeze()
     trim_memory()
@@ -175,20 +178,12 @@ async def _warm_up(service: Service, factories: Factories) -> None:
 
 
 async def _trim_periodically(pool: WorkerPool) -> None:
-    """Gives memory back now and then, at a moment at which nothing is being read."""
-    wait = _TRIM_INTERVAL
+    """Gives free memory back to the system at moments when no worker is busy."""
     while True:
-        await asyncio.sleep(wait)
-        at_rest = not pool.busy and not pool.waiting
-        if at_rest:
+        idle = not pool.busy and not pool.waiting
+        if idle:
             trim_memory()
-        wait = _TRIM_INTERVAL if at_rest else _TRIM_RETRY
-
-
-def _shadow(service: Service, registry: Registry) -> Shadow:
-    from app.shadow_model import Shadow  # noqa: PLC0415 - it knows pixels, which take long to import
-
-    return Shadow(service.settings, registry, service.pool, service.metrics)
+        await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)
 
 
 def default_factories() -> Factories:
@@ -209,7 +204,7 @@ def _build_pipeline(settings: Settings) -> Pipeline:
     from app.vision.decode import ImageLimits  # noqa: PLC0415
     from app.vision.detectors import make_detector  # noqa: PLC0415
 
-    # One job is one thread: OpenCV's own pool would only compete with the other workers.
+    # A job runs on one thread. More threads of OpenCV would compete with the other workers.
     cv2.setNumThreads(1)
     detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
     pipeline = Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)

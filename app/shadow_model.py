@@ -1,4 +1,4 @@
-"""The shadow: a second model that reads a share of the pictures after their answers are out, and is only counted."""
+"""The shadow model predicts for a share of the pictures after their results are sent; its agreement is counted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ logger = logging.getLogger("visage.shadow")
 _DEADLINE_SECONDS = 5.0
 
 
-class Shadow:
-    """Reads one picture at a time, and only when a worker has nothing else to do."""
+class ShadowModel:
+    """Takes one picture at a time, and only while a worker is free."""
 
     def __init__(self, settings: Settings, registry: Registry, pool: WorkerPool, metrics: Metrics) -> None:
         self._name = settings.shadow_model
@@ -31,33 +31,32 @@ class Shadow:
         if self._name not in registry.names:
             logger.warning("SHADOW_MODEL: there is no model %s, so nothing is compared.", self._name)
 
-    async def offer(self, detected: DetectedPicture, answered: PicturePrediction) -> None:
-        """Takes the picture or leaves it, and waits for nothing. The detected keeps its pixels until it is read."""
-        if answered.model.manifest.name == self._name or random.random() >= self._share:  # noqa: S311 - a sample, no secret
+    async def offer(self, detected: DetectedPicture, prediction: PicturePrediction) -> None:
+        """Starts on a picture whose result is sent, or skips it; never waits."""
+        if prediction.model.manifest.name == self._name or random.random() >= self._share:  # noqa: S311 - a sample, no secret
             return
         busy = self._task is not None and not self._task.done()
         if busy or self._pool.waiting or self._pool.busy >= self._pool.live:
             self._metrics.shadow_dropped()
             return
-        self._task = asyncio.create_task(self._read(detected, answered))
+        self._task = asyncio.create_task(self._compare(detected, prediction))
 
-    async def _read(self, detected: DetectedPicture, answered: PicturePrediction) -> None:
+    async def _compare(self, detected: DetectedPicture, prediction: PicturePrediction) -> None:
         def work(pipeline: Pipeline, checkpoint: Checkpoint) -> PicturePrediction:
             return pipeline.classify(detected, self._registry.get(self._name), ClassifyOptions(), checkpoint)
 
-        ticket = self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS)
         try:
-            second = await self._pool.run(ticket, work)
+            own = await self._pool.run(self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS), work)
         except Exception as error:
-            # Whatever it is, it concerns nobody who waits for an answer.
-            logger.info("The shadow model did not read a picture (%s).", type(error).__name__)
+            # No client waits for this.
+            logger.info("The shadow model made no prediction (%s).", type(error).__name__)
             self._metrics.shadow_dropped()
             return
-        pairs = list(zip(_labels(answered), _labels(second), strict=True))
-        same = sum(first == other for first, other in pairs)
-        self._metrics.shadow(self._name, same=same, different=len(pairs) - same)
+        agreements = [one == other for one, other in zip(_labels(prediction), _labels(own), strict=True)]
+        self._metrics.shadow(self._name, same=agreements.count(True), different=agreements.count(False))
 
 
-def _labels(reading: PicturePrediction) -> list[str]:
-    labels = reading.model.manifest.labels
-    return [labels[max(range(len(labels)), key=face.probabilities.__getitem__)] for face in reading.faces]
+def _labels(prediction: PicturePrediction) -> list[str]:
+    """The likeliest label of each face."""
+    labels = prediction.model.manifest.labels
+    return [labels[max(range(len(labels)), key=face.probabilities.__getitem__)] for face in prediction.faces]

@@ -68,7 +68,7 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
 )
 async def health(service: TheService) -> Response:
     """Answers 503 until the service can serve."""
-    reason = service.unready_because
+    reason = service.unready_reason
     status: Literal["ok", "starting", "unavailable"] = "ok"
     if reason is not None:
         status = "starting" if service.starting else "unavailable"
@@ -107,7 +107,7 @@ async def live(service: TheService) -> Response:
 )
 async def ready(service: TheService) -> Response:
     """Answers 503 while the service starts, stops, has no working model or worker, or has had a full queue for long."""
-    return _probe(service.unready_because)
+    return _probe(service.unready_reason)
 
 
 def _probe(reason: str | None) -> Response:

@@ -133,7 +133,7 @@ def _snapshot(service: Service) -> Snapshot:
         workers_busy=pool.busy,
         worker_restarts=pool.restarts,
         shared_state_up=service.limiter.shared_up,
-        models=_labels(service.loaded) if service.loaded is not None else (),
+        models=() if service.registry_or_none is None else _labels(service.registry_or_none),
     )
 
 
