@@ -7,6 +7,7 @@ import sys
 
 VERBS = {
     "prepare": "prepare the training arrays from the data folder",
+    "faceres": "convert the weights of a package to a start for training",
     "train": "train one network from a config file",
     "recover": "recover the networks of a shipped file, to continue training",
     "blend": "compare shares of the second head in the served predictions",

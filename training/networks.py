@@ -8,6 +8,7 @@ import torch
 
 from training.config import Network
 from training.facenet import FaceNet
+from training.faceres import Faceres
 from training.heads import TwoHeaded
 from training.imagenet import EfficientNetB0, EfficientNetB2, MobileNetV3
 
@@ -19,6 +20,11 @@ def build(settings: Network) -> TwoHeaded:
         if settings.weights:
             small.grow_from(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
         return small
+    if settings.name == "faceres":
+        pretrained = Faceres(settings.dropout)
+        if settings.weights:
+            pretrained.load_start(torch.load(Path(settings.weights), map_location="cpu", weights_only=True))
+        return pretrained
     network: EfficientNetB0 | EfficientNetB2 | MobileNetV3
     if settings.name == "efficientnet_b0":
         network = EfficientNetB0(settings.dropout, settings.stochastic_depth)

@@ -8,6 +8,7 @@ _NEED_TORCH = [
     "test_augment.py",
     "test_chain.py",
     "test_config.py",
+    "test_faceres.py",
     "test_muon.py",
     "test_networks.py",
     "test_train.py",
