@@ -1,18 +1,49 @@
 """The catalogue: every error a client can get, with its code, its HTTP status and its public message.
 
-An error is raised where it is known and turned into HTTP in one place (``app/api/errors.py``). Its message is
+An error is raised where it is known and turned into HTTP in one place (``app/api/error_responses.py``). Its message is
 written for the person who sent the request; what an operator needs goes into the log.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from typing_extensions import TypeAliasType
+
+ErrorCode = TypeAliasType(
+    "ErrorCode",
+    Literal[
+        "invalid_request",
+        "malformed_request",
+        "headers_too_large",
+        "empty_file",
+        "unsupported_media_type",
+        "file_too_large",
+        "image_too_large",
+        "too_many_files",
+        "invalid_image",
+        "image_too_small",
+        "no_face_detected",
+        "multiple_faces",
+        "unauthorized",
+        "rate_limited",
+        "overloaded",
+        "timeout",
+        "not_ready",
+        "model_not_found",
+        "model_rejected",
+        "not_found",
+        "method_not_allowed",
+        "internal_error",
+    ],
+)
+"""The code of every error. Clients may rely on it."""
 
 
 class VisageError(Exception):
     """An error of the catalogue. A subclass sets its code, status and default message."""
 
-    code: ClassVar[str]
+    code: ClassVar[ErrorCode]
     status: ClassVar[int]
     default_message: ClassVar[str]
 

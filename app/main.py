@@ -13,7 +13,6 @@ from app.api import error_responses as errors
 from app.api import openapi
 from app.api.middleware import layers
 from app.api.middleware.admission import Rules
-from app.api.notice import NOTICE
 from app.api.routes import ROUTERS
 from app.api.turnstile import Turnstile
 from app.config import Settings, load_settings
@@ -46,7 +45,7 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     app = FastAPI(
         title="Visage",
         summary="Reads the apparent expression of a face in a photo.",
-        description=NOTICE,
+        description=openapi.NOTICE,
         version=__version__,
         lifespan=lifespan,
         middleware=layers(settings, tracer, rules),

@@ -5,41 +5,33 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
+
+from app.api.results import BatchItem, BatchPrediction
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the start of a formula, the full-width forms too."""
 
 
-def table(items: Iterable[dict[str, Any]], labels: Sequence[str]) -> bytes:
+def table(items: Iterable[BatchItem], labels: Sequence[str]) -> bytes:
     """The items of a batch as CSV in UTF-8. A picture with several faces has the row of its largest one."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(
-        [
-            *("index", "filename", "success", "emotion", "confidence", "is_uncertain"),
-            *(neutral(f"p_{label}") for label in labels),
-            *("faces_detected", "x", "y", "width", "height", "warnings", "error", "message"),
-        ]
-    )
+    columns = [
+        *("index", "filename", "success", "emotion", "confidence", "is_uncertain"),
+        *(neutral(f"p_{label}") for label in labels),
+        *("faces_detected", "x", "y", "width", "height", "warnings", "error", "message"),
+    ]
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
     for item in items:
-        probabilities = item.get("probabilities", {})
-        box = item["face"]["box"] if "face" in item else {}
         writer.writerow(
-            [
-                item["index"],
-                neutral(item["filename"] or ""),
-                _word(item["success"]),
-                item.get("emotion", ""),
-                item.get("confidence", ""),
-                _word(item.get("is_uncertain")),
-                *(probabilities.get(label, "") for label in labels),
-                item.get("faces_detected", ""),
-                *(box.get(side, "") for side in ("x", "y", "width", "height")),
-                " ".join(warning["code"] for warning in item.get("warnings", ())),
-                item.get("error", ""),
-                neutral(item.get("message", "")),
-            ]
+            {
+                "index": item["index"],
+                "filename": neutral(item["filename"] or ""),
+                "success": _word(item["success"]),
+                "message": neutral(item.get("message", "")),
+                **(_predicted(item) if item["success"] else {"error": item["error"]}),
+            }
         )
     return text.getvalue().encode()
 
@@ -49,5 +41,17 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def _word(value: bool | None) -> str:
-    return "" if value is None else str(value).lower()
+def _predicted(item: BatchPrediction) -> dict[str, object]:
+    return {
+        "emotion": item["emotion"],
+        "confidence": item["confidence"],
+        "is_uncertain": _word(item["is_uncertain"]),
+        **{neutral(f"p_{label}"): probability for label, probability in item["probabilities"].items()},
+        "faces_detected": item["faces_detected"],
+        **item["face"]["box"],
+        "warnings": " ".join(warning["code"] for warning in item["warnings"]),
+    }
+
+
+def _word(value: bool) -> str:
+    return str(value).lower()

@@ -1,13 +1,20 @@
-"""What the edge keeps of one request in its ASGI scope, and how endpoints reach it."""
+"""What routes and middleware get from a request: the service, its ticket, its path, and the options in its query."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 
-from app.errors import NotReady, RateLimited
+from app.api.results import ExplainMode
+from app.errors import InvalidRequest, NotReady, RateLimited
+from app.inference.classifier import Classifier
+from app.inference.registry import Registry
+from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
 from app.service import Service
 from app.worker_pool import Ticket
 
@@ -17,13 +24,106 @@ CLIENT: Final = "visage.client"
 LIMIT_HEADERS: Final = "visage.limit_headers"
 """Where a request's state holds who sends it, and the rate-limit headers of its response."""
 
+ModelName = Annotated[
+    str | SkipJsonSchema[None],
+    Field(max_length=64, description="Name of a model of `GET /models`; without it, the default model."),
+]
+OnNoFace = Annotated[
+    NoFaceMode,
+    Field(
+        description="Without a face, `error` returns the error `no_face_detected`; `center` takes the middle of the "
+        "picture as the face, with a warning."
+    ),
+]
+OneFace = Annotated[
+    Literal["one", "largest"],
+    Field(description="`one` refuses a picture with several faces, `largest` takes the largest."),
+]
+
+
+class PredictionQuery(BaseModel):
+    """The query of ``/predict`` and ``/predict/batch``."""
+
+    model: ModelName = None
+    faces: FacesMode | SkipJsonSchema[None] = Field(
+        None,
+        description="`one` refuses a picture with several faces, `largest` takes the largest, `all` takes all. "
+        "The default is `one`, or `all` where `ENABLE_MULTIPLE_FACES` is set.",
+    )
+    on_no_face: OnNoFace = "error"
+    explain: ExplainMode = Field(
+        "false", description="`true` adds a heatmap over each face's crop as a PNG, `grid` adds it as numbers."
+    )
+    explain_label: str | SkipJsonSchema[None] = Field(
+        None, max_length=64, description="Label to explain instead of the most probable one."
+    )
+
+
+class AnalysisQuery(BaseModel):
+    """The query of ``/analyze/facial``."""
+
+    model: ModelName = None
+    faces: OneFace = "one"
+    on_no_face: OnNoFace = "error"
+
+
+class ComparisonQuery(BaseModel):
+    """The query of ``/predict/compare``."""
+
+    models: str | SkipJsonSchema[None] = Field(
+        None, max_length=1000, description="Names of models, separated by commas; without it, all models."
+    )
+    faces: OneFace = "one"
+    on_no_face: OnNoFace = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the query of a request for predictions asks of the pipeline."""
+
+    model: Classifier
+    detect: DetectOptions
+    classify: ClassifyOptions
+    explain: ExplainMode
+
+
+def choices_of(service: Service, query: PredictionQuery) -> Choices:
+    """The options of a query, with the service's defaults, or the error that says what is wrong with them."""
+    model = service.registry.get(query.model)
+    labels = model.manifest.labels
+    if query.explain_label is not None and query.explain_label not in labels:
+        raise InvalidRequest(f"explain_label: this model's labels are {', '.join(labels)}.")
+    faces = query.faces or ("all" if service.settings.enable_multiple_faces else "one")
+    return Choices(
+        model,
+        DetectOptions(faces, query.on_no_face),
+        ClassifyOptions(query.explain != "false", query.explain_label),
+        query.explain,
+    )
+
+
+def compared_models(registry: Registry, query: ComparisonQuery) -> list[Classifier]:
+    """The models that were named, each once, in the order in which they were named."""
+    names = registry.names
+    if query.models is not None:
+        names = tuple(dict.fromkeys(name.strip() for name in query.models.split(",") if name.strip()))
+    if not names:
+        raise InvalidRequest("models: name at least one model.")
+    return [registry.get(name) for name in names]
+
 
 def service_of(scope: Scope) -> Service:
-    """The service that answers a request."""
+    """The service that handles a request."""
     service = scope.get("state", {}).get(SERVICE)
     if not isinstance(service, Service):
         raise NotReady
     return service
+
+
+def ticket_of(scope: Scope) -> Ticket:
+    """The request's ticket, which only requests for predictions have."""
+    ticket: Ticket = scope["state"][TICKET]
+    return ticket
 
 
 def route_path(scope: Scope) -> str:
@@ -46,13 +146,9 @@ async def _service(request: Request) -> Service:
     return service_of(request.scope)
 
 
-async def _ticket(request: Request) -> Ticket:
-    ticket: Ticket = request.scope["state"][TICKET]
-    return ticket
-
-
 TheService = Annotated[Service, Depends(_service)]
 """An endpoint's parameter: the service."""
 
-TheTicket = Annotated[Ticket, Depends(_ticket)]
-"""An endpoint's parameter: the request's ticket, which only routes that read pictures have."""
+Predicting = Annotated[PredictionQuery, Query()]
+Analyzing = Annotated[AnalysisQuery, Query()]
+Comparing = Annotated[ComparisonQuery, Query()]

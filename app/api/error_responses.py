@@ -6,16 +6,20 @@ import logging
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
+from typing_extensions import TypedDict
 
 from app.errors import (
+    ErrorCode,
     FileTooLarge,
     InternalError,
     InvalidRequest,
@@ -43,6 +47,15 @@ _BY_STATUS: dict[int, type[VisageError]] = {
 }
 
 
+class Error(TypedDict):
+    """The form of every error, whatever its cause."""
+
+    success: Literal[False]
+    error: Annotated[ErrorCode, Field(description="A code that stays the same.")]
+    message: Annotated[str, Field(description="A sentence for the person who sent the request.")]
+    request_id: Annotated[str, Field(description="Finds the request in the service's log.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An error as HTTP: ``headers`` are its own, without those of its body."""
@@ -61,7 +74,8 @@ class Answer:
 
 def body_of(error: VisageError, request_id: str) -> bytes:
     """The JSON that every error has."""
-    return orjson.dumps({"success": False, "error": error.code, "message": error.message, "request_id": request_id})
+    body: Error = {"success": False, "error": error.code, "message": error.message, "request_id": request_id}
+    return orjson.dumps(body)
 
 
 def response_to(scope: Scope, exception: Exception) -> Response:

@@ -1,18 +1,20 @@
-"""From an upload to an answer: one job on one worker thread, and the accounts that are kept of it."""
+"""From the bytes of a picture to its result: one job on one worker thread."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
 from app.api import results
+from app.api.base64_image import picture_of
+from app.api.dependencies import Choices, service_of, ticket_of
 from app.api.error_responses import known_error
-from app.api.queries import Choices
-from app.api.results import Answer
+from app.api.results import AnalysisResult, ComparisonResult, PictureResult, PredictionResult
 from app.errors import Timeout, VisageError
 from app.inference.classifier import Classifier
 from app.pipeline import (
@@ -25,131 +27,173 @@ from app.pipeline import (
     PreparedPicture,
 )
 from app.service import Service
-from app.telemetry.records import RequestRecord
-from app.worker_pool import ClientLeft, Ticket
+from app.telemetry.records import PictureRecord, PredictionRecord, request_record
+from app.worker_pool import ClientLeft
 
 T = TypeVar("T")
-Source = Callable[[], bytes]
-"""Gives the bytes of a picture on the worker's thread; raises the error of an upload that holds none."""
+Result = TypeVar("Result", bound=Mapping[str, object])
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """An answer, and what it was made from."""
+class Finished(Generic[Result]):
+    """The result of a picture, what is counted of it, and what it was made from."""
 
-    answer: Answer
+    result: Result
+    record: PictureRecord
     detected: DetectedPicture
-    readings: tuple[PicturePrediction, ...]
+    predictions: Sequence[PicturePrediction]
 
 
-async def predict(service: Service, ticket: Ticket, source: Source, choices: Choices) -> Read:
-    """Reads a picture for ``/predict``."""
-
-    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Read:
-        detected = pipeline.find_faces(source(), choices.look, checkpoint)
-        reading = pipeline.classify(detected, choices.model, choices.read, checkpoint)
-        return Read(_prediction(service, choices, detected, reading, queue_ms), detected, (reading,))
-
-    return await _run(service, ticket, work)
+Outcome = Finished[PictureResult] | VisageError
 
 
-async def predict_several(
-    service: Service, ticket: Ticket, sources: Sequence[Source], choices: Choices, request_id: str
-) -> list[Answer | VisageError]:
-    """Reads pictures in one job, and their faces in one forward pass; what is wrong with one is its own outcome."""
-    submitted = time.perf_counter()
+async def predict(request: Request, data: bytes, choices: Choices) -> Finished[PredictionResult]:
+    """The job of ``POST /predict``."""
+    service, record = service_of(request.scope), request_record(request.scope)
+    record.size = len(data)
 
-    def work(pipeline: Pipeline, checkpoint: Checkpoint) -> list[Answer | VisageError]:
-        outcomes: dict[int, Answer | VisageError] = {}
-        prepared: dict[int, tuple[PreparedPicture, float]] = {}
-        for number, source in enumerate(sources):
-            queue_ms = (time.perf_counter() - submitted) * 1000
+    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[PredictionResult]:
+        detected = pipeline.find_faces(data, choices.detect, checkpoint)
+        predicted = pipeline.classify(detected, choices.model, choices.classify, checkpoint)
+        picture = _picture_result(service, choices, detected, predicted, queue_ms)
+        result: PredictionResult = {
+            "success": True,
+            **picture,
+            "model": results.model_version(predicted),
+            "request_id": record.request_id,
+        }
+        return _finished(service, result, detected, [predicted], queue_ms)
+
+    return await _run(request, work)
+
+
+async def predict_several(request: Request, pictures: Sequence[bytes], choices: Choices) -> list[Outcome]:
+    """A job of ``POST /predict/batch``. The faces of all its pictures share one forward pass. An error of one picture
+    leaves the others alone."""
+    service, request_id = service_of(request.scope), request_record(request.scope).request_id
+
+    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        prepared: dict[int, PreparedPicture] = {}
+        for number, data in enumerate(pictures):
             try:
-                detected = pipeline.find_faces(source(), choices.look, checkpoint)
-                prepared[number] = pipeline.prepare(detected, choices.model, checkpoint), queue_ms
+                detected = pipeline.find_faces(data, choices.detect, checkpoint)
+                prepared[number] = pipeline.prepare(detected, choices.model, checkpoint)
                 detected.release_pixels()
             except (ClientLeft, Timeout):
                 raise
             except Exception as exception:
                 outcomes[number] = error = known_error(exception, request_id)
-                # Its traceback holds the picture, which must be gone before the next one is decoded.
+                # Its traceback holds the picture, whose memory the next one needs.
                 error.__traceback__ = error.__context__ = None
         if prepared:
-            looks = [look for look, _ in prepared.values()]
-            readings = pipeline.infer(looks, choices.model, choices.read, checkpoint)
-            for (number, (look, queue_ms)), reading in zip(prepared.items(), readings, strict=True):
-                outcomes[number] = _prediction(service, choices, look.detected, reading, queue_ms)
-        return [outcomes[number] for number in range(len(sources))]
+            predictions = pipeline.infer([*prepared.values()], choices.model, choices.classify, checkpoint)
+            for (number, each), predicted in zip(prepared.items(), predictions, strict=True):
+                result = _picture_result(service, choices, each.detected, predicted, queue_ms)
+                outcomes[number] = _finished(service, result, each.detected, [predicted], queue_ms)
+        return [outcomes[number] for number in range(len(pictures))]
 
-    return await service.pool.run(ticket, work)
+    return await _run(request, work)
 
 
-async def analyze(service: Service, ticket: Ticket, source: Source, model: Classifier, look: DetectOptions) -> Read:
-    """Reads a picture for ``/analyze/facial``."""
+async def analyze(request: Request, body: bytes, model: Classifier, options: DetectOptions) -> Finished[AnalysisResult]:
+    """The job of ``POST /analyze/facial``. It decodes the body too, which takes milliseconds for a large picture."""
+    service, record = service_of(request.scope), request_record(request.scope)
 
-    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Read:
-        detected = pipeline.find_faces(source(), look, checkpoint)
-        reading = pipeline.classify(detected, model, ClassifyOptions(), checkpoint)
-        answer = results.analysis(detected, reading, threshold=service.settings.confidence_threshold, queue_ms=queue_ms)
-        return Read(answer, detected, (reading,))
+    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[AnalysisResult]:
+        data = picture_of(body, max_bytes=service.settings.max_file_bytes)
+        record.size = len(data)
+        detected = pipeline.find_faces(data, options, checkpoint)
+        predicted = pipeline.classify(detected, model, ClassifyOptions(), checkpoint)
+        threshold = service.settings.confidence_threshold
+        result = results.analysis_result(predicted, threshold=threshold, request_id=record.request_id)
+        return _finished(service, result, detected, [predicted], queue_ms)
 
-    return await _run(service, ticket, work)
+    return await _run(request, work)
 
 
 async def compare(
-    service: Service, ticket: Ticket, source: Source, models: Sequence[Classifier], look: DetectOptions
-) -> Read:
-    """Looks at a picture once and reads it with each of several models."""
+    request: Request, data: bytes, models: Sequence[Classifier], options: DetectOptions
+) -> Finished[ComparisonResult]:
+    """The job of ``POST /predict/compare``: one detection, one prediction a model."""
+    service, record = service_of(request.scope), request_record(request.scope)
+    record.size = len(data)
 
-    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Read:
-        detected = pipeline.find_faces(source(), look, checkpoint)
-        readings = tuple(pipeline.classify(detected, model, ClassifyOptions(), checkpoint) for model in models)
-        answer = results.comparison(
-            detected, readings, threshold=service.settings.confidence_threshold, queue_ms=queue_ms
+    def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[ComparisonResult]:
+        detected = pipeline.find_faces(data, options, checkpoint)
+        predictions = [pipeline.classify(detected, model, ClassifyOptions(), checkpoint) for model in models]
+        result = results.comparison_result(
+            detected,
+            predictions,
+            threshold=service.settings.confidence_threshold,
+            timings_ms=results.timings_of(detected, queue_ms),
+            request_id=record.request_id,
         )
-        return Read(answer, detected, readings)
+        return _finished(service, result, detected, predictions, queue_ms)
 
-    return await _run(service, ticket, work)
-
-
-def account(service: Service, answer: Answer) -> None:
-    """Counts a picture that was answered."""
-    service.metrics.picture(answer.note)
+    return await _run(request, work)
 
 
-def describe(record: RequestRecord, read: Read) -> None:
-    """Notes on a request's record what its log line says of its picture."""
-    record.size = len(read.detected.data)
-    record.picture_format = read.detected.picture.format
-    record.faces = read.detected.faces_detected
-    record.timings_ms = read.answer.note.timings_ms
+def respond(request: Request, finished: Finished[Result], *, shadow: bool = True) -> Response:
+    """The response with a result. Counts the picture and completes the request's record.
+
+    With ``shadow``, the shadow model may get the picture after the response, where one is set.
+    """
+    service, record = service_of(request.scope), request_record(request.scope)
+    detected = finished.detected
+    count(service, finished.record)
+    record.picture_format = detected.picture.format
+    record.faces = detected.faces_detected
+    record.timings_ms = finished.record.timings_ms
+    later = None
+    if shadow and service.shadow is not None:
+        later = BackgroundTask(service.shadow.offer, detected, finished.predictions[0])
+    return results.json_response(finished.result, later)
 
 
-def shadow_of(service: Service, read: Read) -> BackgroundTask | None:
-    """What is done with a picture after its answer is out, where a shadow model is set."""
-    if service.shadow is None:
-        return None
-    return BackgroundTask(service.shadow.offer, read.detected, read.readings[0])
+def count(service: Service, record: PictureRecord) -> None:
+    """Counts a picture that has a result."""
+    service.metrics.picture(record)
 
 
-def _prediction(
-    service: Service, choices: Choices, detected: DetectedPicture, reading: PicturePrediction, queue_ms: float
-) -> Answer:
-    return results.prediction(
+def _picture_result(
+    service: Service, choices: Choices, detected: DetectedPicture, predicted: PicturePrediction, queue_ms: float
+) -> PictureResult:
+    return results.picture_result(
         detected,
-        reading,
+        predicted,
         threshold=service.settings.confidence_threshold,
-        every_face=choices.look.faces == "all",
+        every_face=choices.detect.faces == "all",
         explain=choices.explain,
-        queue_ms=queue_ms,
+        timings_ms=results.timings_of(detected, queue_ms),
     )
 
 
-async def _run(service: Service, ticket: Ticket, work: Callable[[Pipeline, Checkpoint, float], T]) -> T:
-    """Does ``work`` on a worker thread; its last argument is how long it waited for it, in milliseconds."""
+def _finished(
+    service: Service,
+    result: Result,
+    detected: DetectedPicture,
+    predictions: Sequence[PicturePrediction],
+    queue_ms: float,
+) -> Finished[Result]:
+    threshold = service.settings.confidence_threshold
+    warnings = {warning.code for predicted in predictions for face in predicted.faces for warning in face.warnings}
+    counted = []
+    for predicted in predictions:
+        manifest = predicted.model.manifest
+        for face in predicted.faces:
+            said = results.prediction(face, manifest.labels, threshold)
+            counted.append(PredictionRecord(manifest.name, said["emotion"], said["confidence"], said["is_uncertain"]))
+    timings_ms = results.timings_of(detected, queue_ms)
+    record = PictureRecord(timings_ms, detected.faces_detected, tuple(sorted(warnings)), tuple(counted))
+    return Finished(result, record, detected, predictions)
+
+
+async def _run(request: Request, work: Callable[[Pipeline, Checkpoint, float], T]) -> T:
+    """Runs ``work`` on a worker thread; its last argument is the wait for the worker in milliseconds."""
     submitted = time.perf_counter()
 
     def job(pipeline: Pipeline, checkpoint: Checkpoint) -> T:
         return work(pipeline, checkpoint, (time.perf_counter() - submitted) * 1000)
 
-    return await service.pool.run(ticket, job)
+    return await service_of(request.scope).pool.run(ticket_of(request.scope), job)

@@ -1,13 +1,21 @@
-"""What the OpenAPI document says of uploads and errors, beyond what FastAPI finds out by itself."""
+"""What the OpenAPI document says of examples, uploads and errors, beyond what FastAPI derives from the types."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import FastAPI
 
-from app.api.schemas import EXAMPLE_ID, Error
+from app.api.error_responses import Error
+from app.api.results import (
+    AnalysisResult,
+    BatchResult,
+    ComparisonResult,
+    PictureResult,
+    PredictionResult,
+)
 from app.errors import (
     EmptyFile,
     FileTooLarge,
@@ -17,6 +25,7 @@ from app.errors import (
     InvalidImage,
     InvalidRequest,
     ModelNotFound,
+    MultipleFaces,
     NoFaceDetected,
     NotReady,
     Overloaded,
@@ -30,10 +39,17 @@ from app.errors import (
 
 ErrorClass = type[VisageError]
 
-ADMISSION: tuple[ErrorClass, ...] = (Unauthorized, RateLimited, NotReady, Timeout, InternalError)
-"""What any route behind the admission can answer."""
+NOTICE: Final = (
+    "Visage reads the apparent expression of a face: what a picture shows, not what somebody feels. Do not use it to "
+    "decide about people in hiring, policing, medicine or schooling; at work and in education the EU AI Act forbids "
+    "it. Wherever it is used, tell the people whose faces are read. Pictures are read in memory and never stored."
+)
+"""What every user of the service has to know."""
 
-READING: tuple[ErrorClass, ...] = (
+ADMISSION: tuple[ErrorClass, ...] = (Unauthorized, RateLimited, NotReady, Timeout, InternalError)
+"""The errors of every route that needs admission."""
+
+PICTURES: tuple[ErrorClass, ...] = (
     InvalidRequest,
     UnsupportedMediaType,
     FileTooLarge,
@@ -41,17 +57,114 @@ READING: tuple[ErrorClass, ...] = (
     *ADMISSION,
     Overloaded,
 )
-"""What any route that takes pictures can answer about the request as a whole."""
+"""The errors of a whole request that sends pictures."""
 
-PICTURE: tuple[ErrorClass, ...] = (
+ONE_PICTURE: tuple[ErrorClass, ...] = (
     EmptyFile,
     InvalidImage,
     ImageTooLarge,
     ImageTooSmall,
     NoFaceDetected,
+    MultipleFaces,
 )
-"""What is said about one picture."""
+"""The errors of a picture."""
 
+_REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
+_PICTURE: PictureResult = {
+    "emotion": "happy",
+    "confidence": 0.92,
+    "is_uncertain": False,
+    "probabilities": {
+        "angry": 0.01,
+        "disgust": 0.0,
+        "fear": 0.01,
+        "happy": 0.92,
+        "sad": 0.02,
+        "surprise": 0.02,
+        "neutral": 0.02,
+    },
+    "face": {
+        "box": {"x": 120, "y": 80, "width": 96, "height": 96},
+        "score": 0.97,
+        "landmarks": {"right_eye": (143, 110), "left_eye": (184, 109)},
+    },
+    "warnings": [],
+    "faces_detected": 1,
+    "image": {"width": 640, "height": 480, "format": "jpeg"},
+    "inference_time_ms": 1.1,
+    "timings_ms": {"queue": 0.1, "decode": 2.0, "detect": 2.4, "prepare": 0.2, "inference": 1.1, "total": 5.8},
+}
+PREDICTION: Final[PredictionResult] = {
+    "success": True,
+    **_PICTURE,
+    "model": {"name": "default", "version": "1.0.0"},
+    "request_id": _REQUEST_ID,
+}
+BATCH: Final[BatchResult] = {
+    "success": True,
+    "results": [
+        {"index": 0, "filename": "happy_sample.jpg", "success": True, **_PICTURE},
+        {
+            "index": 1,
+            "filename": "no_face.jpg",
+            "success": False,
+            "error": NoFaceDetected.code,
+            "message": NoFaceDetected.default_message,
+        },
+    ],
+    "summary": {
+        "total": 2,
+        "succeeded": 1,
+        "failed": 1,
+        "uncertain": 0,
+        "by_emotion": {"happy": 1},
+        "by_error": {NoFaceDetected.code: 1},
+    },
+    "model": {"name": "default", "version": "1.0.0"},
+    "total_time_ms": 11.4,
+    "request_id": _REQUEST_ID,
+}
+COMPARISON: Final[ComparisonResult] = {
+    "success": True,
+    "agree": False,
+    "models": [
+        {
+            "model": {"name": "default", "version": "1.0.0"},
+            "emotion": "happy",
+            "confidence": 0.8,
+            "is_uncertain": False,
+            "probabilities": {"happy": 0.8, "neutral": 0.2},
+            "inference_time_ms": 1.1,
+        },
+        {
+            "model": {"name": "other", "version": "2.1.0"},
+            "emotion": "neutral",
+            "confidence": 0.55,
+            "is_uncertain": True,
+            "probabilities": {"happy": 0.45, "neutral": 0.55},
+            "message": "The prediction is uncertain; the likeliest are neutral (0.55) and happy (0.45).",
+            "inference_time_ms": 9.8,
+        },
+    ],
+    "by_emotion": {"happy": ["default"], "neutral": ["other"]},
+    "largest_difference": {"happy": 0.35, "neutral": 0.35},
+    "face": _PICTURE["face"],
+    "faces_detected": 1,
+    "warnings": [],
+    "image": _PICTURE["image"],
+    "timings_ms": {"queue": 0.1, "decode": 2.0, "detect": 2.4, "prepare": 0.4, "inference": 10.9, "total": 15.8},
+    "request_id": _REQUEST_ID,
+}
+ANALYSIS: Final[AnalysisResult] = {
+    "success": True,
+    "emotions": _PICTURE["probabilities"],
+    "dominant_emotion": "happy",
+    "confidence": 0.92,
+    "is_uncertain": False,
+    "face_detected": True,
+    "face_box": (120, 80, 96, 96),
+    "request_id": _REQUEST_ID,
+}
 
 _KEYS: dict[str, Any] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -60,19 +173,26 @@ _KEYS: dict[str, Any] = {
 
 
 def install(app: FastAPI) -> None:
-    """Makes the document say how an API key is sent."""
+    """Completes the document that FastAPI makes."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _describe_keys(plain())
+            document = plain()
+            _describe_keys(document)
+            _close(document)
         return plain()
 
     app.openapi = described  # type: ignore[method-assign]
 
 
+def documented(example: Mapping[str, object], *classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route: an example of its result, and its errors."""
+    return {200: {"content": {"application/json": {"example": example}}}, **errors(*classes)}
+
+
 def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route that may answer these errors, each with an example."""
+    """The ``responses`` of a route that may end in these errors, each with an example."""
     by_status: dict[int, list[ErrorClass]] = defaultdict(list)
     for error in classes:
         by_status[error.status].append(error)
@@ -95,7 +215,7 @@ def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
 
 
 def _describe_keys(document: dict[str, Any]) -> None:
-    """A key is told to be optional, because a service without keys is open."""
+    """Says how a key is sent. It is optional, because a service without keys is open."""
     document.setdefault("components", {})["securitySchemes"] = _KEYS
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -103,8 +223,15 @@ def _describe_keys(document: dict[str, Any]) -> None:
                 operation["security"] = [{}, *({name: []} for name in _KEYS)]
 
 
-def _body(error: ErrorClass) -> dict[str, Any]:
-    return {"success": False, "error": error.code, "message": error.default_message, "request_id": EXAMPLE_ID}
+def _close(document: dict[str, Any]) -> None:
+    """Says that a result has no other fields than those of its type."""
+    for schema in document["components"]["schemas"].values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+
+
+def _body(error: ErrorClass) -> Error:
+    return {"success": False, "error": error.code, "message": error.default_message, "request_id": _REQUEST_ID}
 
 
 def file_form(field: str, *, several: bool = False) -> dict[str, Any]:

@@ -1,217 +1,410 @@
-"""From readings to the JSON that clients get, as plain dicts that orjson writes. :mod:`app.api.schemas` types them."""
+"""The results of the routes that take pictures: their types, which FastAPI documents, and how they are built.
+
+mypy checks each result where it is built. Nothing validates it at run time.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, NotRequired
 
+import orjson
+from pydantic import Field
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from app.errors import ErrorCode
 from app.inference.explain import Heatmap
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
-from app.telemetry.records import PictureRecord, PredictionRecord
 from app.vision.geometry import LANDMARK_NAMES, Face
+from app.vision.headers import PictureFormat
 from app.vision.overlay import overlay_png
-from app.vision.quality import Warning
+from app.vision.quality import WarningCode
 
 ExplainMode = Literal["false", "true", "grid"]
-Fields = dict[str, Any]
+Probabilities = Annotated[
+    dict[str, float], Field(description="Calibrated probabilities from 0 to 1 by label, in the model's order.")
+]
+Emotion = Annotated[
+    str, Field(description="The most probable label: the apparent expression, not what a person feels.")
+]
+Confidence = Annotated[float, Field(description="The calibrated probability of that label.")]
+IsUncertain = Annotated[bool, Field(description="Whether the confidence is below `CONFIDENCE_THRESHOLD`.")]
+RequestId = Annotated[str, Field(description="Finds the request in the service's log.")]
+TimingsMs = Annotated[
+    dict[str, float],
+    Field(
+        description="Milliseconds by stage: `queue` (the wait for a worker), `decode`, `detect`, `prepare`, "
+        "`inference`, `explain` when asked for, and `total`."
+    ),
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one model says of one face, rounded as it is answered: what is shown and what is judged are one number."""
+class FaceBox(TypedDict):
+    """A rectangle in pixels of the upright picture; it may reach beyond the picture's edge."""
 
-    labels: Sequence[str]
-    probabilities: tuple[float, ...]
-    emotion: str
-    confidence: float
-    is_uncertain: bool
-
-    @property
-    def message(self) -> str | None:
-        if not self.is_uncertain:
-            return None
-        ranked = sorted(zip(self.probabilities, self.labels, strict=True), key=lambda pair: -pair[0])[:2]
-        likeliest = " and ".join(f"{label} ({probability:.2f})" for probability, label in ranked)
-        return f"The reading is uncertain; the likeliest are {likeliest}."
+    x: int
+    y: int
+    width: int
+    height: int
 
 
-def _judge(labels: Sequence[str], probabilities: Sequence[float], threshold: float) -> Verdict:
-    rounded = tuple(round(probability, 4) for probability in probabilities)
-    best = max(range(len(rounded)), key=probabilities.__getitem__)
-    return Verdict(labels, rounded, labels[best], rounded[best], rounded[best] < threshold)
+class FaceLocation(TypedDict):
+    """Where a face is."""
+
+    box: FaceBox
+    score: Annotated[
+        float,
+        Field(description="The detector's confidence; 0 for a face that was not detected (`on_no_face=center`)."),
+    ]
+    landmarks: Annotated[
+        dict[str, tuple[int, int]],
+        Field(
+            description="Points as [x, y] by name; left and right are the person's own. Empty for a face that was not "
+            "detected."
+        ),
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer about one picture, without what only the edge knows (the request's id), and what is counted of it."""
+class WarningEntry(TypedDict):
+    """A property of the picture that makes the prediction less reliable."""
 
-    fields: Fields
-    note: PictureRecord
+    code: WarningCode
+    message: Annotated[str, Field(description="A sentence for the person who took the picture.")]
 
 
-def prediction(
+class _Explanation(TypedDict):
+    method: Annotated[
+        Literal["cam", "occlusion"],
+        Field(
+            description="`cam`: a class-activation map in closed form; `occlusion`: the fall of the probability when a "
+            "part is covered."
+        ),
+    ]
+    label: Annotated[str, Field(description="The label that is explained.")]
+    corners: Annotated[
+        list[tuple[float, float]],
+        Field(description="Where the map lies in the picture: top left, top right, bottom right, bottom left."),
+    ]
+
+
+class OverlayExplanation(_Explanation):
+    """Which parts of the face speak for a label, as a picture (`explain=true`)."""
+
+    overlay: Annotated[str, Field(description="The map over the face's crop, as the data URL of a PNG.")]
+
+
+class GridExplanation(_Explanation):
+    """Which parts of the face speak for a label, as numbers (`explain=grid`)."""
+
+    grid: Annotated[list[list[float]], Field(description="The map as rows of values from 0 to 1.")]
+
+
+class Prediction(TypedDict):
+    """What one model says of one face."""
+
+    emotion: Emotion
+    confidence: Confidence
+    is_uncertain: IsUncertain
+    probabilities: Probabilities
+    message: NotRequired[
+        Annotated[str, Field(description="Names the two most probable labels when the prediction is uncertain.")]
+    ]
+
+
+class _Explained(TypedDict, total=False):
+    explanation: Annotated[OverlayExplanation | GridExplanation, Field(description="Only with `explain`.")]
+
+
+class PredictedFace(Prediction, _Explained):
+    """One face with its prediction."""
+
+    face: FaceLocation
+    warnings: list[WarningEntry]
+
+
+class PictureInfo(TypedDict):
+    """The decoded picture."""
+
+    width: Annotated[int, Field(description="Pixels across, after EXIF orientation.")]
+    height: int
+    format: PictureFormat
+
+
+class ModelVersion(TypedDict):
+    """The model that made the prediction."""
+
+    name: str
+    version: str
+
+
+class _EveryFace(TypedDict, total=False):
+    faces: Annotated[list[PredictedFace], Field(description="All faces, largest first. Only with `faces=all`.")]
+
+
+class PictureResult(PredictedFace, _EveryFace):
+    """The result of one picture. Its top level is the largest face."""
+
+    faces_detected: Annotated[int, Field(description="Faces found in the picture, with a prediction or without.")]
+    image: PictureInfo
+    inference_time_ms: float
+    timings_ms: TimingsMs
+
+
+class PredictionResult(PictureResult):
+    """The prediction for a picture. The top level is the largest face that was asked for."""
+
+    success: Literal[True]
+    model: ModelVersion
+    request_id: RequestId
+
+
+class _BatchItem(TypedDict):
+    index: Annotated[int, Field(description="The item's place in the request, from 0.")]
+    filename: Annotated[
+        str | None, Field(description="The file's name, without folders, control characters and excess length.")
+    ]
+
+
+class BatchPrediction(_BatchItem, PictureResult):
+    """An item of a batch with its prediction."""
+
+    success: Literal[True]
+
+
+class BatchError(_BatchItem):
+    """An item of a batch with the error that it would have had alone."""
+
+    success: Literal[False]
+    error: ErrorCode
+    message: Annotated[str, Field(description="A sentence for the person who sent the request.")]
+
+
+BatchItem = BatchPrediction | BatchError
+
+
+class BatchSummary(TypedDict):
+    """Counts of the items of a batch."""
+
+    total: int
+    succeeded: int
+    failed: int
+    uncertain: Annotated[int, Field(description="Succeeded items whose (largest) face has an uncertain prediction.")]
+    by_emotion: Annotated[dict[str, int], Field(description="Succeeded items by the emotion of their (largest) face.")]
+    by_error: Annotated[dict[ErrorCode, int], Field(description="Failed items by the code of their error.")]
+
+
+class BatchResult(TypedDict):
+    """The results of a batch: one item a file, in the order of the request."""
+
+    success: Annotated[Literal[True], Field(description="The batch was read; each item has its own `success`.")]
+    results: list[BatchItem]
+    summary: BatchSummary
+    model: ModelVersion
+    total_time_ms: float
+    request_id: RequestId
+
+
+class ComparedModel(Prediction):
+    """The prediction of one of several models."""
+
+    model: ModelVersion
+    inference_time_ms: float
+
+
+class ComparisonResult(TypedDict):
+    """The predictions of several models for one face."""
+
+    success: Literal[True]
+    agree: Annotated[bool, Field(description="Whether all models give the same emotion.")]
+    models: Annotated[list[ComparedModel], Field(description="In the order in which they were asked for.")]
+    by_emotion: Annotated[dict[str, list[str]], Field(description="The names of the models that give each emotion.")]
+    largest_difference: Annotated[
+        dict[str, float],
+        Field(description="How far the models' probabilities of a label lie apart, for each label of any of them."),
+    ]
+    face: FaceLocation
+    faces_detected: int
+    warnings: list[WarningEntry]
+    image: PictureInfo
+    timings_ms: TimingsMs
+    request_id: RequestId
+
+
+class AnalysisResult(TypedDict):
+    """The prediction for one face, in the form that clients of other expression services know."""
+
+    success: Literal[True]
+    emotions: Probabilities
+    dominant_emotion: Emotion
+    confidence: Confidence
+    is_uncertain: IsUncertain
+    face_detected: Annotated[
+        bool,
+        Field(description="False only with `on_no_face=center`; otherwise a picture without a face is an error."),
+    ]
+    face_box: Annotated[tuple[int, int, int, int], Field(description="[x, y, width, height] of the face in pixels.")]
+    request_id: RequestId
+
+
+def json_response(
+    result: Mapping[str, object], background: BackgroundTask | None = None, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response with a result as JSON."""
+    return Response(orjson.dumps(result), headers=headers, media_type="application/json", background=background)
+
+
+def picture_result(
     detected: DetectedPicture,
-    reading: PicturePrediction,
+    predicted: PicturePrediction,
     *,
     threshold: float,
     every_face: bool,
     explain: ExplainMode,
-    queue_ms: float,
-) -> Answer:
-    """The answer of ``/predict``. Its top level is the largest face, whether or not all faces are listed."""
-    verdicts = [_judge(reading.model.manifest.labels, face.probabilities, threshold) for face in reading.faces]
-    faces = [_face(face, verdict, explain) for face, verdict in zip(reading.faces, verdicts, strict=True)]
-    timings = _timings(detected, queue_ms)
-    fields: Fields = {
-        "success": True,
+    timings_ms: dict[str, float],
+) -> PictureResult:
+    """The result of one picture, alone or in a batch."""
+    faces = [_predicted_face(face, predicted.model.manifest.labels, threshold, explain) for face in predicted.faces]
+    listed: _EveryFace = {"faces": faces} if every_face else {}
+    return {
         **faces[0],
         "faces_detected": detected.faces_detected,
-        **({"faces": faces} if every_face else {}),
-        "image": _image(detected),
-        "model": _model(reading),
-        "inference_time_ms": round(reading.inference_ms, 2),
-        "timings_ms": timings,
+        **listed,
+        "image": _picture_info(detected),
+        "inference_time_ms": round(predicted.inference_ms, 2),
+        "timings_ms": timings_ms,
     }
-    return Answer(fields, _note(detected, [(reading, verdicts)], timings))
 
 
-def analysis(detected: DetectedPicture, reading: PicturePrediction, *, threshold: float, queue_ms: float) -> Answer:
-    """The answer of ``/analyze/facial``."""
-    face = reading.faces[0]
-    verdict = _judge(reading.model.manifest.labels, face.probabilities, threshold)
+def analysis_result(predicted: PicturePrediction, *, threshold: float, request_id: str) -> AnalysisResult:
+    """The result of ``POST /analyze/facial``."""
+    face = predicted.faces[0]
+    said = prediction(face, predicted.model.manifest.labels, threshold)
     box = _box(face.face)
-    fields: Fields = {
+    return {
         "success": True,
-        "emotions": dict(zip(verdict.labels, verdict.probabilities, strict=True)),
-        "dominant_emotion": verdict.emotion,
-        "confidence": verdict.confidence,
-        "is_uncertain": verdict.is_uncertain,
+        "emotions": said["probabilities"],
+        "dominant_emotion": said["emotion"],
+        "confidence": said["confidence"],
+        "is_uncertain": said["is_uncertain"],
         "face_detected": not face.face.assumed,
-        "face_box": [box["x"], box["y"], box["width"], box["height"]],
+        "face_box": (box["x"], box["y"], box["width"], box["height"]),
+        "request_id": request_id,
     }
-    return Answer(fields, _note(detected, [(reading, [verdict])], _timings(detected, queue_ms)))
 
 
-def comparison(
-    detected: DetectedPicture, readings: Sequence[PicturePrediction], *, threshold: float, queue_ms: float
-) -> Answer:
-    """The answer of ``/predict/compare``: one face, as each model reads it."""
-    verdicts = [_judge(r.model.manifest.labels, r.faces[0].probabilities, threshold) for r in readings]
-    face = readings[0].faces[0]
-    timings = _timings(detected, queue_ms)
-    pairs = list(zip(readings, verdicts, strict=True))
-    fields: Fields = {
+def comparison_result(
+    detected: DetectedPicture,
+    predicted: Sequence[PicturePrediction],
+    *,
+    threshold: float,
+    timings_ms: dict[str, float],
+    request_id: str,
+) -> ComparisonResult:
+    """The result of ``POST /predict/compare``."""
+    face = predicted[0].faces[0]
+    models = [_compared_model(each, threshold) for each in predicted]
+    by_emotion: dict[str, list[str]] = {}
+    by_label: dict[str, list[float]] = {}
+    for each in models:
+        by_emotion.setdefault(each["emotion"], []).append(each["model"]["name"])
+        for label, probability in each["probabilities"].items():
+            by_label.setdefault(label, []).append(probability)
+    return {
         "success": True,
-        **_disagreement(pairs),
-        "models": [
-            {"model": _model(reading), **_verdict(verdict), "inference_time_ms": round(reading.inference_ms, 2)}
-            for reading, verdict in pairs
-        ],
-        "face": _place(face.face),
+        "agree": len(by_emotion) == 1,
+        "models": models,
+        "by_emotion": by_emotion,
+        "largest_difference": {label: round(max(given) - min(given), 4) for label, given in by_label.items()},
+        "face": _location(face.face),
         "faces_detected": detected.faces_detected,
-        "warnings": [_warning(warning) for warning in face.warnings],
-        "image": _image(detected),
-        "timings_ms": timings,
-    }
-    return Answer(fields, _note(detected, [(reading, [verdict]) for reading, verdict in pairs], timings))
-
-
-def _disagreement(pairs: Sequence[tuple[PicturePrediction, Verdict]]) -> Fields:
-    """Which models say what, and how far their probabilities lie apart."""
-    said: dict[str, list[str]] = {}
-    given: dict[str, list[float]] = {}
-    for reading, verdict in pairs:
-        said.setdefault(verdict.emotion, []).append(reading.model.manifest.name)
-        for label, probability in zip(verdict.labels, verdict.probabilities, strict=True):
-            given.setdefault(label, []).append(probability)
-    return {
-        "agree": len(said) == 1,
-        "by_emotion": said,
-        "largest_difference": {label: round(max(each) - min(each), 4) for label, each in given.items()},
+        "warnings": _warnings(face),
+        "image": _picture_info(detected),
+        "timings_ms": timings_ms,
+        "request_id": request_id,
     }
 
 
-def _face(reading: FacePrediction, verdict: Verdict, explain: ExplainMode) -> Fields:
-    fields = {
-        **_verdict(verdict),
-        "face": _place(reading.face),
-        "warnings": [_warning(warning) for warning in reading.warnings],
+def prediction(face: FacePrediction, labels: Sequence[str], threshold: float) -> Prediction:
+    """What a model says of a face. The threshold is compared with the rounded confidence, which the client sees."""
+    probabilities = [round(probability, 4) for probability in face.probabilities]
+    best = max(range(len(labels)), key=face.probabilities.__getitem__)
+    confidence = probabilities[best]
+    result: Prediction = {
+        "emotion": labels[best],
+        "confidence": confidence,
+        "is_uncertain": confidence < threshold,
+        "probabilities": dict(zip(labels, probabilities, strict=True)),
     }
-    if reading.heatmap is not None:
-        fields["explanation"] = _explanation(reading, reading.heatmap, explain)
-    return fields
+    if result["is_uncertain"]:
+        ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])[:2]
+        likeliest = " and ".join(f"{label} ({probability:.2f})" for label, probability in ranked)
+        result["message"] = f"The prediction is uncertain; the likeliest are {likeliest}."
+    return result
 
 
-def _verdict(verdict: Verdict) -> Fields:
-    fields: Fields = {
-        "emotion": verdict.emotion,
-        "confidence": verdict.confidence,
-        "is_uncertain": verdict.is_uncertain,
-        "probabilities": dict(zip(verdict.labels, verdict.probabilities, strict=True)),
-    }
-    if verdict.message is not None:
-        fields["message"] = verdict.message
-    return fields
-
-
-def _place(face: Face) -> Fields:
-    return {
-        "box": _box(face),
-        "score": round(face.score, 4),
-        "landmarks": {name: [round(x), round(y)] for name, (x, y) in zip(LANDMARK_NAMES, face.landmarks, strict=False)},
-    }
-
-
-def _image(detected: DetectedPicture) -> Fields:
-    picture = detected.picture
-    return {"width": picture.width, "height": picture.height, "format": picture.format}
-
-
-def _model(reading: PicturePrediction) -> Fields:
-    manifest = reading.model.manifest
+def model_version(predicted: PicturePrediction) -> ModelVersion:
+    """The name and version of the model that made a prediction."""
+    manifest = predicted.model.manifest
     return {"name": manifest.name, "version": manifest.version}
 
 
-def _timings(detected: DetectedPicture, queue_ms: float) -> dict[str, float]:
+def timings_of(detected: DetectedPicture, queue_ms: float) -> dict[str, float]:
     """Milliseconds of the wait for a worker, of each stage, and of all of it."""
     stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
     return {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)}
 
 
-def _note(
-    detected: DetectedPicture,
-    readings: Sequence[tuple[PicturePrediction, Sequence[Verdict]]],
-    timings: dict[str, float],
-) -> PictureRecord:
-    codes = {warning.code for reading, _ in readings for face in reading.faces for warning in face.warnings}
-    predictions = tuple(
-        PredictionRecord(reading.model.manifest.name, verdict.emotion, verdict.confidence, verdict.is_uncertain)
-        for reading, verdicts in readings
-        for verdict in verdicts
-    )
-    return PictureRecord(timings, detected.faces_detected, tuple(sorted(codes)), predictions)
+def _predicted_face(face: FacePrediction, labels: Sequence[str], threshold: float, mode: ExplainMode) -> PredictedFace:
+    explained: _Explained = {} if face.heatmap is None else {"explanation": _explanation(face, face.heatmap, mode)}
+    return {
+        **prediction(face, labels, threshold),
+        "face": _location(face.face),
+        "warnings": _warnings(face),
+        **explained,
+    }
 
 
-def _box(face: Face) -> dict[str, int]:
+def _compared_model(predicted: PicturePrediction, threshold: float) -> ComparedModel:
+    return {
+        "model": model_version(predicted),
+        **prediction(predicted.faces[0], predicted.model.manifest.labels, threshold),
+        "inference_time_ms": round(predicted.inference_ms, 2),
+    }
+
+
+def _location(face: Face) -> FaceLocation:
+    points = zip(LANDMARK_NAMES, face.landmarks, strict=False)
+    return {
+        "box": _box(face),
+        "score": round(face.score, 4),
+        "landmarks": {name: (round(x), round(y)) for name, (x, y) in points},
+    }
+
+
+def _box(face: Face) -> FaceBox:
     box = face.box
     return {"x": round(box.x), "y": round(box.y), "width": round(box.width), "height": round(box.height)}
 
 
-def _warning(warning: Warning) -> dict[str, str]:
-    return {"code": warning.code, "message": warning.message}
+def _warnings(face: FacePrediction) -> list[WarningEntry]:
+    return [{"code": warning.code, "message": warning.message} for warning in face.warnings]
 
 
-def _explanation(reading: FacePrediction, heatmap: Heatmap, mode: ExplainMode) -> Fields:
-    fields: Fields = {
+def _picture_info(detected: DetectedPicture) -> PictureInfo:
+    picture = detected.picture
+    return {"width": picture.width, "height": picture.height, "format": picture.format}
+
+
+def _explanation(face: FacePrediction, heatmap: Heatmap, mode: ExplainMode) -> OverlayExplanation | GridExplanation:
+    shared: _Explanation = {
         "method": heatmap.method,
         "label": heatmap.label,
-        "corners": [[round(x, 1), round(y, 1)] for x, y in reading.region.corners],
+        "corners": [(round(x, 1), round(y, 1)) for x, y in face.region.corners],
     }
     if mode == "grid":
-        fields["grid"] = [[round(value, 3) for value in row] for row in heatmap.grid.tolist()]
-    else:
-        png = overlay_png(reading.crop, heatmap.grid)
-        fields["overlay"] = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return fields
+        return {**shared, "grid": [[round(value, 3) for value in row] for row in heatmap.grid.tolist()]}
+    png = base64.b64encode(overlay_png(face.crop, heatmap.grid)).decode("ascii")
+    return {**shared, "overlay": f"data:image/png;base64,{png}"}

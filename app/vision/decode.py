@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.errors import EmptyFile, ImageTooLarge, ImageTooSmall, InvalidImage, UnsupportedMediaType
-from app.vision.headers import READABLE, Header, png_is_whole, read_header, sniff
+from app.vision.headers import READABLE, Header, PictureFormat, png_is_whole, read_header, sniff
 
 __all__ = ["READABLE", "ImageLimits", "Picture", "decode", "sniff"]
 
@@ -84,7 +84,7 @@ class Picture:
     pixels: NDArray[np.uint8]
     width: int
     height: int
-    format: str
+    format: PictureFormat
 
     @property
     def scale(self) -> float:
@@ -114,15 +114,16 @@ def _turn(header: Header, name: str) -> AbstractContextManager[object]:
     return _one_at_a_time if is_held_whole and header.pixels >= _REDUCED_FROM else nullcontext()
 
 
-def _readable_format(data: bytes) -> str:
+def _readable_format(data: bytes) -> PictureFormat:
     if not data:
         raise EmptyFile
     name = sniff(data)
     if name is None:
         raise UnsupportedMediaType
-    if name not in READABLE:
-        raise UnsupportedMediaType(f"{name.upper()} files are not read here. Send a JPEG, PNG, WebP or BMP file.")
-    return name
+    for readable in READABLE:
+        if name == readable:
+            return readable
+    raise UnsupportedMediaType(f"{name.upper()} files are not read here. Send a JPEG, PNG, WebP or BMP file.")
 
 
 def _check(header: Header, name: str, limits: ImageLimits) -> None:

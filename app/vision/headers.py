@@ -10,11 +10,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from app.errors import InvalidImage, UnsupportedMediaType
 
-READABLE: Final = ("jpeg", "png", "webp", "bmp")
+PictureFormat = Literal["jpeg", "png", "webp", "bmp"]
+
+READABLE: Final[tuple[PictureFormat, ...]] = ("jpeg", "png", "webp", "bmp")
 """The formats that are decoded; :func:`sniff` names others too, so that an answer can."""
 
 _PREFIXES: Final = (

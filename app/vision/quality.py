@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeAliasType, TypedDict
 
 from app.vision.decode import Picture
 from app.vision.geometry import Face
+
+WarningCode = TypeAliasType(
+    "WarningCode",
+    Literal[
+        "face_too_small",
+        "blurred",
+        "too_dark",
+        "too_bright",
+        "turned_away",
+        "at_edge",
+        "multiple_faces",
+        "face_assumed",
+    ],
+)
 
 
 class Threshold(TypedDict):
@@ -25,11 +40,11 @@ class Threshold(TypedDict):
 class Warning:
     """One reason to doubt a reading. ``code`` is for programs, ``message`` for the person who took the picture."""
 
-    code: str
+    code: WarningCode
     message: str
 
 
-THRESHOLDS: Final[dict[str, Threshold]] = {
+THRESHOLDS: Final[dict[WarningCode, Threshold]] = {
     "face_too_small": {"value": 48, "meaning": "width of the face in pixels of the picture, below"},
     "blurred": {"value": 0.056, "meaning": "fine detail of the face as a share of its contrast, below"},
     "too_dark": {"value": 80, "meaning": "brightness (0 to 255) that a twentieth of the face exceeds, below"},
@@ -42,7 +57,7 @@ THRESHOLDS: Final[dict[str, Threshold]] = {
 """Chosen so that of ordinary portraits each of blur and light warns of no more than one in thirty. Light is judged
 by a face's highlights and its shadows, not by its mean, which differs with the colour of the skin."""
 
-_MESSAGES: Final = {
+_MESSAGES: Final[dict[WarningCode, str]] = {
     "face_too_small": "The face is small. Move closer, or send the picture in its full size.",
     "blurred": "The face is blurred. Hold the camera still, focus on the face, or use more light.",
     "too_dark": "The face is dark. Turn towards the light, or use more of it.",
@@ -62,7 +77,7 @@ _TOO_COARSE = 32
 
 def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[Warning, ...]:
     """The warnings for one face, in full-size pixels, of a picture that shows so many."""
-    codes: list[str] = []
+    codes: list[WarningCode] = []
     if face.assumed:
         codes.append("face_assumed")
     elif face.box.width < THRESHOLDS["face_too_small"]["value"]:
@@ -100,7 +115,7 @@ def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _light(grey: NDArray[np.uint8]) -> list[str]:
+def _light(grey: NDArray[np.uint8]) -> list[WarningCode]:
     edge = _SIDE // 8
     inner = grey[edge:-edge, edge:-edge]
     # Two counts of OpenCV's take less than half of the time of NumPy's percentiles.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.results import prediction
+from app.api import results
 from app.config import load_settings
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
 from app.service import default_factories
@@ -34,9 +34,15 @@ class Road:
 
     def answer(self, data: bytes) -> dict[str, Any]:
         detected, reading = self.read(data, DetectOptions())
-        threshold = self._settings.confidence_threshold
-        answer = prediction(detected, reading, threshold=threshold, every_face=False, explain="false", queue_ms=0.0)
-        return dict(answer.fields)
+        result = results.picture_result(
+            detected,
+            reading,
+            threshold=self._settings.confidence_threshold,
+            every_face=False,
+            explain="false",
+            timings_ms=results.timings_of(detected, queue_ms=0.0),
+        )
+        return {"success": True, **result, "model": results.model_version(reading)}
 
 
 def _nobody_leaves() -> None:

@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 from app.config import Settings
 from app.main import create_app
 from app.service import Service
+from tests.api import contract
 from tests.api.fakes import PATIENCE, FakeRegistry, Script, fake_factories
 
 Start = Callable[..., TestClient]
@@ -34,7 +35,10 @@ def script() -> Script:
 
 @pytest.fixture
 def start(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts the service with some settings and waits until it is ready, unless ``wait`` is false."""
+    """Starts the service with some settings and waits until it is ready, unless ``wait`` is false.
+
+    Every response that a client of it gets is checked against the OpenAPI document.
+    """
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     with ExitStack() as stack:
@@ -43,6 +47,7 @@ def start(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             values = {"workers": 1, "rate_limit": "off", **settings}
             app = create_app(Settings(**values), fake_factories(script, registry))
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            client.event_hooks["response"].append(contract.check)
             if wait:
                 until(lambda: client.get("/health/ready").status_code == 200)
             return client

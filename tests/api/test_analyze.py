@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.schemas import Analysis
 from tests.api.conftest import PICTURE, Start
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 
@@ -19,7 +18,6 @@ def analyze(client: TestClient, image: str = ENCODED, query: str = "") -> dict[s
     response = client.post(f"/analyze/facial{query}", json={"image": image})
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
-    Analysis.model_validate(answer)
     return answer
 
 

@@ -14,7 +14,6 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from app.api.schemas import Batch
 from app.errors import InvalidImage
 from tests.api.conftest import PICTURE, Start, service_of, until
 from tests.api.fakes import FakeModel, FakeRegistry, Script
@@ -29,7 +28,6 @@ def batch(client: TestClient, *pictures: bytes, query: str = "", names: tuple[st
     response = client.post(f"/predict/batch{query}", **form(*pictures, names=names))
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
-    Batch.model_validate(answer)
     return answer
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.schemas import Comparison
 from tests.api.conftest import Start, upload
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 
@@ -25,7 +24,6 @@ def compare(client: TestClient, query: str = "") -> dict[str, Any]:
     response = client.post(f"/predict/compare{query}", **upload())
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
-    Comparison.model_validate(answer)
     return answer
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from app.api.model_info import ModelFacts
-from app.api.routes.models import Models, Reloaded
 from app.inference.errors import BadModel
 from tests.api.conftest import Start
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, manifest
@@ -20,7 +18,6 @@ def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Pa
     (tmp_path / "default" / "CARD.md").write_text("# A card", "utf-8")
     registry = FakeRegistry(FakeModel(), FakeModel(manifest("other")), failures={"broken": "Model broken: it lies."})
     answer = start(registry=registry, models_dir=tmp_path).get("/models").json()
-    Models.model_validate(answer)
     first, second = answer["models"]
     assert first["card"] == "# A card"
     assert second["card"] is None
@@ -54,7 +51,6 @@ def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
     client = start(registry=registry, api_keys=f"admin:{KEY}")
     response = client.post("/models/reload", headers={"X-API-Key": KEY})
     assert response.status_code == 200
-    Reloaded.model_validate(response.json())
     assert response.json()["models"] == ["default"]
     assert registry.reloads == 1
 
@@ -92,5 +88,4 @@ def test_the_page_and_info_tell_the_same_facts(start: Start) -> None:
     client = start()
     (listed,) = client.get("/models").json()["models"]
     (told,) = client.get("/info").json()["models"]
-    ModelFacts.model_validate(told)
     assert {name: listed[name] for name in told} == told

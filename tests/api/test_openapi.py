@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import BaseModel
 
-from app.api.schemas import Answer, Error
-from app.config import Settings
-from app.errors import CATALOGUE
-from app.main import create_app
+from app.errors import CATALOGUE, ErrorCode
+from app.vision.quality import THRESHOLDS, WarningCode
 from tests.api.conftest import Start, upload
-from tests.api.fakes import Script, fake_factories
-
-DOCUMENT: dict[str, Any] = create_app(Settings(), fake_factories(Script())).openapi()
+from tests.api.contract import DOCUMENT, validator
+from tests.api.fakes import Script
 
 
 class Operation(NamedTuple):
@@ -38,17 +33,6 @@ EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
 # A probe says in its own words why it is not well.
 BUT_PROBES = pytest.mark.parametrize("operation", [o for o in OPERATIONS if not o.path.startswith("/health")], ids=repr)
 FORMS = pytest.mark.parametrize("operation", [o for o in OPERATIONS if "multipart/form-data" in str(o.said)], ids=repr)
-
-
-def models(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from models(child)
-
-
-EXAMPLES = {
-    model: extra["example"] for model in models(Answer) if (extra := model.model_config.get("json_schema_extra"))
-}
 
 
 def test_every_route_of_the_contract_is_there() -> None:
@@ -92,8 +76,8 @@ def test_every_declared_error_has_the_one_shape_and_an_example(operation: Operat
         assert content["schema"] == {"$ref": "#/components/schemas/Error"}
         assert content["examples"]
         for example in content["examples"].values():
-            body = Error.model_validate(example["value"])
-            assert by_code[body.error].status == int(status)
+            validator("Error").validate(example["value"])
+            assert by_code[example["value"]["error"]].status == int(status)
 
 
 @EVERY
@@ -102,20 +86,51 @@ def test_what_takes_a_key_says_so(operation: Operation) -> None:
     assert ("security" in operation.said) is not open_to_all
 
 
-@pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
-def test_every_example_of_an_answer_is_such_an_answer(model: type[BaseModel]) -> None:
-    model.model_validate(EXAMPLES[model])
+@EVERY
+def test_the_example_of_every_result_is_such_a_result(operation: Operation) -> None:
+    for content in operation.said["responses"]["200"]["content"].values():
+        if "$ref" in content["schema"]:
+            name = content["schema"]["$ref"].rpartition("/")[2]
+            validator(name).validate({**DOCUMENT["components"]["schemas"][name], **content}["example"])
+        else:
+            assert content["example"]
 
 
-def test_an_answer_on_every_route_has_an_example() -> None:
-    for operation in OPERATIONS:
-        (content, *_) = operation.said["responses"]["200"]["content"].values()
-        schema = (
-            DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rsplit("/")[-1]]
-            if "$ref" in content["schema"]
-            else {}
-        )
-        assert "example" in {**schema, **content}, operation
+def test_codes_are_closed_lists() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["ErrorCode"]["enum"] == [*get_args(ErrorCode.__value__)]
+    assert {*schemas["ErrorCode"]["enum"]} == {error.code for error in CATALOGUE}
+    assert schemas["WarningCode"]["enum"] == [*get_args(WarningCode.__value__)] == [*THRESHOLDS]
+
+
+EXPLAINED = {"method": "cam", "label": "happy", "corners": []}
+FAILED = {"index": 0, "filename": "a.jpg", "success": False, "error": "invalid_image", "message": "…"}
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("/predict", {"mood": "happy"}),
+        ("/predict", {"message": None}),
+        ("/predict", {"faces": None}),
+        ("/predict", {"image": {"width": 640, "height": 480, "format": "gif"}}),
+        ("/predict", {"warnings": [{"code": "ugly", "message": "…"}]}),
+        ("/predict", {"explanation": EXPLAINED}),
+        ("/predict", {"explanation": {**EXPLAINED, "overlay": "…", "grid": []}}),
+        ("/analyze/facial", {"face_box": [1, 2, 3]}),
+        ("/predict/batch", {"results": [{"index": 0, "filename": None, "success": True}]}),
+        ("/predict/batch", {"results": [{"index": 0, "filename": "a", "success": True, "error": "x", "message": "…"}]}),
+        (
+            "/predict/batch",
+            {"results": [{"index": 0, "filename": "a", "success": False, "error": "x", "message": "…"}]},
+        ),
+    ],
+)
+def test_the_types_of_results_are_exact(path: str, change: dict[str, Any]) -> None:
+    content = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]
+    schema = validator(content["schema"]["$ref"].rpartition("/")[2])
+    assert schema.is_valid(content["example"])
+    assert not schema.is_valid({**content["example"], **change})
 
 
 def test_the_example_of_a_picture_inside_json_works_when_it_is_sent(client: TestClient, script: Script) -> None:

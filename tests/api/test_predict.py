@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api.schemas import Prediction
 from tests.api.conftest import PICTURE, Start, upload
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 
@@ -16,7 +15,6 @@ def predict(client: TestClient, query: str = "") -> dict[str, Any]:
     response = client.post(f"/predict{query}", **upload())
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
-    Prediction.model_validate(answer)
     return answer
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.routes import analyze, batch, compare, health, info, metrics, models, predict, web
+from app.api.routes import analyze, batch, health, info, metrics, models, predict, web
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,
     batch.router,
-    compare.router,
     analyze.router,
     models.router,
     info.router,

@@ -9,13 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
-from app.api.base64_image import picture_of
-from app.api.dependencies import TheService, TheTicket
-from app.api.openapi import PICTURE, READING, errors
-from app.api.queries import Analyzing
-from app.api.responses import json_response
-from app.api.schemas import Analysis
-from app.errors import MultipleFaces, UnsupportedMediaType
+from app.api.dependencies import Analyzing, service_of
+from app.api.openapi import ANALYSIS, ONE_PICTURE, PICTURES, documented
+from app.api.results import AnalysisResult
+from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
 
@@ -52,17 +49,17 @@ def _json_body() -> dict[str, Any]:
 @router.post(
     "/analyze/facial",
     operation_id="analyze_facial",
-    summary="Read a picture that comes inside JSON",
-    response_model=Analysis,
-    responses=errors(*READING, *PICTURE, MultipleFaces),
+    summary="Predict the expression in a picture inside JSON",
+    response_model=AnalysisResult,
+    responses=documented(ANALYSIS, *PICTURES, *ONE_PICTURE),
     openapi_extra=_json_body(),
 )
-async def analyze_facial(request: Request, service: TheService, ticket: TheTicket, query: Analyzing) -> Response:
-    """Takes a picture as base64 or as a data URL and answers in the short form that many front ends know.
+async def analyze_facial(request: Request, query: Analyzing) -> Response:
+    """Takes a picture as base64 or as a data URL and returns the short form that many front ends know.
 
-    White space, the URL-safe alphabet and missing padding are fine. A picture without a face is the error
-    `no_face_detected`, as everywhere; with `on_no_face=center` its central region is read and `face_detected` is
-    false.
+    White space, the URL-safe alphabet and missing padding are accepted. A picture without a face is the error
+    `no_face_detected`, as on the other routes; with `on_no_face=center` the middle of the picture is taken as the
+    face, and `face_detected` is false.
 
     ```sh
     printf '{"image": "%s"}' "$(base64 < sample_images/happy_sample.jpg)" |
@@ -72,18 +69,8 @@ async def analyze_facial(request: Request, service: TheService, ticket: TheTicke
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
-    model = service.registry.get(query.model)
-    record = request_record(request.scope)
-    record.model = model.manifest.name
+    model = service_of(request.scope).registry.get(query.model)
+    request_record(request.scope).model = model.manifest.name
     body = await request.body()
-    read = await jobs.analyze(
-        service,
-        ticket,
-        lambda: picture_of(body, max_bytes=service.settings.max_file_bytes),
-        model,
-        DetectOptions(query.faces, query.on_no_face),
-    )
-    jobs.account(service, read.answer)
-    jobs.describe(record, read)
-    fields = {**read.answer.fields, "request_id": record.request_id}
-    return json_response(fields, jobs.shadow_of(service, read))
+    options = DetectOptions(query.faces, query.on_no_face)
+    return jobs.respond(request, await jobs.analyze(request, body, model, options))

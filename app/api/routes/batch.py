@@ -7,211 +7,224 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.csv_table import table
-from app.api.dependencies import TheService, TheTicket, charge
-from app.api.direct import direct
+from app.api.dependencies import Choices, Predicting, charge, choices_of, service_of
 from app.api.error_responses import known_error
-from app.api.openapi import READING, errors, file_form
-from app.api.queries import Choices, Predicting, PredictionQuery, choices
-from app.api.responses import json_response
-from app.api.results import Answer
-from app.api.schemas import Batch
+from app.api.openapi import BATCH, PICTURES, documented, file_form
+from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
-from app.service import Service
-from app.telemetry.records import RequestRecord, request_record
-from app.worker_pool import ClientLeft, Ticket
-
-Fields = dict[str, Any]
-_Piece = tuple[Upload, Fields]
+from app.telemetry.records import request_record
+from app.worker_pool import ClientLeft
 
 _MOST_OF_A_JOB: Final = 3
 _BYTES_OF_A_JOB: Final = 512 * 1024
 
-router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
+router = APIRouter(tags=["Predictions"])
+
+_RESPONSES = documented(BATCH, *PICTURES, TooManyFiles)
+_RESPONSES[200]["content"]["text/csv"] = {
+    "schema": {"type": "string"},
+    "example": "index,filename,success,emotion,confidence\r\n0,happy_sample.jpg,true,happy,0.92\r\n",
+}
 
 
 @router.post(
     "/predict/batch",
     operation_id="predict_batch",
-    summary="Read several pictures",
-    response_model=Batch,
-    responses={
-        200: {
-            "content": {
-                "text/csv": {
-                    "schema": {"type": "string"},
-                    "example": "index,filename,success,emotion,confidence\r\n0,happy_sample.jpg,true,happy,0.92\r\n",
-                }
-            }
-        },
-        **errors(*READING, TooManyFiles),
-    },
+    summary="Predict the expressions in several pictures",
+    response_model=BatchResult,
+    responses=_RESPONSES,
     openapi_extra=file_form("files", several=True),
 )
-async def predict_batch(request: Request, service: TheService, ticket: TheTicket, query: Predicting) -> Response:
-    """Reads each picture as `/predict` would, in the order of the request. An item that cannot be read has its error
-    in its place and does not touch the others.
+async def predict_batch(request: Request, query: Predicting) -> Response:
+    """Takes several pictures and returns for each what `/predict` would return, in the order of the request. An item
+    that fails has its error in its place and does not affect the others.
 
     ```sh
     curl -F files=@sample_images/happy_sample.jpg -F files=@sample_images/no_face.jpg \\
       http://localhost:8000/predict/batch
     ```
 
-    With `Accept: text/csv` the answer is a table with one row an item. A batch counts as many times against the
-    client's rate as it holds pictures.
+    With `Accept: text/csv` the result is a table with one row an item. Each picture of a batch counts against the
+    client's rate.
     """
     started = time.perf_counter()
-    chosen = choices(service, query)
-    manifest = chosen.model.manifest
+    choices = choices_of(service_of(request.scope), query)
+    manifest = choices.model.manifest
     record = request_record(request.scope)
     record.model = manifest.name
-    work = _Work(service, ticket, chosen, record)
+    batch = _Batch(request, choices)
     try:
-        await work.take_all(request)
+        items = await batch.read()
     finally:
-        await work.end()
-    items = work.items
+        await batch.cancel()
     if _wants_csv(request.headers.get("accept", "")):
         headers = {"Content-Disposition": 'attachment; filename="predictions.csv"', "Vary": "Accept"}
         return Response(table(items, manifest.labels), headers=headers, media_type="text/csv")
-    return json_response(
-        {
-            "success": True,
-            "results": items,
-            "summary": _summary(items),
-            "model": {"name": manifest.name, "version": manifest.version},
-            "total_time_ms": round((time.perf_counter() - started) * 1000, 2),
-            "request_id": record.request_id,
-        },
-        headers={"Vary": "Accept"},
-    )
+    result: BatchResult = {
+        "success": True,
+        "results": items,
+        "summary": _summary(items),
+        "model": {"name": manifest.name, "version": manifest.version},
+        "total_time_ms": round((time.perf_counter() - started) * 1000, 2),
+        "request_id": record.request_id,
+    }
+    return json_response(result, headers={"Vary": "Accept"})
 
 
-class _Work:
-    """The items of one batch. A few small pictures make one job, since handing a job on takes its time too; a large one
-    is a job of its own. An upload waits while there are jobs for all workers, so what is in memory is little more than
-    what is being read."""
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A file of the batch that a job has to read."""
 
-    def __init__(self, service: Service, ticket: Ticket, chosen: Choices, record: RequestRecord) -> None:
-        self.items: list[Fields] = []
-        self._service = service
-        self._ticket = ticket
-        self._chosen = chosen
-        self._record = record
-        # One more than there are workers, so that none is idle while the loop hands on the next.
-        self._room = asyncio.Semaphore(service.pool.size + 1)
+    index: int
+    filename: str | None
+    data: bytes
+
+
+class _Batch:
+    """Reads the form of one request and collects its items. A few small pictures share one job, since each job has a
+    fixed cost; a large picture is a job of its own. Reading pauses while every worker has a job, so that few pictures
+    are in memory at once."""
+
+    def __init__(self, request: Request, choices: Choices) -> None:
+        self._request = request
+        self._choices = choices
+        self._service = service_of(request.scope)
+        self._record = request_record(request.scope)
+        # One more than there are workers, so that none is idle while the next job is handed over.
+        self._room = asyncio.Semaphore(self._service.pool.size + 1)
         self._jobs = 0
-        self._portion: list[_Piece] = []
+        self._portion: list[_Picture] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._timings: Counter[str] = Counter()
-        self._bytes = 0
+        self._items: dict[int, BatchItem] = {}
+        self._timings_ms: Counter[str] = Counter()
         self._faces = 0
 
-    async def take_all(self, request: Request) -> None:
-        """Reads the form to its end and waits for all items."""
-        settings = self._service.settings
+    async def read(self) -> list[BatchItem]:
+        """Reads the form to its end, waits for all items and completes the request's record."""
+        settings, record = self._service.settings, self._record
         limits = {"max_files": settings.max_batch_files, "max_bytes": settings.max_file_bytes}
-        async with aclosing(files(request, "files", **limits)) as uploads:
+        count = record.size = 0
+        async with aclosing(files(self._request, "files", **limits)) as uploads:
             async for upload in uploads:
-                await self._charge(request)
-                if not self._portion:
-                    await self._room.acquire()
-                item: Fields = {"index": len(self.items), "filename": upload.name}
-                self.items.append(item)
-                self._bytes += upload.size
-                self._portion.append((upload, item))
-                # No worker waits until several are here.
-                if self._jobs < self._service.pool.size or _is_enough(self._portion):
-                    self._begin()
-            if self._portion:
-                self._begin()
+                if count:
+                    await self._charge(count)
+                record.size += upload.size
+                await self._add(count, upload)
+                count += 1
+        if self._portion:
+            self._start_job()
         await asyncio.gather(*self._tasks)
-        self._record.items = len(self.items)
-        self._record.size = self._bytes
-        self._record.faces = self._faces
-        self._record.timings_ms = dict(self._timings)
+        record.items = count
+        record.faces = self._faces
+        record.timings_ms = dict(self._timings_ms)
+        return [self._items[index] for index in range(count)]
 
-    async def end(self) -> None:
-        """Lets go of the items that nobody waits for any more; there are none after :meth:`take_all`."""
+    async def cancel(self) -> None:
+        """Cancels the jobs that run; there are none after :meth:`read` has returned."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _charge(self, request: Request) -> None:
-        """Charges for every picture but the first, for which the request itself was charged."""
-        if not self.items:
-            return
+    async def _charge(self, count: int) -> None:
+        """Charges for one more picture. The request itself was charged for the first."""
         try:
-            await charge(request.scope)
+            await charge(self._request.scope)
         except RateLimited as error:
             raise RateLimited(
-                f"The client's rate allowed {len(self.items)} pictures of this batch. Wait, or send smaller batches.",
+                f"The client's rate allowed {count} pictures of this batch. Wait, or send smaller batches.",
                 retry_after=error.retry_after,
             ) from None
 
-    def _begin(self) -> None:
+    async def _add(self, index: int, upload: Upload) -> None:
+        try:
+            picture = _Picture(index, upload.name, upload.content())
+        except VisageError as error:
+            self._fail(index, upload.name, error)
+            return
+        if not self._portion:
+            await self._room.acquire()
+        self._portion.append(picture)
+        # An idle worker does not wait for more pictures.
+        if self._jobs < self._service.pool.size or _is_enough(self._portion):
+            self._start_job()
+
+    def _start_job(self) -> None:
         self._jobs += 1
-        self._tasks.append(asyncio.create_task(self._read(self._portion)))
+        self._tasks.append(asyncio.create_task(self._run_job(self._portion)))
         self._portion = []
 
-    async def _read(self, portion: list[_Piece]) -> None:
+    async def _run_job(self, portion: list[_Picture]) -> None:
         try:
-            for (_, item), outcome in zip(portion, await self._outcomes(portion), strict=True):
-                self._note(item, outcome)
+            for picture, outcome in zip(portion, await self._outcomes(portion), strict=True):
+                if isinstance(outcome, VisageError):
+                    self._fail(picture.index, picture.filename, outcome)
+                else:
+                    self._succeed(picture, outcome)
         finally:
             self._jobs -= 1
             self._room.release()
 
-    async def _outcomes(self, portion: list[_Piece]) -> list[Answer | VisageError]:
-        request_id = self._record.request_id
+    async def _outcomes(self, portion: list[_Picture]) -> list[jobs.Outcome]:
         try:
-            sources = [upload.content for upload, _ in portion]
-            return await jobs.predict_several(self._service, self._ticket, sources, self._chosen, request_id)
+            return await jobs.predict_several(self._request, [each.data for each in portion], self._choices)
         except (ClientLeft, asyncio.CancelledError):
             raise
         except Exception as exception:
-            error = known_error(exception, request_id)
+            error = known_error(exception, self._record.request_id)
             if len(portion) == 1 or isinstance(error, RetryableError):
                 return [error] * len(portion)
-        # The job itself failed. Which of them that is due to shows when each is read alone.
-        return [outcome for piece in portion for outcome in await self._outcomes([piece])]
+        # The job itself failed. Running each picture alone shows which of them caused it.
+        return [outcome for picture in portion for outcome in await self._outcomes([picture])]
 
-    def _note(self, item: Fields, outcome: Answer | VisageError) -> None:
-        if isinstance(outcome, VisageError):
-            self._service.metrics.error(outcome.code)
-            item.update(success=False, error=outcome.code, message=outcome.message)
-            return
-        jobs.account(self._service, outcome)
-        self._timings.update(outcome.note.timings_ms)
-        self._faces += outcome.note.faces_detected
-        item.update(outcome.fields)
-        item.pop("model")
+    def _fail(self, index: int, filename: str | None, error: VisageError) -> None:
+        self._service.metrics.error(error.code)
+        self._items[index] = {
+            "index": index,
+            "filename": filename,
+            "success": False,
+            "error": error.code,
+            "message": error.message,
+        }
+
+    def _succeed(self, picture: _Picture, finished: jobs.Finished[PictureResult]) -> None:
+        jobs.count(self._service, finished.record)
+        self._timings_ms.update(finished.record.timings_ms)
+        self._faces += finished.record.faces_detected
+        self._items[picture.index] = {
+            "index": picture.index,
+            "filename": picture.filename,
+            "success": True,
+            **finished.result,
+        }
 
 
-def _is_enough(portion: list[_Piece]) -> bool:
-    return len(portion) == _MOST_OF_A_JOB or sum(upload.size for upload, _ in portion) >= _BYTES_OF_A_JOB
+def _is_enough(portion: list[_Picture]) -> bool:
+    return len(portion) == _MOST_OF_A_JOB or sum(len(picture.data) for picture in portion) >= _BYTES_OF_A_JOB
 
 
-def _summary(items: Sequence[Fields]) -> Fields:
-    good = [item for item in items if item["success"]]
+def _summary(items: Sequence[BatchItem]) -> BatchSummary:
+    predictions = [item for item in items if item["success"]]
+    errors = [item for item in items if not item["success"]]
     return {
         "total": len(items),
-        "succeeded": len(good),
-        "failed": len(items) - len(good),
-        "uncertain": sum(item["is_uncertain"] for item in good),
-        "by_emotion": Counter(item["emotion"] for item in good),
-        "by_error": Counter(item["error"] for item in items if not item["success"]),
+        "succeeded": len(predictions),
+        "failed": len(errors),
+        "uncertain": sum(item["is_uncertain"] for item in predictions),
+        "by_emotion": Counter(item["emotion"] for item in predictions),
+        "by_error": Counter(item["error"] for item in errors),
     }
 
 
 def _wants_csv(accept: str) -> bool:
-    """Whether a client likes CSV better than JSON."""
+    """Whether a client prefers CSV to JSON."""
     weights = {"text/csv": 0.0, "application/json": 0.0}
     for choice in accept.split(","):
         kind, _, parameters = choice.partition(";")

@@ -2,93 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
+from typing_extensions import TypedDict
 
 import app
 from app.api.dependencies import TheService
-from app.api.model_info import MODEL_EXAMPLE, ModelFacts, facts_of
-from app.api.notice import NOTICE
-from app.api.openapi import ADMISSION, errors
-from app.api.responses import json_response
-from app.api.schemas import Answer
-from app.config import Settings
-from app.vision.quality import THRESHOLDS
+from app.api.openapi import ADMISSION, NOTICE, documented
+from app.api.results import json_response
+from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
+from app.vision.headers import READABLE, PictureFormat
+from app.vision.quality import THRESHOLDS, Threshold, WarningCode
 
 router = APIRouter(tags=["Operation"])
 
-FORMATS = ("jpeg", "png", "webp", "bmp")
 
-
-class Limits(Answer):
+class RequestLimits(TypedDict):
     """What a request may hold."""
 
-    formats: list[str]
+    formats: list[PictureFormat]
     max_file_size_mb: float
     max_image_pixels: int
     max_faces: int
     max_batch_files: int
     max_batch_size_mb: float
-    rate_limit: str = Field(description="Requests a client, or `off`.")
+    rate_limit: Annotated[str, Field(description="Requests a client, or `off`.")]
     request_timeout_seconds: float
-    confidence_threshold: float = Field(description="Confidence below which a reading is uncertain.")
+    confidence_threshold: Annotated[float, Field(description="Confidence below which a prediction is uncertain.")]
 
 
-class Threshold(Answer):
-    value: float = Field(description="The value at which the warning is given.")
-    meaning: str
+class Workers(TypedDict):
+    """The worker threads."""
 
-
-class Workers(Answer):
     count: int
     alive: int
     face_detector: str
 
 
-class Info(Answer):
+class Info(TypedDict):
     """What this service is and how it is set up."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "success": True,
-                "service": "visage",
-                "version": app.__version__,
-                "notice": NOTICE,
-                "default_model": "default",
-                "models": [MODEL_EXAMPLE],
-                "failures": {},
-                "providers": ["cpu"],
-                "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
-                "limits": {
-                    "formats": list(FORMATS),
-                    "max_file_size_mb": 5,
-                    "max_image_pixels": 50_000_000,
-                    "max_faces": 50,
-                    "max_batch_files": 32,
-                    "max_batch_size_mb": 64,
-                    "rate_limit": "600/minute",
-                    "request_timeout_seconds": 30,
-                    "confidence_threshold": 0.6,
-                },
-                "quality_thresholds": {"blurred": {"value": 20.0, "meaning": "…"}},
-            }
-        }
-    )
-
-    success: bool
+    success: Literal[True]
     service: str
     version: str
-    notice: str = Field(description="What every user of the service has to know.")
+    notice: Annotated[str, Field(description="What every user of the service has to know.")]
     default_model: str
-    models: list[ModelFacts]
-    failures: dict[str, str] = Field(description="What is wrong with each model that is not served, in one sentence.")
-    providers: list[str] = Field(description="Execution providers that the default model really uses.")
+    models: list[ModelInfo]
+    failures: Failures
+    providers: Annotated[list[str], Field(description="Execution providers that the default model uses.")]
     workers: Workers
-    limits: Limits
-    quality_thresholds: dict[str, Threshold] = Field(description="When each warning is given.")
+    limits: RequestLimits
+    quality_thresholds: Annotated[dict[WarningCode, Threshold], Field(description="When each warning is given.")]
+
+
+_EXAMPLE: Final[Info] = {
+    "success": True,
+    "service": "visage",
+    "version": app.__version__,
+    "notice": NOTICE,
+    "default_model": "default",
+    "models": [MODEL_EXAMPLE],
+    "failures": {},
+    "providers": ["cpu"],
+    "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
+    "limits": {
+        "formats": [*READABLE],
+        "max_file_size_mb": 5,
+        "max_image_pixels": 50_000_000,
+        "max_faces": 50,
+        "max_batch_files": 32,
+        "max_batch_size_mb": 64,
+        "rate_limit": "600/minute",
+        "request_timeout_seconds": 30,
+        "confidence_threshold": 0.6,
+    },
+    "quality_thresholds": THRESHOLDS,
+}
 
 
 @router.get(
@@ -96,30 +87,34 @@ class Info(Answer):
     operation_id="info",
     summary="What this service is and how it is set up",
     response_model=Info,
-    responses=errors(*ADMISSION),
+    responses=documented(_EXAMPLE, *ADMISSION),
 )
 async def info(service: TheService) -> Response:
-    """The version, the models with their figures, the limits of a request, the thresholds of the warnings, the
-    execution providers really in use, and the notice on use.
+    """Returns the version, the models with their figures, the limits of a request, the thresholds of the warnings, the
+    execution providers in use, and the notice on use.
     """
     registry, settings, pool = service.registry, service.settings, service.pool
-    return json_response(
-        {
-            "success": True,
-            "service": "visage",
-            "version": app.__version__,
-            "notice": NOTICE,
-            "default_model": registry.default_name,
-            "models": facts_of(registry),
-            "failures": registry.failures,
-            "providers": registry.get().providers if registry.ready else [],
-            "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
-            "limits": _limits(settings),
-            "quality_thresholds": THRESHOLDS,
-        }
-    )
-
-
-def _limits(settings: Settings) -> dict[str, Any]:
-    names = Limits.model_fields.keys() - {"formats"}
-    return {"formats": FORMATS, **settings.model_dump(include=set(names))}
+    result: Info = {
+        "success": True,
+        "service": "visage",
+        "version": app.__version__,
+        "notice": NOTICE,
+        "default_model": registry.default_name,
+        "models": model_infos(registry),
+        "failures": registry.failures,
+        "providers": [*registry.get().providers] if registry.ready else [],
+        "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
+        "limits": {
+            "formats": [*READABLE],
+            "max_file_size_mb": settings.max_file_size_mb,
+            "max_image_pixels": settings.max_image_pixels,
+            "max_faces": settings.max_faces,
+            "max_batch_files": settings.max_batch_files,
+            "max_batch_size_mb": settings.max_batch_size_mb,
+            "rate_limit": settings.rate_limit,
+            "request_timeout_seconds": settings.request_timeout_seconds,
+            "confidence_threshold": settings.confidence_threshold,
+        },
+        "quality_thresholds": THRESHOLDS,
+    }
+    return json_response(result)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from app.api.dependencies import TheService
 from app.api.openapi import ADMISSION, errors
-from app.api.responses import json_response
+from app.api.results import json_response
 from app.errors import InternalError, NotFound
 from app.inference.registry import Registry
 from app.service import Service

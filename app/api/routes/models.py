@@ -1,22 +1,24 @@
-"""``GET /models`` and ``POST /models/reload``: which models there are, and taking up what has changed on disk."""
+"""``GET /models`` lists the models; ``POST /models/reload`` loads them again from disk."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from pathlib import Path
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field, JsonValue
+from typing_extensions import TypedDict
 
 from app.api.dependencies import TheService
-from app.api.model_info import MODEL_EXAMPLE, ModelFacts, facts_of
-from app.api.openapi import ADMISSION, errors
-from app.api.responses import json_response
-from app.api.schemas import Answer
+from app.api.openapi import ADMISSION, documented
+from app.api.results import json_response
 from app.errors import ModelRejected, NotFound
+from app.inference.classifier import Classifier
 from app.inference.errors import BadModel
 from app.inference.manifest import file_within
+from app.inference.registry import Registry
 
 router = APIRouter(tags=["Models"])
 logger = logging.getLogger("visage.models")
@@ -24,46 +26,83 @@ logger = logging.getLogger("visage.models")
 _CARD = "CARD.md"
 _LONGEST_CARD = 200_000
 
-
-_WITH_CARD = {**MODEL_EXAMPLE, "card": "# default\n\nWhat it is, what it learned from, and where it fails."}
-
-
-class ModelWithCard(ModelFacts):
-    """What a model says of itself, with its card."""
-
-    model_config = ConfigDict(json_schema_extra={"example": _WITH_CARD})
-
-    card: str | None = Field(description="The model card, in Markdown.")
+Failures = Annotated[
+    dict[str, str], Field(description="What is wrong with each model that is not served, in one sentence.")
+]
 
 
-class Models(Answer):
+class ModelInput(TypedDict):
+    """The crop that a model takes."""
+
+    width: int
+    height: int
+    channels: Literal["gray", "rgb", "bgr"]
+
+
+class ModelInfo(TypedDict):
+    """What the manifest of a model says, and how the model runs here."""
+
+    name: str
+    version: str
+    default: Annotated[bool, Field(description="Whether requests that name no model get this one.")]
+    loaded: Annotated[bool, Field(description="Whether it is in memory; if not, the first request for it loads it.")]
+    architecture: str
+    trained_on: str
+    license: str
+    labels: list[str]
+    metrics: dict[str, JsonValue]
+    sha256: str
+    input: ModelInput
+    providers: Annotated[list[str], Field(description="Execution providers in use.")]
+    explains_by: Annotated[Literal["cam", "occlusion"], Field(description="The method of its explanations.")]
+
+
+class ModelWithCard(ModelInfo):
+    """A model with its card."""
+
+    card: Annotated[str | None, Field(description="The model card, in Markdown.")]
+
+
+class Models(TypedDict):
     """The models of the service."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "success": True,
-                "default": "default",
-                "models": [_WITH_CARD],
-                "failures": {},
-            }
-        }
-    )
-
-    success: bool
+    success: Literal[True]
     default: str
-    models: list[ModelWithCard] = Field(description="The default first, then the others by name.")
-    failures: dict[str, str] = Field(description="What is wrong with each model that is not served, in one sentence.")
+    models: Annotated[list[ModelWithCard], Field(description="The default first, then the others by name.")]
+    failures: Failures
 
 
-class Reloaded(Answer):
+class ReloadedModels(TypedDict):
     """The models after a reload."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"success": True, "models": ["default"], "failures": {}}})
-
-    success: bool
+    success: Literal[True]
     models: list[str]
-    failures: dict[str, str]
+    failures: Failures
+
+
+MODEL_EXAMPLE: Final[ModelInfo] = {
+    "name": "default",
+    "version": "1.0.0",
+    "default": True,
+    "loaded": True,
+    "architecture": "a small convolutional network at 64×64",
+    "trained_on": "FER-2013 with FER+ labels",
+    "license": "MIT",
+    "labels": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
+    "metrics": {"accuracy": 0.83},
+    "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
+    "input": {"width": 64, "height": 64, "channels": "gray"},
+    "providers": ["cpu"],
+    "explains_by": "cam",
+}
+_CARD_EXAMPLE: Final = "# default\n\nWhat it is, what data it learned from, and where it fails."
+_EXAMPLE: Final[Models] = {
+    "success": True,
+    "default": "default",
+    "models": [{**MODEL_EXAMPLE, "card": _CARD_EXAMPLE}],
+    "failures": {},
+}
+_RELOADED_EXAMPLE: Final[ReloadedModels] = {"success": True, "models": ["default"], "failures": {}}
 
 
 @router.get(
@@ -71,34 +110,33 @@ class Reloaded(Answer):
     operation_id="models",
     summary="The models, with their cards and figures",
     response_model=Models,
-    responses=errors(*ADMISSION),
+    responses=documented(_EXAMPLE, *ADMISSION),
 )
 async def models(service: TheService) -> Response:
-    """Every model that can be asked for with `model=`: what it is, what it learned from, how well it does, the hash of
-    its file and its card.
+    """Returns every model that `model=` can name: what it is, what data it learned from, its figures, the hash of its
+    file and its card.
     """
     registry = service.registry
     cards = await asyncio.to_thread(_cards, service.settings.models_dir, registry.names)
-    return json_response(
-        {
-            "success": True,
-            "default": registry.default_name,
-            "models": [{**facts, "card": cards.get(facts["name"])} for facts in facts_of(registry)],
-            "failures": registry.failures,
-        }
-    )
+    result: Models = {
+        "success": True,
+        "default": registry.default_name,
+        "models": [{**model, "card": cards.get(model["name"])} for model in model_infos(registry)],
+        "failures": registry.failures,
+    }
+    return json_response(result)
 
 
 @router.post(
     "/models/reload",
     operation_id="reload_models",
-    summary="Take up the models on disk",
-    response_model=Reloaded,
-    responses=errors(NotFound, ModelRejected, *ADMISSION),
+    summary="Load the models again from disk",
+    response_model=ReloadedModels,
+    responses=documented(_RELOADED_EXAMPLE, NotFound, ModelRejected, *ADMISSION),
 )
 async def reload_models(service: TheService) -> Response:
-    """Checks and loads every model again and swaps them all at once. Requests that are being answered keep the model
-    that they began with. If the default model is not fit to serve, nothing changes.
+    """Checks and loads every model again and swaps them all at once. Requests that have begun keep their model. If the
+    default model cannot be served, nothing changes.
 
     The route exists only where `API_KEYS` are set.
     """
@@ -110,7 +148,34 @@ async def reload_models(service: TheService) -> Response:
     except BadModel as error:
         raise ModelRejected(f"Nothing was changed. {error}") from None
     logger.info("The models were loaded again: %s.", ", ".join(registry.names))
-    return json_response({"success": True, "models": registry.names, "failures": registry.failures})
+    result: ReloadedModels = {"success": True, "models": [*registry.names], "failures": registry.failures}
+    return json_response(result)
+
+
+def model_infos(registry: Registry) -> list[ModelInfo]:
+    """Every model, in the registry's order."""
+    loaded = registry.loaded
+    return [_model_info(registry.get(name), name == registry.default_name, name in loaded) for name in registry.names]
+
+
+def _model_info(model: Classifier, default: bool, loaded: bool) -> ModelInfo:
+    manifest = model.manifest
+    spec = manifest.input
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "default": default,
+        "loaded": loaded,
+        "architecture": manifest.architecture,
+        "trained_on": manifest.trained_on,
+        "license": manifest.license,
+        "labels": [*manifest.labels],
+        "metrics": manifest.metrics,
+        "sha256": manifest.sha256,
+        "input": {"width": spec.width, "height": spec.height, "channels": spec.channels},
+        "providers": [*model.providers],
+        "explains_by": "occlusion" if manifest.explain is None else "cam",
+    }
 
 
 def _cards(folder: Path, names: tuple[str, ...]) -> dict[str, str]:

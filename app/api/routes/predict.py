@@ -1,48 +1,63 @@
-"""``POST /predict``: one picture, one model."""
+"""``POST /predict``: one picture, one model. ``POST /predict/compare``: one picture, several models, one detection."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
-from app.api.dependencies import TheService, TheTicket
-from app.api.direct import direct
-from app.api.openapi import PICTURE, READING, errors, file_form
-from app.api.queries import Predicting, PredictionQuery, choices
-from app.api.responses import json_response
-from app.api.schemas import Prediction
+from app.api.dependencies import Comparing, Predicting, choices_of, compared_models, service_of
+from app.api.openapi import COMPARISON, ONE_PICTURE, PICTURES, PREDICTION, documented, file_form
+from app.api.results import ComparisonResult, PredictionResult
 from app.api.uploads import one_file
-from app.errors import MultipleFaces
+from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
 
-router = APIRouter(tags=["Predictions"], route_class=direct(PredictionQuery))
+router = APIRouter(tags=["Predictions"])
 
 
 @router.post(
     "/predict",
     operation_id="predict",
-    summary="Read a picture",
-    response_model=Prediction,
-    responses=errors(*READING, *PICTURE, MultipleFaces),
+    summary="Predict the expression in a picture",
+    response_model=PredictionResult,
+    responses=documented(PREDICTION, *PICTURES, *ONE_PICTURE),
     openapi_extra=file_form("file"),
 )
-async def predict(request: Request, service: TheService, ticket: TheTicket, query: Predicting) -> Response:
-    """Finds the face in a picture and answers with its apparent expression: what a face shows, which need not be what
-    somebody feels.
+async def predict(request: Request, query: Predicting) -> Response:
+    """Takes a picture, finds the face and returns its apparent expression: what the face shows, which is not
+    necessarily what the person feels.
 
     ```sh
     curl -F file=@sample_images/happy_sample.jpg http://localhost:8000/predict
     ```
 
-    The picture is read in memory and forgotten with the answer.
+    The picture stays in memory and is dropped after the response.
     """
-    chosen = choices(service, query)
-    record = request_record(request.scope)
-    record.model = chosen.model.manifest.name
+    service = service_of(request.scope)
+    choices = choices_of(service, query)
+    request_record(request.scope).model = choices.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
-    record.size = len(data)
-    read = await jobs.predict(service, ticket, lambda: data, chosen)
-    jobs.account(service, read.answer)
-    jobs.describe(record, read)
-    fields = {**read.answer.fields, "request_id": record.request_id}
-    return json_response(fields, jobs.shadow_of(service, read))
+    return jobs.respond(request, await jobs.predict(request, data, choices))
+
+
+@router.post(
+    "/predict/compare",
+    operation_id="compare",
+    summary="Compare models on a picture",
+    response_model=ComparisonResult,
+    responses=documented(COMPARISON, *PICTURES, *ONE_PICTURE),
+    openapi_extra=file_form("file"),
+)
+async def compare(request: Request, query: Comparing) -> Response:
+    """Takes a picture, finds the face once, and returns the prediction of each model, its time, and where the models
+    disagree.
+
+    ```sh
+    curl -F file=@sample_images/happy_sample.jpg http://localhost:8000/predict/compare
+    ```
+    """
+    service = service_of(request.scope)
+    models = compared_models(service.registry, query)
+    data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
+    options = DetectOptions(query.faces, query.on_no_face)
+    return jobs.respond(request, await jobs.compare(request, data, models, options), shadow=False)
