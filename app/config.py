@@ -1,4 +1,4 @@
-"""Settings: every knob, its default, its environment name (the field's, in capitals), one sentence each."""
+"""Settings: each with its default, its environment name (the field's, in capitals) and one sentence."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Words = Annotated[tuple[str, ...], NoDecode]
-"""A list that the environment writes as ``a,b``."""
-
-FacesMode = Literal["one", "largest", "all"]
+"""A list, written ``a,b`` in the environment."""
 
 _DETECTOR: Literal["mediapipe", "onnx"] = (
     "onnx" if sys.platform == "linux" and platform.machine() in {"aarch64", "arm64"} else "mediapipe"
 )
 
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
-"""Short names of the execution providers that can be asked for."""
+"""Short names of the execution providers that a setting may list."""
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Nothing else in the service reads the environment."""
+    """What an operator may configure. Nothing else in the service reads the environment."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True)
 
@@ -34,13 +32,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on.")
     root_path: str = Field("", description="Path prefix under which a proxy serves the service, such as `/visage`.")
 
-    models_dir: Path = Field(Path("models"), description="Folder that holds one folder a model.")
-    default_model: str = Field("default", description="Model that answers when a request names none.")
-    max_loaded_models: int = Field(
-        4, ge=2, le=100, description="Most models in memory; more are loaded when they are asked for."
-    )
-    shadow_model: str = Field("", description="Second model that runs on a share of the traffic, for metrics alone.")
-    shadow_share: float = Field(0.05, ge=0, le=1, description="Share of the predictions that the shadow model sees.")
+    models_dir: Path = Field(Path("models"), description="Folder with one subfolder per model.")
+    default_model: str = Field("default", description="Model for requests that name none.")
+    shadow_model: str = Field("", description="Second model that runs on a share of the traffic, only for metrics.")
+    shadow_share: float = Field(0.05, ge=0, le=1, description="Share of the predictions that the shadow model repeats.")
     execution_providers: Words = Field(
         ("auto",),
         description="ONNX Runtime providers in order of preference (`cpu`, `cuda`, `tensorrt`, `openvino`, `coreml`, "
@@ -50,44 +45,54 @@ class Settings(BaseSettings):
         False, description="Refuse to start when the first provider asked for is not the one in use."
     )
     workers: int = Field(
-        0, ge=0, le=256, description="Worker threads; 0 takes what the container's CPU quota really allows."
+        0, ge=0, le=256, description="Worker threads; 0 means one per core that the container may use."
     )
     face_detector: Literal["mediapipe", "onnx"] = Field(
         _DETECTOR,
-        description="Engine that finds faces; `onnx` is the default on Linux on Arm, where the other has no wheel.",
+        description="Engine that finds faces; `onnx` is the default on Linux on Arm, where MediaPipe has no wheel.",
     )
-    detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Score from which a detection is a face.")
+    detection_threshold: float = Field(
+        0.5, ge=0.1, le=0.95, description="Least score of a detection that counts as a face."
+    )
 
-    confidence_threshold: float = Field(0.6, ge=0, le=1, description="Confidence below which an answer is uncertain.")
+    confidence_threshold: float = Field(
+        0.6, ge=0, le=1, description="Confidence below which a prediction is uncertain."
+    )
     enable_multiple_faces: bool = Field(False, description="Make `faces=all` the default of `/predict`.")
-    max_faces: int = Field(50, ge=1, le=200, description="Most faces that are read in one picture, largest first.")
+    max_faces: int = Field(
+        50, ge=1, le=200, description="Most faces that are classified in one picture, largest first."
+    )
 
-    max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture that is taken, in megabytes.")
-    max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels that a picture may have.")
+    max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture file that is accepted, in megabytes.")
+    max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of a picture that is accepted.")
     max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
     max_batch_size_mb: float = Field(64, gt=0, le=1000, description="Largest body of a batch, in megabytes.")
     body_memory_mb: float = Field(
-        128, gt=0, description="Most memory that all bodies in flight may take, in megabytes; more are answered 503."
+        128, gt=0, description="Most memory for all request bodies together, in megabytes; requests beyond it get 503."
     )
 
-    queue_size: int = Field(64, ge=0, description="Most requests that wait for a worker; more are answered 503.")
+    queue_size: int = Field(64, ge=0, description="Most requests that wait for a worker; requests beyond it get 503.")
     queue_timeout_seconds: float = Field(5, gt=0, description="Longest wait for a worker.")
     request_timeout_seconds: float = Field(30, gt=0, description="Longest time for a whole request.")
     header_timeout_seconds: float = Field(10, gt=0, description="Longest time to receive a request's headers.")
     body_timeout_seconds: float = Field(20, gt=0, description="Longest time to receive a request's body.")
     drain_seconds: float = Field(
-        5, ge=0, description="How long new requests are turned away with 503 after SIGTERM before the server exits."
+        5, ge=0, description="How long new requests get 503 after SIGTERM before the server exits."
     )
 
-    rate_limit: str = Field("600/minute", description="Requests a client, such as `10/minute`; `off` turns it off.")
-    rate_limit_storage: str = Field("memory://", description="Where limits are counted: `memory://` or `redis://host`.")
+    rate_limit: str = Field(
+        "600/minute", description="Requests allowed per client, such as `10/minute`; `off` turns the limit off."
+    )
+    rate_limit_storage: str = Field(
+        "memory://", description="Where requests are counted: `memory://` or `redis://host`."
+    )
     api_keys: Words = Field((), description="API keys as `name:key`, comma-separated; empty leaves the service open.")
     cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
-    trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is believed.")
+    trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is trusted.")
 
-    stats: bool = Field(True, description="Answer `GET /stats` with totals since the start.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
-    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or text for people.")
+    stats: bool = Field(True, description="Serve `GET /stats` with totals since the start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object per line, or text for people.")
     otel_enabled: bool = Field(False, description="Send OpenTelemetry traces (needs the `otel` extra).")
 
     @field_validator("execution_providers", "api_keys", "cors_origins", "trusted_proxies", mode="before")
@@ -146,7 +151,7 @@ class Settings(BaseSettings):
                 raise ValueError("takes entries name:key with keys of at least 16 characters")
             names.append(name)
         if len(set(names)) != len(names):
-            raise ValueError("names two keys alike")
+            raise ValueError("gives two keys the same name")
         return value
 
     @field_validator("rate_limit")
@@ -188,11 +193,11 @@ class Settings(BaseSettings):
 
 
 class BadSettings(Exception):
-    """The environment does not make sense; the message is one sentence that names the setting."""
+    """A setting is invalid. The message is one sentence that names it."""
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from the environment, or :class:`BadSettings` with one sentence."""
+    """Settings from the environment. Raises :class:`BadSettings` with one sentence."""
     try:
         return Settings(**overrides)
     except ValidationError as error:

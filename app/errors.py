@@ -1,7 +1,7 @@
-"""The catalogue: every error a client can get, with its code, its HTTP status and its public message.
+"""The catalogue: every error that a client can get, with its code, its HTTP status and its public message.
 
-An error is raised where it is known and turned into HTTP in one place (``app/api/error_responses.py``). Its message is
-written for the person who sent the request; what an operator needs goes into the log.
+An error is raised where it is detected and turned into HTTP in one place, ``app/api/error_responses.py``. The message
+is for the person who sent the request; details for the operator go into the log.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class VisageError(Exception):
 
 
 class RetryableError(VisageError):
-    """An error that goes away by itself; ``retry_after`` becomes the ``Retry-After`` header, in whole seconds."""
+    """A temporary error. ``retry_after`` becomes the ``Retry-After`` header, in whole seconds."""
 
     def __init__(self, message: str | None = None, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class RetryableError(VisageError):
 class InvalidRequest(VisageError):
     code = "invalid_request"
     status = 422
-    default_message = "The request is not of the form that this route takes."
+    default_message = "The request does not have the form that this route expects."
 
 
 class MalformedRequest(VisageError):
@@ -75,7 +75,7 @@ class MalformedRequest(VisageError):
 class HeadersTooLarge(VisageError):
     code = "headers_too_large"
     status = 431
-    default_message = "The headers of this request are larger than this service takes."
+    default_message = "The headers of this request are larger than this service accepts."
 
 
 class EmptyFile(VisageError):
@@ -87,25 +87,25 @@ class EmptyFile(VisageError):
 class UnsupportedMediaType(VisageError):
     code = "unsupported_media_type"
     status = 415
-    default_message = "This is not a picture that can be read here. Send a JPEG, PNG, WebP or BMP file."
+    default_message = "This file is not a supported picture. Send a JPEG, PNG, WebP or BMP file."
 
 
 class FileTooLarge(VisageError):
     code = "file_too_large"
     status = 413
-    default_message = "The upload is larger than this service takes. Scale the picture down or compress it more."
+    default_message = "The upload is larger than this service accepts. Scale the picture down or compress it more."
 
 
 class ImageTooLarge(VisageError):
     code = "image_too_large"
     status = 413
-    default_message = "The picture has more pixels than this service takes. Scale it down and send it again."
+    default_message = "The picture has more pixels than this service accepts. Scale it down and send it again."
 
 
 class TooManyFiles(VisageError):
     code = "too_many_files"
     status = 413
-    default_message = "There are more files in this request than this service takes. Send them in smaller batches."
+    default_message = "This request has more files than this service accepts. Send them in smaller batches."
 
 
 class InvalidImage(VisageError):
@@ -117,7 +117,7 @@ class InvalidImage(VisageError):
 class ImageTooSmall(VisageError):
     code = "image_too_small"
     status = 422
-    default_message = "The picture is too small to show a face. Send one of at least 32 pixels a side."
+    default_message = "The picture is too small to show a face. Send one of at least 32 pixels on each side."
 
 
 class NoFaceDetected(VisageError):
@@ -153,7 +153,7 @@ class Overloaded(RetryableError):
 class Timeout(RetryableError):
     code = "timeout"
     status = 503
-    default_message = "The request took too long and was dropped. Try again."
+    default_message = "The request took too long and was cancelled. Try again."
 
 
 class NotReady(RetryableError):
@@ -165,13 +165,13 @@ class NotReady(RetryableError):
 class ModelNotFound(VisageError):
     code = "model_not_found"
     status = 404
-    default_message = "There is no model of this name here. GET /models lists those that are loaded."
+    default_message = "There is no model of this name. GET /models lists those that are available."
 
 
 class ModelRejected(VisageError):
     code = "model_rejected"
     status = 409
-    default_message = "The models on disk are not fit to serve. Those that were loaded before go on."
+    default_message = "The models on disk cannot be served. Those that were loaded before stay in use."
 
 
 class NotFound(VisageError):
@@ -183,37 +183,16 @@ class NotFound(VisageError):
 class MethodNotAllowed(VisageError):
     code = "method_not_allowed"
     status = 405
-    default_message = "This address does not take this method. GET /docs lists the routes."
+    default_message = "This address does not support this method. GET /docs lists the routes."
 
 
 class InternalError(VisageError):
     code = "internal_error"
     status = 500
-    default_message = "Something went wrong here. The request id finds it in the service's log."
+    default_message = "An internal error occurred. The service's log has its details under the request id."
 
 
-CATALOGUE: tuple[type[VisageError], ...] = (
-    InvalidRequest,
-    MalformedRequest,
-    HeadersTooLarge,
-    EmptyFile,
-    UnsupportedMediaType,
-    FileTooLarge,
-    ImageTooLarge,
-    TooManyFiles,
-    InvalidImage,
-    ImageTooSmall,
-    NoFaceDetected,
-    MultipleFaces,
-    Unauthorized,
-    RateLimited,
-    Overloaded,
-    Timeout,
-    NotReady,
-    ModelNotFound,
-    ModelRejected,
-    NotFound,
-    MethodNotAllowed,
-    InternalError,
+CATALOGUE: tuple[type[VisageError], ...] = tuple(
+    kind for kind in globals().copy().values() if isinstance(kind, type) and hasattr(kind, "code")
 )
-"""Every error of the catalogue, in the order of ``docs/errors.md``."""
+"""Every error above that has a code, in the order of ``docs/errors.md``."""

@@ -43,10 +43,10 @@ class ShadowModel:
 
     async def _compare(self, detected: DetectedPicture, prediction: PicturePrediction) -> None:
         def work(pipeline: Pipeline, checkpoint: Checkpoint) -> PicturePrediction:
-            return pipeline.classify(detected, self._registry.get(self._name), ClassifyOptions(), checkpoint)
+            return pipeline.predict(detected, self._registry.get(self._name), ClassifyOptions(), checkpoint)
 
         try:
-            own = await self._pool.run(self._pool.ticket(time.monotonic() + _DEADLINE_SECONDS), work)
+            own = await self._pool.run(self._pool.reserve(time.monotonic() + _DEADLINE_SECONDS), work)
         except Exception as error:
             # No client waits for this.
             logger.info("The shadow model made no prediction (%s).", type(error).__name__)

@@ -1,4 +1,4 @@
-"""The machine: usable CPU cores, pinning threads to them, and the C allocator."""
+"""The machine: usable CPU cores, where threads run and how urgently, and the C allocator."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ _ROOT = Path("/")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MAPPED_FROM: Final = 8 * 1024 * 1024
 _KEPT_FREE: Final = 16 * 1024 * 1024
-"""What each thread's heap may keep for its next picture: to hand the pages back and have them filled with zeros again
-took every request half a millisecond, and a fifth of the throughput."""
+"""Bytes that each thread's heap keeps for its next picture. Returning them and getting zeroed pages again cost every
+request half a millisecond."""
+_NICENESS: Final = 5
+"""How much lower the priority of a worker is than that of the event loop, which answers probes and refuses requests."""
 
 
 def usable_cores(root: Path = _ROOT) -> int:
-    """At least 1. ``root`` is where the file system starts, so that a test can bring its own."""
-    allowed = _allowed()
+    """The CPU cores that this process may use, at least 1. ``root`` is the root of the file system, for tests."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(root)
     return allowed if quota is None else max(1, min(allowed, round(quota)))
 
 
 def worker_cores(workers: int) -> tuple[int, ...]:
-    """A core for each of several workers, where there is exactly one for each; else none.
+    """One core for each of several workers if there are exactly as many cores; otherwise none.
 
-    A road hands its picture back and forth between a worker and MediaPipe's threads, and the kernel is slow to fetch
-    what waits on one core over to another that idles for half a millisecond. With more cores than workers there is
-    room to move, and the cores may be others' too.
+    A worker and MediaPipe's threads pass each picture back and forth, and the kernel is slow to move a waiting thread
+    to a core that idles for half a millisecond. With more cores than workers, threads find a free core anyway.
     """
     if workers < 2 or not hasattr(os, "sched_getaffinity"):
         return ()
@@ -40,36 +41,38 @@ def worker_cores(workers: int) -> tuple[int, ...]:
 
 
 def pin_thread(core: int) -> None:
-    """Keeps this thread, and those that it starts from then on, to one core. A sandbox may forbid it."""
+    """Keeps this thread, and threads that it starts later, on one core. Does nothing where a sandbox forbids it."""
     with contextlib.suppress(OSError):
         os.sched_setaffinity(threading.get_native_id(), {core})
 
 
-def _allowed() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def lower_priority() -> None:
+    """Lowers the priority of this thread, and of threads that it starts later. Does nothing where a sandbox forbids it.
+
+    Linux only: elsewhere a priority belongs to the whole process.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
 
 
 def _quota(root: Path) -> float | None:
-    """Cores that the tightest cgroup above this process grants; None without a quota."""
+    """Cores that the strictest cgroup above this process allows; None without a quota."""
     groups = _groups(root)
-    quotas = [
-        quota
+    version_2 = (
+        _ratio(*_read(folder / "cpu.max").partition(" ")[::2])
         for folder in _upwards(root / "sys/fs/cgroup", groups.get("", "/"))
-        if (quota := _v2(folder / "cpu.max")) is not None
-    ]
-    if not quotas:
-        quotas = [
-            quota
-            for folder in _upwards(root / "sys/fs/cgroup/cpu", groups.get("cpu", "/"))
-            if (quota := _v1(folder)) is not None
-        ]
-    return min(quotas, default=None)
+    )
+    version_1 = (
+        _ratio(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us"))
+        for folder in _upwards(root / "sys/fs/cgroup/cpu", groups.get("cpu", "/"))
+    )
+    return min((quota for quota in (*version_2, *version_1) if quota is not None), default=None)
 
 
 def _groups(root: Path) -> dict[str, str]:
-    """This process's cgroup path by controller; version 2 has no name."""
+    """This process's cgroup path by controller. The name of version 2's only one is empty."""
     groups: dict[str, str] = {}
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
@@ -83,15 +86,6 @@ def _upwards(mount: Path, path: str) -> list[Path]:
     """The folder of a cgroup and of each of its parents, up to the mount."""
     folder = mount / path.lstrip("/")
     return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
-
-
-def _v2(file: Path) -> float | None:
-    quota, _, period = _read(file).partition(" ")
-    return _ratio(quota, period)
-
-
-def _v1(folder: Path) -> float | None:
-    return _ratio(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us"))
 
 
 def _ratio(quota: str, period: str) -> float | None:
@@ -110,18 +104,18 @@ def _read(file: Path) -> str:
 
 
 def configure_allocator() -> None:
-    """Has the C library return what a large picture took as soon as it is let go, instead of keeping it."""
+    """Makes the C library return the memory of a large picture at once, instead of keeping it."""
     if mallopt := _function("mallopt"):
         mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
 
 
 def trim_memory() -> None:
-    """Returns the free pages between what is held, which no heap lets go of by itself. It takes a millisecond."""
+    """Returns free pages to the system, which the heap does not do by itself. It takes a millisecond."""
     if malloc_trim := _function("malloc_trim"):
         malloc_trim(0)
 
 
 def _function(name: str) -> Callable[..., int] | None:
-    """A function of glibc, where that is the C library."""
+    """A function of glibc, or None where that is not the C library."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

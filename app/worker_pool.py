@@ -1,17 +1,14 @@
-"""The worker threads: each owns a pipeline and does one job at a time, taken from a bounded queue.
+"""Worker threads: each owns a pipeline and runs one job at a time, taken from a bounded queue.
 
-The event loop asks for room, waits for results and supervises; it never does a job itself. A job runs from start
-to end on one thread. What nobody waits for any more is taken out of the queue, or stopped at its next checkpoint.
+The event loop admits requests, waits for results and supervises the threads; it never runs a job itself. A job runs
+from start to end on one thread. A job that nobody waits for is removed from the queue, or stops at its next checkpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -20,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import InternalError, Overloaded, Timeout
-from app.system import pin_thread
+from app.system import lower_priority, pin_thread
 
 if TYPE_CHECKING:
     from app.pipeline import Checkpoint, Pipeline
@@ -29,88 +26,88 @@ T = TypeVar("T")
 
 logger = logging.getLogger("visage.workers")
 
-_TICK = 0.25
-_FIRST_RETRY = 1.0
-_LAST_RETRY = 30.0
+_SUPERVISION_INTERVAL = 0.25
+_BUILD_RETRY = 5.0
 _SMOOTHING = 0.1
 _LONGEST_RETRY_AFTER = 60.0
-_NICENESS = 5
-"""How far workers stand back behind the event loop, which answers probes and turns requests away."""
+_STOP_TIMEOUT = 2.0
 
 
-class ClientLeft(Exception):
-    """Nobody waits for the answer: the client has closed its connection."""
+class ClientDisconnected(Exception):
+    """Nobody waits for the result: the client has closed its connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """How much a pool takes on, in requests and seconds."""
+    """How much a pool accepts, in requests and seconds."""
 
     workers: int
     queue_size: int
     queue_timeout: float
     request_timeout: float
     hang_grace: float = 5.0
-    """A job that still runs this long after its request's deadline has hung, and its thread with it."""
+    """A job that still runs this long after its deadline counts as hung, and its thread with it."""
     saturated_after: float = 1.0
     """A queue that stays full this long makes the service unready."""
     cores: tuple[int, ...] = ()
-    """A core for each worker to stay on; empty where they run on whichever is free."""
+    """One core for each worker to stay on; empty: the kernel places them."""
     body_grace: float = 0.25
-    """A place is expected to be taken by a request that was let in this short a time ago."""
+    """A reserved place is held this long, until the request's body has arrived."""
 
 
-class Ticket:
-    """One admitted request: how long it may take, and whether anybody still waits for it.
+class Reservation:
+    """One admitted request: its deadline, and whether its client still waits.
 
-    A ticket may run several jobs. It competes for a place in the queue with the first of them only.
+    A reservation may run several jobs. Only the first of them competes for a place in the queue.
     """
 
-    __slots__ = ("_jobs", "_left", "admitted", "deadline", "waited_ms")
+    __slots__ = ("_cancelled", "_jobs", "admitted", "deadline")
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.admitted = False
-        self.waited_ms = 0.0
-        self._left = False
+        self._cancelled = False
         self._jobs: set[_Job] = set()
 
     def check(self) -> None:
-        """Raises when the answer is not wanted any more. Safe from any thread."""
-        if self._left:
-            raise ClientLeft
+        """Raises when the result is not wanted any more. Safe from any thread."""
+        if self._cancelled:
+            raise ClientDisconnected
         if time.monotonic() >= self.deadline:
             raise Timeout
 
-    def leave(self) -> None:
-        """The client has gone: drops what waits, and stops what runs at its next checkpoint. Event loop only."""
-        self._left = True
+    def cancel(self) -> None:
+        """The client has disconnected: drops waiting jobs and stops running ones at their next checkpoint.
+
+        Event loop only.
+        """
+        self._cancelled = True
         for job in tuple(self._jobs):
-            job.settle(ClientLeft())
+            job.resolve(ClientDisconnected())
 
 
 class _Job:
-    """One piece of work of a ticket, and the future that its caller waits for."""
+    """One piece of work of a reservation, and the future that its caller awaits."""
 
-    __slots__ = ("enqueued", "future", "started", "ticket", "timer", "work")
+    __slots__ = ("future", "reservation", "started", "timer", "work")
 
     def __init__(
-        self, ticket: Ticket, work: Callable[[Pipeline, Checkpoint], Any], future: asyncio.Future[Any]
+        self, reservation: Reservation, work: Callable[[Pipeline, Checkpoint], Any], future: asyncio.Future[Any]
     ) -> None:
-        self.ticket = ticket
+        self.reservation = reservation
         self.work = work
         self.future = future
-        self.enqueued = time.monotonic()
         self.started = False
         self.timer: asyncio.TimerHandle | None = None
 
     def check(self) -> None:
+        """The checkpoint of the work. Runs on the worker's thread."""
         if self.future.done():
-            raise ClientLeft
-        self.ticket.check()
+            raise ClientDisconnected
+        self.reservation.check()
 
-    def settle(self, error: BaseException | None, result: object = None) -> None:
-        """Answers the caller once; whatever comes later is dropped. Event loop only."""
+    def resolve(self, error: BaseException | None, result: object = None) -> None:
+        """Gives the caller its result or error. Only the first call counts. Event loop only."""
         if self.future.done():
             return
         if error is None:
@@ -120,31 +117,30 @@ class _Job:
 
 
 class _Worker:
-    """One thread and what it is doing. ``job`` changes under the pool's lock."""
+    """One thread and its job. ``job`` and ``abandoned`` change under the pool's lock."""
 
     __slots__ = ("abandoned", "core", "job", "ready", "thread")
 
-    def __init__(self, core: int | None) -> None:
+    def __init__(self, core: int | None, run: Callable[[_Worker], None]) -> None:
         self.core = core
-        self.thread: threading.Thread | None = None
         self.ready = False
         self.abandoned = False
         self.job: _Job | None = None
-
-
-def _ignore(_reason: str) -> None:
-    """Nobody counts what is shed."""
+        self.thread = threading.Thread(target=run, args=(self,), name="visage-worker", daemon=True)
 
 
 class WorkerPool:
-    """Threads that live as long as the service, each with a pipeline that it built itself."""
+    """Threads that live as long as the service, each with a pipeline that it built itself.
+
+    ``on_shed`` is told the reason of each request that is refused or times out.
+    """
 
     def __init__(
         self,
         factory: Callable[[], Pipeline],
         limits: PoolLimits,
         *,
-        on_shed: Callable[[str], None] = _ignore,
+        on_shed: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._factory = factory
         self._limits = limits
@@ -154,19 +150,16 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._hung: list[_Worker] = []
         self._busy = 0
-        self._expected: dict[Ticket, float] = {}
+        self._reserved: dict[Reservation, float] = {}
         self._service_time = 0.0
         self._full_since: float | None = None
-        self._retry_in = _FIRST_RETRY
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._supervision: asyncio.Task[None] | None = None
         self._warm = asyncio.Event()
         self.restarts = 0
         self.failure: str | None = None
-        """Why no pipeline could be built, in one sentence; None when the last one could."""
-
-    # What the service asks.
+        """Why a pipeline could not be built, in one sentence; None when the last one could."""
 
     @property
     def size(self) -> int:
@@ -175,7 +168,7 @@ class WorkerPool:
 
     @property
     def live(self) -> int:
-        """Workers that can take a job or are at one."""
+        """Workers that can take a job or are running one."""
         return sum(worker.ready for worker in self._workers)
 
     @property
@@ -188,7 +181,7 @@ class WorkerPool:
 
     @property
     def ready(self) -> bool:
-        """Warm, and at least one worker lives."""
+        """All workers have built their pipelines once, and at least one is alive."""
         return self._warm.is_set() and self.live > 0
 
     @property
@@ -198,148 +191,144 @@ class WorkerPool:
 
     @property
     def stuck(self) -> bool:
-        """So many threads have hung that only a new process helps."""
+        """So many threads have hung that only a restart of the process helps."""
         return len(self._hung) > 2 * self.size
 
     @property
     def retry_after(self) -> float:
-        """Seconds until the queue, at its recent pace, will have been worked off."""
+        """Seconds until the queue is empty, at its recent pace."""
         pending = len(self._queue) + 1
         return min(max(math.ceil(pending * self._service_time / self.size), 1.0), _LONGEST_RETRY_AFTER)
 
     @property
     def room(self) -> int:
-        """Requests that would get a place if they came now. Taken only when their jobs are run.
+        """Requests that would get a place in the queue or a worker now, without the places that are reserved.
 
-        Places that others are about to take do not count: their bodies would be read for nothing. A body that is
-        slow to arrive loses that claim, so it keeps nobody out.
+        A reservation expires after ``body_grace``, so a slow body keeps nobody out.
         """
         now = time.monotonic()
-        while self._expected and next(iter(self._expected.values())) <= now:
-            del self._expected[next(iter(self._expected))]
-        return max(self._room() - len(self._expected), 0)
+        while self._reserved and next(iter(self._reserved.values())) <= now:
+            del self._reserved[next(iter(self._reserved))]
+        return max(self._free_places() - len(self._reserved), 0)
 
-    def ticket(self, deadline: float | None = None) -> Ticket:
-        """A ticket for one request; ``deadline`` is a time of ``time.monotonic``. Event loop only."""
+    def reserve(self, deadline: float | None = None) -> Reservation:
+        """Reserves a place for one request; ``deadline`` is a time of ``time.monotonic``. Event loop only."""
         now = time.monotonic()
-        ticket = Ticket(now + self._limits.request_timeout if deadline is None else deadline)
-        self._expected[ticket] = now + self._limits.body_grace
-        return ticket
+        reservation = Reservation(now + self._limits.request_timeout if deadline is None else deadline)
+        self._reserved[reservation] = now + self._limits.body_grace
+        return reservation
 
-    def release(self, ticket: Ticket) -> None:
-        """Expects no job of this ticket any more."""
-        self._expected.pop(ticket, None)
+    def release(self, reservation: Reservation) -> None:
+        """Gives a reserved place back."""
+        self._reserved.pop(reservation, None)
 
-    async def run(self, ticket: Ticket, work: Callable[[Pipeline, Checkpoint], T]) -> T:
-        """Does ``work`` on a worker thread.
+    async def run(self, reservation: Reservation, work: Callable[[Pipeline, Checkpoint], T]) -> T:
+        """Runs ``work`` on a worker thread and returns what it returns, or raises what it raises.
 
-        Raises Overloaded when there is no place or none came free in time, Timeout when the ticket's deadline
-        passes, ClientLeft when nobody waits, InternalError when the thread dies, and what ``work`` raises.
+        Raises Overloaded when there is no place or no worker becomes free in time, Timeout when the deadline passes,
+        ClientDisconnected when the client has gone, and InternalError when the thread dies.
         """
-        ticket.check()
+        reservation.check()
         loop = asyncio.get_running_loop()
-        job = _Job(ticket, work, loop.create_future())
-        patience = ticket.deadline - job.enqueued
-        if not ticket.admitted:
-            patience = min(patience, self._limits.queue_timeout)
+        job = _Job(reservation, work, loop.create_future())
+        longest_wait = reservation.deadline - time.monotonic()
+        if not reservation.admitted:
+            longest_wait = min(longest_wait, self._limits.queue_timeout)
         self._enqueue(job)
-        job.timer = loop.call_later(patience, self._expire, job)
-        ticket._jobs.add(job)
+        job.timer = loop.call_later(longest_wait, self._expire, job)
+        reservation._jobs.add(job)
         try:
             result: T = await job.future
             return result
         finally:
             job.timer.cancel()
-            ticket._jobs.discard(job)
-            self._withdraw(job)
-
-    # Its life, on the event loop.
+            reservation._jobs.discard(job)
+            self._remove_from_queue(job)
 
     async def start(self) -> None:
-        """Starts the threads; :meth:`warm` tells when each has its pipeline."""
+        """Starts the threads; :meth:`warm` waits until each has its pipeline."""
         self._loop = asyncio.get_running_loop()
         for _ in range(self.size):
-            self._hire()
-        self._timer = self._loop.call_later(_TICK, self._tick)
+            self._start_worker()
+        self._supervision = asyncio.create_task(self._supervise())
 
     async def warm(self) -> None:
         await self._warm.wait()
 
     async def stop(self) -> None:
-        """Lets the threads end after the job they are at. A thread that has hung is left to die with the process."""
+        """Lets each thread end after its job. A hung thread ends with the process."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._timer is not None:
-            self._timer.cancel()
-        threads = [worker.thread for worker in self._workers if worker.thread is not None]
-        await asyncio.to_thread(_join, threads, 2.0)
+        if self._supervision is not None:
+            self._supervision.cancel()
+        await asyncio.to_thread(_join, [worker.thread for worker in self._workers])
 
-    def _room(self) -> int:
+    # The queue. These methods run on the event loop.
+
+    def _free_places(self) -> int:
         return self._limits.queue_size + self.live - self._busy - len(self._queue)
 
     def _enqueue(self, job: _Job) -> None:
-        self.release(job.ticket)
+        self.release(job.reservation)
         with self._changed:
-            if job.ticket.admitted or self._room() > 0:
-                job.ticket.admitted = True
+            if job.reservation.admitted or self._free_places() > 0:
+                job.reservation.admitted = True
                 self._queue.append(job)
                 self._changed.notify()
                 return
         self._on_shed("queue_full")
         raise Overloaded(retry_after=self.retry_after)
 
-    def _withdraw(self, job: _Job) -> bool:
-        """Takes a job that has not started out of the queue."""
+    def _remove_from_queue(self, job: _Job) -> bool:
+        """Whether the job was waiting."""
         if job.started:
             return False
         with self._changed:
-            if job.started:
+            if job.started or job not in self._queue:
                 return False
-            try:
-                self._queue.remove(job)
-            except ValueError:
-                return False
+            self._queue.remove(job)
             return True
 
     def _expire(self, job: _Job) -> None:
-        left = job.ticket.deadline - time.monotonic()
-        if self._withdraw(job) and left > 0:
-            self._on_shed("queue_timeout")
-            job.settle(Overloaded(retry_after=self.retry_after))
-        elif left > 0 and self._loop is not None:
-            job.timer = self._loop.call_later(left, self._expire, job)
-        else:
+        """The job has waited too long, or its deadline has passed."""
+        left = job.reservation.deadline - time.monotonic()
+        was_waiting = self._remove_from_queue(job)
+        if left <= 0:
             self._on_shed("timeout")
-            job.settle(Timeout(retry_after=self.retry_after))
+            job.resolve(Timeout(retry_after=self.retry_after))
+        elif was_waiting:
+            self._on_shed("queue_timeout")
+            job.resolve(Overloaded(retry_after=self.retry_after))
+        else:
+            job.timer = job.future.get_loop().call_later(left, self._expire, job)
 
-    def _hire(self) -> None:
+    # The supervision of the threads. These methods run on the event loop.
+
+    def _start_worker(self) -> None:
+        if self._stopping or len(self._workers) >= self.size:
+            return
         taken = {worker.core for worker in self._workers}
-        worker = _Worker(next((core for core in self._limits.cores if core not in taken), None))
-        worker.thread = threading.Thread(target=self._serve, args=(worker,), name="visage-worker", daemon=True)
+        core = next((core for core in self._limits.cores if core not in taken), None)
+        worker = _Worker(core, self._run_worker)
         self._workers.append(worker)
         worker.thread.start()
 
-    def _rehire(self) -> None:
-        if not self._stopping and len(self._workers) < self.size:
-            self._hire()
+    async def _supervise(self) -> None:
+        """Replaces hung workers, and tracks how long the queue has been full."""
+        while True:
+            await asyncio.sleep(_SUPERVISION_INTERVAL)
+            now = time.monotonic()
+            for worker in tuple(self._workers):
+                job = worker.job
+                if job is not None and now > job.reservation.deadline + self._limits.hang_grace:
+                    self._replace_hung_worker(worker, job)
+            self._hung = [worker for worker in self._hung if worker.thread.is_alive()]
+            size = self._limits.queue_size
+            full = len(self._queue) >= 0.9 * size if size else self._free_places() <= 0
+            self._full_since = (self._full_since or now) if full else None
 
-    def _tick(self) -> None:
-        """Looks for threads that have hung or vanished, and notes how long the queue has been full."""
-        now = time.monotonic()
-        for worker in tuple(self._workers):
-            job = worker.job
-            if worker.thread is not None and not worker.thread.is_alive():
-                self._gone(worker)
-            elif job is not None and now > job.ticket.deadline + self._limits.hang_grace:
-                self._abandon(worker, job)
-        self._hung = [worker for worker in self._hung if worker.thread is not None and worker.thread.is_alive()]
-        full = len(self._queue) >= 0.9 * self._limits.queue_size if self._limits.queue_size else self._room() <= 0
-        self._full_since = (self._full_since or now) if full else None
-        if self._loop is not None:
-            self._timer = self._loop.call_later(_TICK, self._tick)
-
-    def _abandon(self, worker: _Worker, job: _Job) -> None:
+    def _replace_hung_worker(self, worker: _Worker, job: _Job) -> None:
         with self._changed:
             if worker.job is not job:
                 return
@@ -348,11 +337,11 @@ class WorkerPool:
             self._busy -= 1
         logger.error("A worker hung and was replaced.")
         self._hung.append(worker)
-        job.settle(Timeout())
-        self._replace(worker)
+        job.resolve(Timeout())
+        self._replace_worker(worker)
 
-    def _gone(self, worker: _Worker) -> None:
-        """A thread has ended. Its request is answered and another thread takes its place."""
+    def _on_worker_exit(self, worker: _Worker) -> None:
+        """Answers the request of a thread that has ended, and starts another thread unless the pool is stopping."""
         if worker not in self._workers:
             return
         worker.ready = False
@@ -361,59 +350,55 @@ class WorkerPool:
             if job is not None:
                 self._busy -= 1
         if job is not None:
-            job.settle(InternalError())
+            job.resolve(InternalError())
         if not self._stopping:
             logger.error("A worker died and was replaced.")
-            self._replace(worker)
+            self._replace_worker(worker)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace_worker(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         self.restarts += 1
-        self._rehire()
+        self._start_worker()
 
-    def _built(self, worker: _Worker) -> None:
+    def _on_pipeline_built(self, worker: _Worker) -> None:
         worker.ready = not worker.abandoned
         self.failure = None
-        self._retry_in = _FIRST_RETRY
         if self.live == self.size:
             self._warm.set()
 
-    def _unbuilt(self, worker: _Worker, error: Exception) -> None:
+    def _on_pipeline_failed(self, worker: _Worker, error: BaseException) -> None:
         self.failure = f"A worker could not start: {error}"
-        logger.error("%s. The next try is in %.0f s.", self.failure, self._retry_in)
+        logger.error("%s. The next try is in %.0f s.", self.failure, _BUILD_RETRY)
         self._workers.remove(worker)
-        if self._loop is not None:
-            self._loop.call_later(self._retry_in, self._rehire)
-        self._retry_in = min(2 * self._retry_in, _LAST_RETRY)
+        asyncio.get_running_loop().call_later(_BUILD_RETRY, self._start_worker)
 
-    # On the worker's thread.
+    # The threads.
 
-    def _serve(self, worker: _Worker) -> None:
-        _stand_back()
+    def _run_worker(self, worker: _Worker) -> None:
+        lower_priority()
         if worker.core is not None:
             pin_thread(worker.core)
         try:
             pipeline = self._factory()
-        except Exception as error:
-            self._tell(self._unbuilt, worker, error)
+        except BaseException as error:
+            self._call_on_loop(self._on_pipeline_failed, worker, error)
             return
-        self._tell(self._built, worker)
+        self._call_on_loop(self._on_pipeline_built, worker)
         try:
-            while self._turn(worker, pipeline):
+            while self._run_next_job(worker, pipeline):
                 pass
         except BaseException as error:
             # What escapes a job, such as SystemExit, ends the thread and never the process.
             logger.error("A worker's thread was ended by %s.", type(error).__name__)
-        self._tell(self._gone, worker)
+        self._call_on_loop(self._on_worker_exit, worker)
 
-    def _turn(self, worker: _Worker, pipeline: Pipeline) -> bool:
-        """Waits for one job and does it. Its picture and its result are let go before the next wait."""
-        job = self._next(worker)
+    def _run_next_job(self, worker: _Worker, pipeline: Pipeline) -> bool:
+        """Waits for a job and runs it; False when the thread should end. Keeps no reference to the job afterwards."""
+        job = self._next_job(worker)
         if job is None:
             return False
         result, error = None, None
         started = time.monotonic()
-        job.ticket.waited_ms += (started - job.enqueued) * 1000
         try:
             job.check()
             result = job.work(pipeline, job.check)
@@ -427,43 +412,32 @@ class WorkerPool:
             self._busy -= 1
             if error is None:
                 self._service_time += (_SMOOTHING if self._service_time else 1.0) * (took - self._service_time)
-        self._tell(job.settle, error, result)
-        # The error's traceback refers to this frame, which would keep both alive until the next collection.
+        self._call_on_loop(job.resolve, error, result)
+        # The error's traceback refers to this frame: without this the picture would live until the next collection.
         del error
         return True
 
-    def _next(self, worker: _Worker) -> _Job | None:
+    def _next_job(self, worker: _Worker) -> _Job | None:
         with self._changed:
-            while not self._queue:
-                if self._stopping or worker.abandoned:
-                    return None
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._queue or self._stopping or worker.abandoned)
+            if not self._queue:
+                return None
             job = self._queue.popleft()
             job.started = True
             worker.job = job
             self._busy += 1
             return job
 
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Runs a callback on the event loop; a loop that has closed has nobody left to tell."""
-        if self._loop is not None and not self._loop.is_closed():
-            try:
-                self._loop.call_soon_threadsafe(callback, *arguments)
-            except RuntimeError:
-                logger.debug("The event loop closed before a worker's last word.")
+    def _call_on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Runs a callback on the event loop, or drops it when the loop has closed."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            logger.debug("The event loop closed before a worker ended.")
 
 
-def _stand_back() -> None:
-    """Lowers the priority of this thread, and of those that its libraries start from it. Linux only: elsewhere a
-    priority is the whole process's."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        # A sandbox may forbid it; then the workers are as they were.
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)
-
-
-def _join(threads: list[threading.Thread], patience: float) -> None:
-    until = time.monotonic() + patience
+def _join(threads: list[threading.Thread]) -> None:
+    until = time.monotonic() + _STOP_TIMEOUT
     for thread in threads:
         thread.join(max(until - time.monotonic(), 0))

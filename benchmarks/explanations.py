@@ -27,12 +27,11 @@ from numpy.typing import NDArray
 from skimage import data as pictures
 
 from app.inference.classifier import Classifier, load_classifier
-from app.inference.explain import Heatmap, activation_maps, explain, occlusion_map
+from app.inference.explain import Heatmap, activation_maps, explain, occlusion_map, overlay_png
 from app.inference.session import SessionSpec
 from app.pipeline import ClassifyOptions, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
-from app.vision.overlay import overlay_png
 
 matplotlib.use("Agg")
 
@@ -157,8 +156,8 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, repeats: int) ->
 
     def once(*, heatmap: bool) -> float:
         started = time.process_time()
-        detected = pipeline.find_faces(picture, DetectOptions("largest"), _go_on)
-        for face in pipeline.classify(detected, model, ClassifyOptions(explain=heatmap), _go_on).faces:
+        detected = pipeline.detect(picture, DetectOptions("largest"), _go_on)
+        for face in pipeline.predict(detected, model, ClassifyOptions(explain=heatmap), _go_on).faces:
             if face.heatmap is not None:
                 overlay_png(face.crop, face.heatmap.grid)
         return (time.process_time() - started) * 1000
@@ -197,8 +196,8 @@ def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes],
     """The face of each photo with its heatmap by both methods, and the heatmap of the second label."""
     figure, axes = plt.subplots(len(photos), 4, figsize=(9, 2.5 * len(photos)), layout="constrained", squeeze=False)
     for row, photo in zip(axes, photos.values(), strict=True):
-        detected = pipeline.find_faces(photo, DetectOptions("largest"), _go_on)
-        face = pipeline.classify(detected, model, ClassifyOptions(explain=True), _go_on).faces[0]
+        detected = pipeline.detect(photo, DetectOptions("largest"), _go_on)
+        face = pipeline.predict(detected, model, ClassifyOptions(explain=True), _go_on).faces[0]
         probabilities = np.array(face.probabilities)
         best, second = probabilities.argsort()[::-1][:2]
         labels = model.manifest.labels

@@ -56,7 +56,7 @@ def open_pipeline() -> Iterator[Pipeline]:
 def find_face(pipeline: Pipeline, photo: Photo) -> FacePhoto | None:
     """The largest face of a photo; None if the service finds none or refuses the photo as too small."""
     try:
-        return FacePhoto(photo, pipeline.find_faces(photo.data, DetectOptions(faces="largest"), _never_cancel))
+        return FacePhoto(photo, pipeline.detect(photo.data, DetectOptions(faces="largest"), _never_cancel))
     except (ImageTooSmall, NoFaceDetected):
         return None
 
@@ -73,7 +73,7 @@ def classify(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> 
         if found is None:
             without_face += 1
             continue
-        prediction = pipeline.classify(found.detected, model, ClassifyOptions(), _never_cancel)
+        prediction = pipeline.predict(found.detected, model, ClassifyOptions(), _never_cancel)
         rows.append(prediction.faces[0].probabilities)
         labels.append(names.index(photo.label))
     probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))

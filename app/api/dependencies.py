@@ -16,7 +16,7 @@ from app.inference.classifier import Classifier
 from app.inference.registry import Registry
 from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
 from app.service import Service
-from app.worker_pool import Ticket
+from app.worker_pool import Reservation
 
 SERVICE: Final = "service"
 TICKET: Final = "visage.ticket"
@@ -120,9 +120,9 @@ def service_of(scope: Scope) -> Service:
     return service
 
 
-def ticket_of(scope: Scope) -> Ticket:
+def ticket_of(scope: Scope) -> Reservation:
     """The request's ticket, which only requests for predictions have."""
-    ticket: Ticket = scope["state"][TICKET]
+    ticket: Reservation = scope["state"][TICKET]
     return ticket
 
 

@@ -30,7 +30,7 @@ from app.errors import (
     VisageError,
 )
 from app.telemetry.records import request_record
-from app.worker_pool import ClientLeft
+from app.worker_pool import ClientDisconnected
 
 logger = logging.getLogger("visage.errors")
 
@@ -80,7 +80,7 @@ def body_of(error: VisageError, request_id: str) -> bytes:
 
 def response_to(scope: Scope, exception: Exception) -> Response:
     """The answer to a request that ended in an exception."""
-    if isinstance(exception, ClientLeft | ClientDisconnect):
+    if isinstance(exception, ClientDisconnected | ClientDisconnect):
         return Response(status_code=CLIENT_LEFT)
     answer = answer_to(scope, exception)
     return Response(answer.body, answer.status, answer.headers, media_type=_MEDIA_TYPE)
@@ -101,7 +101,7 @@ def answer_to(scope: Scope, exception: Exception) -> Answer:
 
 def install(app: FastAPI) -> None:
     """Makes every exception that leaves an endpoint take this way."""
-    for kind in (VisageError, RequestValidationError, HTTPException, ClientLeft, ClientDisconnect):
+    for kind in (VisageError, RequestValidationError, HTTPException, ClientDisconnected, ClientDisconnect):
         app.add_exception_handler(kind, _handle)
 
 

@@ -20,15 +20,15 @@ from app.inference.classifier import Classifier
 from app.pipeline import (
     Checkpoint,
     ClassifyOptions,
+    CroppedPicture,
     DetectedPicture,
     DetectOptions,
     PicturePrediction,
     Pipeline,
-    PreparedPicture,
 )
 from app.service import Service
 from app.telemetry.records import PictureRecord, PredictionRecord, request_record
-from app.worker_pool import ClientLeft
+from app.worker_pool import ClientDisconnected
 
 T = TypeVar("T")
 Result = TypeVar("Result", bound=Mapping[str, object])
@@ -53,8 +53,8 @@ async def predict(request: Request, data: bytes, choices: Choices) -> Finished[P
     record.size = len(data)
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[PredictionResult]:
-        detected = pipeline.find_faces(data, choices.detect, checkpoint)
-        predicted = pipeline.classify(detected, choices.model, choices.classify, checkpoint)
+        detected = pipeline.detect(data, choices.detect, checkpoint)
+        predicted = pipeline.predict(detected, choices.model, choices.classify, checkpoint)
         picture = _picture_result(service, choices, detected, predicted, queue_ms)
         result: PredictionResult = {
             "success": True,
@@ -74,20 +74,20 @@ async def predict_several(request: Request, pictures: Sequence[bytes], choices: 
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
-        prepared: dict[int, PreparedPicture] = {}
+        prepared: dict[int, CroppedPicture] = {}
         for number, data in enumerate(pictures):
             try:
-                detected = pipeline.find_faces(data, choices.detect, checkpoint)
-                prepared[number] = pipeline.prepare(detected, choices.model, checkpoint)
+                detected = pipeline.detect(data, choices.detect, checkpoint)
+                prepared[number] = pipeline.crop(detected, choices.model, checkpoint)
                 detected.release_pixels()
-            except (ClientLeft, Timeout):
+            except (ClientDisconnected, Timeout):
                 raise
             except Exception as exception:
                 outcomes[number] = error = known_error(exception, request_id)
                 # Its traceback holds the picture, whose memory the next one needs.
                 error.__traceback__ = error.__context__ = None
         if prepared:
-            predictions = pipeline.infer([*prepared.values()], choices.model, choices.classify, checkpoint)
+            predictions = pipeline.classify([*prepared.values()], choices.model, choices.classify, checkpoint)
             for (number, each), predicted in zip(prepared.items(), predictions, strict=True):
                 result = _picture_result(service, choices, each.detected, predicted, queue_ms)
                 outcomes[number] = _finished(service, result, each.detected, [predicted], queue_ms)
@@ -103,8 +103,8 @@ async def analyze(request: Request, body: bytes, model: Classifier, options: Det
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[AnalysisResult]:
         data = picture_of(body, max_bytes=service.settings.max_file_bytes)
         record.size = len(data)
-        detected = pipeline.find_faces(data, options, checkpoint)
-        predicted = pipeline.classify(detected, model, ClassifyOptions(), checkpoint)
+        detected = pipeline.detect(data, options, checkpoint)
+        predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
         threshold = service.settings.confidence_threshold
         result = results.analysis_result(predicted, threshold=threshold, request_id=record.request_id)
         return _finished(service, result, detected, [predicted], queue_ms)
@@ -120,8 +120,8 @@ async def compare(
     record.size = len(data)
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[ComparisonResult]:
-        detected = pipeline.find_faces(data, options, checkpoint)
-        predictions = [pipeline.classify(detected, model, ClassifyOptions(), checkpoint) for model in models]
+        detected = pipeline.detect(data, options, checkpoint)
+        predictions = [pipeline.predict(detected, model, ClassifyOptions(), checkpoint) for model in models]
         result = results.comparison_result(
             detected,
             predictions,

@@ -16,11 +16,10 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from app.errors import ErrorCode
-from app.inference.explain import Heatmap
+from app.inference.explain import Heatmap, overlay_png
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
 from app.vision.geometry import LANDMARK_NAMES, Face
 from app.vision.headers import PictureFormat
-from app.vision.overlay import overlay_png
 from app.vision.quality import WarningCode
 
 ExplainMode = Literal["false", "true", "grid"]

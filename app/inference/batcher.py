@@ -1,4 +1,4 @@
-"""One thread that feeds a GPU: whatever waits becomes the next batch."""
+"""One thread that feeds a GPU: all requests that wait become the next batch."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from itertools import accumulate
 
 import numpy as np
 
-from app.inference.runner import Raw, Runner, Tensor
+from app.inference.session import RawOutputs, Runner, Tensor
 
 LARGEST_BATCH = 64
-"""Most faces in one batch, unless one request alone brings more."""
+"""Most faces in one batch, unless a single request has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     tensor: Tensor
     with_features: bool
-    answer: Future[Raw] = field(default_factory=Future)
+    outputs: Future[RawOutputs] = field(default_factory=Future)
 
 
 class Batcher:
-    """An :class:`Runner` around another, which it calls from one thread at a time.
+    """A :class:`Runner` around another one, which it calls from one thread at a time.
 
-    There is no delay to wait for company: while one batch runs, the next one gathers by itself. Once closed it
-    still answers, each caller on its own thread, so that a model can be replaced under the requests that use it.
+    It adds no delay to fill a batch: requests gather while the batch before them runs. After ``close`` it still
+    works, on each caller's own thread, so that requests can finish with a model that a reload has replaced.
     """
 
     def __init__(self, runner: Runner, largest_batch: int = LARGEST_BATCH) -> None:
@@ -46,10 +46,10 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Requests that no batch has taken yet."""
+        """Requests that are in no batch yet."""
         return len(self._waiting)
 
-    def run(self, tensor: Tensor, *, with_features: bool = False) -> Raw:
+    def run(self, tensor: Tensor, *, with_features: bool = False) -> RawOutputs:
         job = _Job(tensor, with_features)
         with self._changed:
             closed = self._closed
@@ -57,11 +57,11 @@ class Batcher:
                 self._waiting.append(job)
                 self._changed.notify()
         if closed:
-            self._serve([job])
-        return job.answer.result()
+            self._run([job])
+        return job.outputs.result()
 
     def close(self) -> None:
-        """Ends the thread once it has answered everybody who waits."""
+        """Ends the thread after it has served all that wait."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -69,10 +69,10 @@ class Batcher:
 
     def _loop(self) -> None:
         while batch := self._next_batch():
-            self._serve(batch)
+            self._run(batch)
 
     def _next_batch(self) -> list[_Job]:
-        """The jobs at the front of the line that fit together; empty when closed and done."""
+        """The oldest jobs that fit into one batch; empty when closed and done."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             batch: list[_Job] = []
@@ -83,21 +83,21 @@ class Batcher:
                 batch.append(job)
             return batch
 
-    def _serve(self, batch: list[_Job]) -> None:
+    def _run(self, batch: list[_Job]) -> None:
         try:
-            answers = self._answers(batch)
+            results = self._outputs(batch)
         except Exception as error:
             if len(batch) == 1:
-                batch[0].answer.set_exception(error)
+                batch[0].outputs.set_exception(error)
                 return
-            # A batch can be too large for the device, or one tensor of it wrong: each gets an answer of its own.
+            # The batch may be too large for the device, or one tensor of it bad: run each job alone.
             for job in batch:
-                self._serve([job])
+                self._run([job])
             return
-        for job, answer in zip(batch, answers, strict=True):
-            job.answer.set_result(answer)
+        for job, outputs in zip(batch, results, strict=True):
+            job.outputs.set_result(outputs)
 
-    def _answers(self, batch: list[_Job]) -> list[Raw]:
+    def _outputs(self, batch: list[_Job]) -> list[RawOutputs]:
         tensor = batch[0].tensor if len(batch) == 1 else np.concatenate([job.tensor for job in batch])
         with self._running:
             raw = self._runner.run(tensor, with_features=any(job.with_features for job in batch))

@@ -1,4 +1,4 @@
-"""Why a face was read so: which parts of the crop speak for a label."""
+"""Explanations: which parts of a crop speak for a label, as a heatmap and as a picture."""
 
 from __future__ import annotations
 
@@ -6,25 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.inference.classifier import Classifier, Scores
+from app.inference.classifier import Classifier, ClassifierOutputs
 
 _CELLS = 7
-"""Cells a side of an occlusion map; each costs one inference."""
+"""Cells on a side of an occlusion map."""
 
 _PATCH = 2
-"""Cells a side of what is covered at a time. Neighbouring patches overlap, which smooths the map."""
+"""Cells on a side of a patch that is covered at a time. Neighbouring patches overlap, which smooths the map."""
+
+_OVERLAY_SIDE = 144
+"""Least pixels of an overlay's shorter side: a crop of 48 pixels is too small to see."""
+
+_COLOURS = cv2.COLORMAP_VIRIDIS
+"""Perceptually uniform, and readable for the colour-blind and in grey."""
+
+_STRONGEST = 0.65
+"""Share of the colour where the weight is 1. Where it is 0, the crop shows unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
     """How much each part of a crop speaks for a label: ``grid`` is float32 (rows, columns) from 0 to 1.
 
-    ``cam`` is a class-activation map in closed form; ``occlusion`` is how much the label's probability falls when
-    a part is covered.
+    ``cam`` is a class-activation map. ``occlusion`` is how much the label's probability falls when a part is covered.
     """
 
     method: Literal["cam", "occlusion"]
@@ -33,22 +42,22 @@ class Heatmap:
 
 
 def explain(
-    model: Classifier, crops: Sequence[NDArray[np.uint8]], scores: Scores, label: str | None = None
+    model: Classifier, crops: Sequence[NDArray[np.uint8]], outputs: ClassifierOutputs, label: str | None = None
 ) -> list[Heatmap]:
-    """A heatmap for each face, for one label or for each face's likeliest one.
+    """A heatmap for each face, for one label or for the likeliest label of each face.
 
-    ``scores`` are the model's for these very crops; with features the maps cost no further inference.
+    ``outputs`` are the model's for these crops. With features in them, the maps cost no further inference.
     """
     labels = model.manifest.labels
     if label is not None and label not in labels:
         raise InvalidRequest(f"This model has no label of that name. It has {', '.join(labels)}.")
-    chosen = [labels.index(label) if label is not None else int(row.argmax()) for row in scores.probabilities]
-    if scores.features is not None and model.class_weights is not None:
-        grids = activation_maps(scores.features, model.class_weights[chosen])
+    chosen = [labels.index(label) if label is not None else int(row.argmax()) for row in outputs.probabilities]
+    if outputs.features is not None and model.class_weights is not None:
+        grids = activation_maps(outputs.features, model.class_weights[chosen])
         return [Heatmap("cam", labels[index], grid) for index, grid in zip(chosen, grids, strict=True)]
     return [
         Heatmap("occlusion", labels[index], occlusion_map(model, crop, index, float(row[index])))
-        for index, crop, row in zip(chosen, crops, scores.probabilities, strict=True)
+        for index, crop, row in zip(chosen, crops, outputs.probabilities, strict=True)
     ]
 
 
@@ -58,7 +67,7 @@ def activation_maps(features: NDArray[np.float32], weights: NDArray[np.float32])
 
 
 def occlusion_map(model: Classifier, crop: NDArray[np.uint8], index: int, probability: float) -> NDArray[np.float32]:
-    """A map of how much a label's probability falls when a patch is covered with the crop's mean colour."""
+    """How much a label's probability falls where a patch of the crop's mean colour covers the crop."""
     height, width = crop.shape[:2]
     rows = np.linspace(0, height, _CELLS + 1).round().astype(int)
     columns = np.linspace(0, width, _CELLS + 1).round().astype(int)
@@ -77,7 +86,23 @@ def occlusion_map(model: Classifier, crop: NDArray[np.uint8], index: int, probab
 
 
 def _normalised(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """What speaks for the label, each map's peak at 1; a map in which nothing does stays 0."""
+    """The positive part of each map, scaled to a peak of 1; a map without positive values stays 0."""
     positive = np.maximum(maps, 0)
     peaks = positive.max(axis=(1, 2), keepdims=True)
     return np.asarray(positive / np.where(peaks > 0, peaks, 1), np.float32)
+
+
+def overlay_png(crop: NDArray[np.uint8], grid: NDArray[np.float32]) -> bytes:
+    """A PNG of the crop, uint8 (h, w, 3) RGB, under its grid, float32 (rows, columns); at least 144 pixels a side."""
+    height, width = crop.shape[:2]
+    factor = max(1, -(-_OVERLAY_SIDE // min(height, width)))
+    size = (width * factor, height * factor)
+    photo = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
+    weights = np.clip(cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+    colours = cv2.applyColorMap(np.rint(weights * 255).astype(np.uint8), _COLOURS)
+    share = _STRONGEST * weights
+    blended = cv2.blendLinear(photo[..., ::-1].copy(), colours, 1 - share, share)
+    done, png = cv2.imencode(".png", blended)
+    if not done:
+        raise RuntimeError("OpenCV could not write the PNG.")
+    return png.tobytes()

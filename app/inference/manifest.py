@@ -1,4 +1,4 @@
-"""What a model says of itself: all that the service must know to serve it."""
+"""A model's manifest: all that the service must know to serve it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from pydantic import (
     model_validator,
 )
 
-from app.inference.errors import BadModel
-
 MANIFEST_FILE = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000
 _TAGS = {"eyes", "box", "float", "tuple[float, ...]"}
-"""Parts of an error's place that pydantic adds for a union; no key of the file is called so."""
+"""Parts of an error's location that pydantic adds for a union. They are no keys of the file."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Label = Annotated[str, StringConstraints(max_length=40, pattern=r"^\w[\w -]*$")]
 PerChannel = float | tuple[float, ...]
 """One number for all channels, or one for each."""
+
+
+class BadModel(Exception):
+    """A model that cannot serve. The message is one sentence for the operator: the model's name and the fault."""
 
 
 class _Part(BaseModel):
@@ -45,9 +47,9 @@ class InputSpec(_Part):
     dtype: Literal["float32", "uint8"] = Field(
         "float32", description="Type of the tensor; `uint8` takes the pixels as they are."
     )
-    scale: float = Field(1.0, gt=0, description="What a pixel's 0–255 is multiplied with first.")
-    mean: PerChannel = Field(0.0, description="What is subtracted then: one number, or one a channel.")
-    std: PerChannel = Field(1.0, description="What the rest is divided by: one number, or one a channel.")
+    scale: float = Field(1.0, gt=0, description="Factor for a pixel's value of 0 to 255, applied first.")
+    mean: PerChannel = Field(0.0, description="Subtracted after that: one number, or one per channel.")
+    std: PerChannel = Field(1.0, description="Divisor after that: one number, or one per channel.")
 
     @property
     def depth(self) -> int:
@@ -71,14 +73,14 @@ class InputSpec(_Part):
 
 
 class ByEyes(_Part):
-    """The crop is placed by the eyes and turned until they are level; all values are shares of its side."""
+    """Places the crop by the eyes and turns it until they are level. All values are shares of the crop's side."""
 
     eye_distance: float = Field(gt=0, lt=1, description="Distance between the eyes.")
     eye_center: tuple[float, float] = Field(description="Where the middle between the eyes lies: `[x, y]`.")
 
 
 class ByBox(_Part):
-    """The crop is placed by the detected box; all values are in box widths."""
+    """Places the crop by the detected box. All values are in box widths."""
 
     side: float = Field(gt=0, le=10, description="Side of the square.")
     offset_x: float = Field(ge=-5, le=5, description="How far right of the box's left edge the square starts.")
@@ -95,24 +97,26 @@ FaceFraming = Annotated[Annotated[ByEyes, Tag("eyes")] | Annotated[ByBox, Tag("b
 
 
 class OutputSpec(_Part):
-    """What the network answers with, and how sure it may sound."""
+    """The network's output, and its calibration."""
 
-    tensor: Text = Field(description="Name of the output with one number a label.")
-    kind: Literal["logits", "probabilities"] = Field(description="Whether a softmax is still to come.")
+    tensor: Text = Field(description="Name of the output with one number per label.")
+    kind: Literal["logits", "probabilities"] = Field(
+        description="Whether the output still needs a softmax (`logits`) or not."
+    )
     temperature: float = Field(
-        1.0, ge=0.05, le=20, description="What logits are divided by before the softmax; under 1 it sharpens."
+        1.0, ge=0.05, le=20, description="Divisor of the logits before the softmax; below 1 it sharpens."
     )
     entropy_exponent: float = Field(
         0.0,
         ge=-1,
         le=1,
-        description="The power of an answer's entropy, from 0 to 1, that multiplies its temperature; over 0 it "
-        "sharpens clear answers more than doubtful ones.",
+        description="The temperature is multiplied by the prediction's entropy (0 to 1) to this power; above 0 it "
+        "sharpens clear predictions more than doubtful ones.",
     )
 
 
 class ExplainSpec(_Part):
-    """What a class-activation map is made from: pooled features that one linear layer turns into logits."""
+    """The source of class-activation maps: pooled features that one linear layer turns into logits."""
 
     features: Text = Field(
         description="Name of the last feature map before the global average pooling, `(n, channels, height, width)`; "
@@ -125,25 +129,25 @@ class Manifest(_Part):
     """``manifest.json`` of a model's folder."""
 
     name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = Field(
-        description="What requests call the model; the same as its folder's name."
+        description="Name of the model in requests; the same as its folder's name."
     )
     version: Text = Field(description="Version of the model.")
     file: Annotated[str, StringConstraints(max_length=200)] = Field(description="Name of the ONNX file in this folder.")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="SHA-256 of that file in hexadecimal, lower case."
     )
-    architecture: Text = Field(description="What kind of network it is.")
-    trained_on: Text = Field(description="The data that it learned from.")
+    architecture: Text = Field(description="Kind of network.")
+    trained_on: Text = Field(description="Training data.")
     license: Text = Field(description="Licence of the weights.")
     labels: tuple[Label, ...] = Field(
         min_length=2, max_length=100, description="The label of each output, in the network's order."
     )
-    metrics: dict[str, JsonValue] = Field({}, description="Figures to show in `/info`; nothing else reads them.")
+    metrics: dict[str, JsonValue] = Field({}, description="Figures that `/info` shows; nothing else uses them.")
     input: InputSpec = Field(description="How a crop becomes the input tensor.")
-    face: FaceFraming = Field(description="How a detected face becomes the square that is cropped.")
-    output: OutputSpec = Field(description="What the network answers with.")
+    face: FaceFraming = Field(description="How to place the square crop on a detected face.")
+    output: OutputSpec = Field(description="The network's output and its calibration.")
     explain: ExplainSpec | None = Field(
-        None, description="What a class-activation map is made from; without it, maps are made by occlusion."
+        None, description="Source of class-activation maps; without it, heatmaps are made by occlusion."
     )
 
     @field_validator("file")
@@ -177,7 +181,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def file_within(folder: Path, name: str, *, at_most: int | None = None) -> bytes:
-    """The bytes of a file that must really lie in the folder, wherever links lead; `FileNotFoundError` if none is."""
+    """The bytes of a file in the folder. A link may not lead out of it. Raises ``FileNotFoundError`` if none exists."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise BadModel(f"Model {folder.name}: {name} leads out of the model's folder.")

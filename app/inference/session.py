@@ -1,15 +1,18 @@
-"""ONNX Runtime sessions: on which provider, with how many threads, and what is really in use."""
+"""ONNX Runtime sessions: providers, threads, and running tensors of faces through a network."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
-from app.inference.errors import BadModel
+from app.inference.manifest import BadModel
 
 logger = logging.getLogger("visage.models")
 
@@ -25,26 +28,88 @@ ORT_NAMES = {
 
 _SHORT_NAMES = {long: short for short, long in ORT_NAMES.items()}
 
-# TensorRT builds an engine for minutes, and CoreML comes with every wheel for macOS whether it helps or not:
-# those two are for somebody who asks for them.
+# TensorRT takes minutes to build an engine, and every wheel for macOS contains CoreML, whether it helps or not.
+# So these two are used only when asked for.
 _AUTO = ("cuda", "directml", "openvino", "cpu")
 
 _OPTIONS: dict[str, dict[str, str]] = {
-    # The default searches every algorithm again for each number of faces that it has not met.
+    # The default searches all algorithms again for each number of faces that is new to it.
     "cuda": {"cudnn_conv_algo_search": "HEURISTIC"},
 }
 
 GPU_PROVIDERS = frozenset({"cuda", "tensorrt", "directml"})
-"""Providers that are fed best with batches, by one thread."""
+"""Providers that run fastest when one thread gives them large batches."""
+
+LARGEST_PASS = 32
+"""Most faces in one pass on a CPU. More is hardly faster, and ONNX Runtime keeps the memory of its largest pass."""
+
+Tensor = NDArray[np.float32] | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutputs:
+    """A network's outputs: scores (n, labels), and if asked for its last feature map (n, channels, h, w)."""
+
+    scores: NDArray[Any]
+    features: NDArray[np.float32] | None = None
+
+    def part(self, start: int, stop: int, *, with_features: bool) -> RawOutputs:
+        features = self.features[start:stop] if with_features and self.features is not None else None
+        return RawOutputs(self.scores[start:stop], features)
+
+
+class Runner(Protocol):
+    """Runs tensors of n faces through a network, from any thread."""
+
+    @property
+    def providers(self) -> tuple[str, ...]: ...
+
+    def run(self, tensor: Tensor, *, with_features: bool = False) -> RawOutputs: ...
+
+    def close(self) -> None: ...
+
+
+class SessionRunner:
+    """A :class:`Runner` of an ONNX Runtime session. ``largest_pass`` is 1 for a network with a fixed batch of one."""
+
+    def __init__(
+        self,
+        session: Any,
+        providers: tuple[str, ...],
+        *,
+        scores: str,
+        features: str | None,
+        largest_pass: int = LARGEST_PASS,
+    ) -> None:
+        self.providers = providers
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._scores = scores
+        self._features = features
+        self._largest_pass = largest_pass
+
+    def run(self, tensor: Tensor, *, with_features: bool = False) -> RawOutputs:
+        names = [self._scores]
+        if with_features and self._features is not None:
+            names.append(self._features)
+        passes = [
+            self._session.run(names, {self._input: tensor[start : start + self._largest_pass]})
+            for start in range(0, len(tensor), self._largest_pass)
+        ]
+        outputs = passes[0] if len(passes) == 1 else [np.concatenate(parts) for parts in zip(*passes, strict=True)]
+        return RawOutputs(outputs[0], outputs[1] if len(outputs) > 1 else None)
+
+    def close(self) -> None:
+        """Does nothing: Python frees the session with its last reference."""
 
 
 class ProviderUnavailable(Exception):
-    """The first provider asked for is not the one in use, and a fallback was forbidden; one sentence."""
+    """The first provider asked for is not in use, and a fallback is forbidden. The message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """How sessions are opened. ``providers`` are short names in order of preference, or ``("auto",)``."""
+    """How to open sessions. ``providers`` are short names in order of preference, or ``("auto",)``."""
 
     providers: tuple[str, ...] = ("auto",)
     strict: bool = False
@@ -52,7 +117,7 @@ class SessionSpec:
 
 
 def resolve(providers: tuple[str, ...], available: frozenset[str]) -> tuple[str, ...]:
-    """What to ask for, in order and with the CPU last: ``auto`` becomes the best of what is available."""
+    """The providers to request, in order, the CPU last. ``auto`` becomes the best of those that are available."""
     if providers == ("auto",):
         return tuple(name for name in _AUTO if name in available or name == "cpu")
     return tuple(dict.fromkeys((*providers, "cpu")))
@@ -64,12 +129,12 @@ def available_providers() -> frozenset[str]:
 
 
 def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.InferenceSession, tuple[str, ...]]:
-    """A session from a model's bytes, and the short names of the providers that took a part of its graph.
+    """A session from a model's bytes, and the short names of the providers that run a part of its graph.
 
-    A provider that does not start is left out with one line in the log; ``spec.strict`` makes that a
-    :class:`ProviderUnavailable` when it is the first. A graph that even the CPU cannot run is a :class:`BadModel`.
+    A provider that does not start is skipped with one line in the log. When it is the first one and ``spec.strict``
+    is set, raises :class:`ProviderUnavailable`. Raises :class:`BadModel` when not even the CPU can run the graph.
     """
-    # What ONNX Runtime prints about a missing provider comes back here as an exception or as its absence.
+    # ONNX Runtime also prints what it raises here.
     ort.set_default_logger_severity(4)
     available = available_providers()
     asked = resolve(spec.providers, available)
@@ -100,6 +165,36 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
     return session, used
 
 
+def with_output(model: bytes, name: str) -> bytes:
+    """The model with one more of its tensors among its outputs.
+
+    Protobuf merges repeated messages, so appending a second graph (field 7) with one output (12) of a name (1) does it.
+    """
+    message = name.encode()
+    for field in (1, 12, 7):
+        message = bytes([field << 3 | 2]) + _varint(len(message)) + message
+    return model + message
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def constant(model: bytes, name: str) -> NDArray[Any]:
+    """The value of a tensor that does not depend on the input. Raises what ONNX Runtime raises when there is none."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = ort.InferenceSession(with_output(model, name), options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    shape = [size if isinstance(size, int) else 1 for size in given.shape]
+    dtype = np.uint8 if given.type == "tensor(uint8)" else np.float32
+    value: NDArray[Any] = session.run([name], {given.name: np.zeros(shape, dtype)})[0]
+    return value
+
+
 def _open(model: bytes, providers: list[str], threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -111,24 +206,28 @@ def _open(model: bytes, providers: list[str], threads: int) -> ort.InferenceSess
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    # A model is one file: only that file's hash was checked. No file lies below this path.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     names: list[Any] = [(ORT_NAMES[provider], _OPTIONS.get(provider, {})) for provider in providers]
     session = ort.InferenceSession(model, options, providers=names, enable_fallback=0)
-    # ONNX Runtime keeps the file's bytes for a fallback that is off.
+    # ONNX Runtime keeps the file's bytes for a fallback that is turned off here.
     session._model_bytes = None
     return session
 
 
 def _in_use(session: ort.InferenceSession) -> tuple[str, ...]:
-    """Providers that hold a node of the graph, in the session's order of preference."""
+    """Providers that run a node of the graph, in the session's order of preference."""
     holding = {part.ep_name for part in session.get_provider_graph_assignment_info()}
     registered = session.get_providers()
     return tuple(_SHORT_NAMES.get(name, name) for name in registered if name in holding) or ("cpu",)
 
 
 def first_line(error: Exception) -> str:
-    """What ONNX Runtime says, without its error code and the place in its source."""
+    """The message of ONNX Runtime, without its error code and the position in its source."""
     text = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     if text.startswith("/"):
         text = text.partition(") ")[2] or text
+    if text.startswith("External data"):
+        return "it keeps weights in another file; save it as one file"
     return text.rstrip(" .,")[:300]

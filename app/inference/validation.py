@@ -1,23 +1,26 @@
-"""What is checked of a model before it serves: its file, its graph, and one real inference."""
+"""Checks of a model before it serves: its file, its graph, and one real inference."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference import onnx_file
-from app.inference.manifest import ExplainSpec, Manifest, file_within
-from app.inference.onnx_file import NotOnnx, OnnxFile
-from app.inference.preprocess import Preprocessor
-from app.inference.runner import Raw, Runner
-from app.inference.session import first_line
-
-OPSETS = range(7, 27)
-"""The versions of ONNX's operators that ONNX Runtime 1.31 runs."""
+from app.inference.manifest import BadModel, Manifest, file_within
+from app.inference.session import (
+    RawOutputs,
+    Runner,
+    SessionSpec,
+    Tensor,
+    constant,
+    first_line,
+    open_session,
+    with_output,
+)
 
 _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 _SCORE_TYPES = {"tensor(float)", "tensor(float16)", "tensor(double)"}
@@ -27,8 +30,8 @@ class Flaw(Exception):
     """What is wrong with a model, as the end of a sentence that names it."""
 
 
-def read_file(folder: Path, manifest: Manifest) -> OnnxFile:
-    """The file, if its hash is the manifest's. What is hashed is what is loaded: the file is read once."""
+def read_file(folder: Path, manifest: Manifest) -> bytes:
+    """The model's file, if it has the hash in the manifest. It is read once, so the checked bytes are those loaded."""
     try:
         data = file_within(folder, manifest.file)
     except FileNotFoundError:
@@ -36,55 +39,53 @@ def read_file(folder: Path, manifest: Manifest) -> OnnxFile:
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.sha256:
         raise Flaw(f"{manifest.file} has SHA-256 {digest[:12]}…, not {manifest.sha256[:12]}… as its manifest says")
+    return data
+
+
+def open_with_features(model: bytes, manifest: Manifest, spec: SessionSpec) -> tuple[Any, tuple[str, ...]]:
+    """A session whose outputs include the feature map, if the manifest names one; and the providers in use."""
+    session, providers = open_session(model, manifest.name, spec)
+    explain = manifest.explain
+    if explain is None or explain.features in {output.name for output in session.get_outputs()}:
+        return session, providers
     try:
-        file = onnx_file.read(data)
-    except NotOnnx as error:
-        raise Flaw(f"{manifest.file} is no ONNX file ({error})") from None
-    if file.external:
-        raise Flaw(f"{manifest.file} keeps weights in {file.external[0]!r}; save it as one file")
-    if file.opset not in OPSETS:
-        raise Flaw(f"{manifest.file} is of opset {file.opset}, but {OPSETS[0]} to {OPSETS[-1]} can be run")
-    return file
+        return open_session(with_output(model, explain.features), manifest.name, spec)
+    except BadModel:
+        raise Flaw(f"explain.features names {explain.features!r}, which the graph does not compute") from None
 
 
-def with_features(file: OnnxFile, explain: ExplainSpec | None) -> bytes:
-    """The model, its last feature map among the outputs if the manifest names one."""
-    if explain is None or explain.features in file.outputs:
-        return file.data
-    if explain.features not in file.tensors:
-        raise Flaw(f"explain.features names {explain.features!r}, which the graph does not compute")
-    return file.with_output(explain.features)
-
-
-def class_weights(file: OnnxFile, explain: ExplainSpec, labels: int) -> NDArray[np.float32]:
-    """The weights (labels, channels) of the layer behind the feature map."""
+def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | None:
+    """The weights (labels, channels) of the layer after the feature map, if the manifest names them."""
+    if manifest.explain is None:
+        return None
+    name, labels = manifest.explain.weights, len(manifest.labels)
     try:
-        weights = file.initializer(explain.weights)
-    except NotOnnx as error:
-        raise Flaw(f"explain.weights names {explain.weights!r}, but {error}") from None
-    if weights is None:
-        raise Flaw(f"explain.weights names {explain.weights!r}, which is no initializer of the graph")
+        weights = constant(model, name)
+    except Exception:
+        raise Flaw(f"explain.weights names {name!r}, which is no initializer of the graph") from None
+    if weights.dtype.kind != "f":
+        raise Flaw(f"explain.weights names {name!r}, but its values are not of type float")
     # A 1×1 convolution has two axes of length 1 at the end; a plain matrix product has its labels last.
     matrix = weights.reshape(weights.shape[:2]) if weights.shape[2:] in ((), (1, 1)) else weights
     if matrix.ndim == 2 and matrix.shape[0] != labels:
         matrix = matrix.T
     if matrix.ndim != 2 or matrix.shape[0] != labels:
         raise Flaw(f"explain.weights is of shape {weights.shape}, which does not fit {labels} labels")
-    return np.ascontiguousarray(matrix)
+    return np.ascontiguousarray(matrix, np.float32)
 
 
 def fixed_batch(session: Any, manifest: Manifest) -> int | None:
-    """Checks names, types and shapes against the manifest; gives the batch if the graph fixes it."""
+    """Checks names, types and shapes against the manifest. Returns the batch size if the graph fixes it."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise Flaw(f"the graph takes {len(inputs)} inputs, but one picture is all there is")
+        raise Flaw(f"the graph takes {len(inputs)} inputs, but the service has only the picture")
     spec = manifest.input
     if _TYPES.get(inputs[0].type) != spec.dtype:
         raise Flaw(f"input.dtype is {spec.dtype}, but the graph takes {inputs[0].type}")
     sides = (spec.height, spec.width)
-    wanted = (spec.depth, *sides) if spec.layout == "NCHW" else (*sides, spec.depth)
-    if not _fits(inputs[0].shape[1:], wanted):
-        raise Flaw(f"the manifest's input is {spec.layout} {list(wanted)}, but the graph's is {inputs[0].shape[1:]}")
+    expected = (spec.depth, *sides) if spec.layout == "NCHW" else (*sides, spec.depth)
+    if not _fits(inputs[0].shape[1:], expected):
+        raise Flaw(f"the manifest's input is {spec.layout} {list(expected)}, but the graph's is {inputs[0].shape[1:]}")
     batch = inputs[0].shape[0]
     if isinstance(batch, int) and batch != 1:
         raise Flaw(f"its batch is fixed to {batch}; export it with a batch of 1 or a dynamic one")
@@ -100,29 +101,34 @@ def fixed_batch(session: Any, manifest: Manifest) -> int | None:
     return 1 if batch == 1 else None
 
 
-def _fits(shape: list[Any], wanted: tuple[int, ...]) -> bool:
-    """Whether a graph's shape, in which a free dimension is no integer, allows the wanted one."""
-    return len(shape) == len(wanted) and all(
-        not isinstance(given, int) or given == size for given, size in zip(shape, wanted, strict=True)
+def _fits(shape: list[Any], expected: tuple[int, ...]) -> bool:
+    """Whether a graph's shape allows the expected one. A free dimension of the graph is no integer."""
+    return len(shape) == len(expected) and all(
+        not isinstance(size, int) or size == wanted for size, wanted in zip(shape, expected, strict=True)
     )
 
 
-def try_out(runner: Runner, manifest: Manifest, weights: NDArray[np.float32] | None) -> None:
-    """One real inference of two made-up pictures, which also warms the session up."""
+def try_out(
+    runner: Runner,
+    manifest: Manifest,
+    prepare: Callable[[Sequence[NDArray[np.uint8]]], Tensor],
+    weights: NDArray[np.float32] | None,
+) -> None:
+    """Runs one real inference on two artificial pictures, which also warms the session up."""
     spec = manifest.input
     shade = np.linspace(0, 255, spec.height * spec.width * 3).reshape(spec.height, spec.width, 3).astype(np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, shade.shape, np.uint8)
     try:
-        raw = runner.run(Preprocessor(spec)([shade, noise]), with_features=weights is not None)
+        raw = runner.run(prepare([shade, noise]), with_features=weights is not None)
     except Exception as error:
         raise Flaw(f"it fails on a picture ({first_line(error)})") from None
     if raw.scores.shape != (2, len(manifest.labels)):
-        raise Flaw(f"for two pictures it answers with shape {raw.scores.shape}, not (2, {len(manifest.labels)})")
+        raise Flaw(f"for two pictures its output has shape {raw.scores.shape}, not (2, {len(manifest.labels)})")
     if not np.isfinite(raw.scores).all():
-        raise Flaw("it answers with numbers that are not finite")
+        raise Flaw("its outputs include numbers that are not finite")
     kind = "probabilities" if _are_probabilities(raw.scores) else "logits"
     if kind != manifest.output.kind:
-        raise Flaw(f"output.kind is {manifest.output.kind}, but its answers are {kind}")
+        raise Flaw(f"output.kind is {manifest.output.kind}, but its outputs are {kind}")
     if weights is not None:
         _check_features(raw, weights)
 
@@ -132,7 +138,7 @@ def _are_probabilities(scores: NDArray[Any]) -> bool:
     return bool((scores >= 0).all() and np.allclose(sums, 1, atol=1e-3))
 
 
-def _check_features(raw: Raw, weights: NDArray[np.float32]) -> None:
+def _check_features(raw: RawOutputs, weights: NDArray[np.float32]) -> None:
     features, channels = raw.features, weights.shape[1]
     if features is None or features.ndim != 4 or features.shape[1] != channels:
         shape = None if features is None else features.shape

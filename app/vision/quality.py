@@ -29,7 +29,7 @@ WarningCode = TypeAliasType(
 )
 
 
-class Threshold(TypedDict):
+class WarningThreshold(TypedDict):
     """The value from which a warning is given, and what it is a value of."""
 
     value: float
@@ -37,14 +37,14 @@ class Threshold(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class QualityWarning:
     """One reason to doubt a reading. ``code`` is for programs, ``message`` for the person who took the picture."""
 
     code: WarningCode
     message: str
 
 
-THRESHOLDS: Final[dict[WarningCode, Threshold]] = {
+THRESHOLDS: Final[dict[WarningCode, WarningThreshold]] = {
     "face_too_small": {"value": 48, "meaning": "width of the face in pixels of the picture, below"},
     "blurred": {"value": 0.056, "meaning": "fine detail of the face as a share of its contrast, below"},
     "too_dark": {"value": 80, "meaning": "brightness (0 to 255) that a twentieth of the face exceeds, below"},
@@ -75,7 +75,7 @@ _TOO_COARSE = 32
 """Decoded pixels of a face's width below which its blur says nothing."""
 
 
-def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[Warning, ...]:
+def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[QualityWarning, ...]:
     """The warnings for one face, in full-size pixels, of a picture that shows so many."""
     codes: list[WarningCode] = []
     if face.assumed:
@@ -93,7 +93,7 @@ def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[Warning, 
         codes.append("at_edge")
     if faces_detected > THRESHOLDS["multiple_faces"]["value"]:
         codes.append("multiple_faces")
-    return tuple(Warning(code, _MESSAGES[code]) for code in codes)
+    return tuple(QualityWarning(code, _MESSAGES[code]) for code in codes)
 
 
 def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:

@@ -24,8 +24,8 @@ class Road:
 
     def read(self, data: bytes, look: DetectOptions) -> tuple[DetectedPicture, PicturePrediction]:
         """Raises the catalogue's errors, as the pipeline does."""
-        detected = self._pipeline.find_faces(data, look, _nobody_leaves)
-        return detected, self._pipeline.classify(detected, self._model, ClassifyOptions(), _nobody_leaves)
+        detected = self._pipeline.detect(data, look, _nobody_leaves)
+        return detected, self._pipeline.predict(detected, self._model, ClassifyOptions(), _nobody_leaves)
 
     def label(self, data: bytes, look: DetectOptions) -> str:
         _, reading = self.read(data, look)

@@ -17,18 +17,18 @@ from app.inference.registry import Registry
 from app.pipeline import (
     Checkpoint,
     ClassifyOptions,
+    CroppedPicture,
     DetectedPicture,
     DetectOptions,
     FacePrediction,
     PicturePrediction,
     Pipeline,
-    PreparedPicture,
 )
 from app.service import Factories
 from app.vision.crop import CropRegion
 from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
-from app.vision.quality import Warning
+from app.vision.quality import QualityWarning
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 PATIENCE = 20.0
@@ -79,8 +79,6 @@ class FakeRegistry:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.models)
-
-    loaded = names
 
     @property
     def manifests(self) -> dict[str, Manifest]:
@@ -141,7 +139,7 @@ class FakePipeline:
     def __init__(self, script: Script) -> None:
         self.script = script
 
-    def find_faces(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
+    def detect(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
         script = self.script
         checkpoint()
         script.started += 1
@@ -171,21 +169,21 @@ class FakePipeline:
         detected.timings.stages.update({"decode": 2.0, "detect": 2.4})
         return detected
 
-    def prepare(self, detected: DetectedPicture, model: Any, checkpoint: Checkpoint) -> PreparedPicture:
+    def crop(self, detected: DetectedPicture, model: Any, checkpoint: Checkpoint) -> CroppedPicture:
         checkpoint()
-        return PreparedPicture(detected, (), (), (), np.zeros((0, 1, 48, 48), np.float32))
-
-    def infer(
-        self, prepared: Sequence[PreparedPicture], model: Any, options: ClassifyOptions, checkpoint: Checkpoint
-    ) -> list[PicturePrediction]:
-        return [self.classify(each.detected, model, options, checkpoint) for each in prepared]
+        return CroppedPicture(detected, (), (), (), np.zeros((0, 1, 48, 48), np.float32))
 
     def classify(
+        self, cropped: Sequence[CroppedPicture], model: Any, options: ClassifyOptions, checkpoint: Checkpoint
+    ) -> list[PicturePrediction]:
+        return [self.predict(each.detected, model, options, checkpoint) for each in cropped]
+
+    def predict(
         self, detected: DetectedPicture, model: Any, options: ClassifyOptions, checkpoint: Checkpoint
     ) -> PicturePrediction:
         checkpoint()
         detected.timings.stages.update({"prepare": 0.2, "inference": 1.1, "quality": 0.1})
-        warnings = (Warning("face_assumed", "No face was found."),) if detected.faces[0].assumed else ()
+        warnings = (QualityWarning("face_assumed", "No face was found."),) if detected.faces[0].assumed else ()
         label = options.explain_label or model.manifest.labels[0]
         heatmap = Heatmap("cam", label, np.full((6, 6), 0.5, np.float32)) if options.explain else None
         crop = np.zeros((48, 48, 3), np.uint8)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.inference.errors import BadModel
+from app.inference.manifest import BadModel
 from tests.api.conftest import Start
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, manifest
 

@@ -73,15 +73,15 @@ def model(tmp_path: Path) -> Classifier:
     return load_classifier(make_brightness_model(tmp_path / "bright"), SessionSpec(("cpu",)))
 
 
-def _find_faces(pipeline: Pipeline, data: bytes, options: DetectOptions | None = None) -> DetectedPicture:
-    return pipeline.find_faces(data, options or DetectOptions(), _go_on)
+def _detect(pipeline: Pipeline, data: bytes, options: DetectOptions | None = None) -> DetectedPicture:
+    return pipeline.detect(data, options or DetectOptions(), _go_on)
 
 
 def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Classifier) -> None:
     for value, label in ((200, "happy"), (50, "sad")):
         pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
-        detected = _find_faces(pipeline, _jpeg(value))
-        reading = pipeline.classify(detected, model, ClassifyOptions(), _go_on)
+        detected = _detect(pipeline, _jpeg(value))
+        reading = pipeline.predict(detected, model, ClassifyOptions(), _go_on)
         (face,) = reading.faces
         assert SEVEN[int(np.argmax(face.probabilities))] == label
         assert sum(face.probabilities) == pytest.approx(1)
@@ -90,15 +90,15 @@ def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Cl
 
 def test_stages_are_timed_in_the_order_of_the_road(model: Classifier) -> None:
     pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
-    detected = _find_faces(pipeline, _jpeg(128))
-    pipeline.classify(detected, model, ClassifyOptions(explain=True), _go_on)
+    detected = _detect(pipeline, _jpeg(128))
+    pipeline.predict(detected, model, ClassifyOptions(explain=True), _go_on)
     assert list(detected.timings.stages) == ["decode", "detect", "prepare", "inference", "explain"]
     assert sum(detected.timings.stages.values()) <= detected.timings.total
 
 
 def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> None:
     pipeline = Pipeline(WholePictureOnly((0.25, 0.25, 0.3)), LIMITS)
-    detected = _find_faces(pipeline, _jpeg(128, 4000, 3000))
+    detected = _detect(pipeline, _jpeg(128, 4000, 3000))
     assert detected.picture.scale > 1
     assert (detected.picture.width, detected.picture.height) == (4000, 3000)
     assert detected.faces[0].box.x == pytest.approx(1000, abs=4)
@@ -108,9 +108,9 @@ def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> No
 def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) -> None:
     large = load_classifier(make_model(tmp_path / "large", Contract(side=224, channels="rgb")), SessionSpec(("cpu",)))
     pipeline = Pipeline(WholePictureOnly((0.4, 0.4, 0.08)), LIMITS)
-    detected = _find_faces(pipeline, _jpeg(128, 4000, 3000))
+    detected = _detect(pipeline, _jpeg(128, 4000, 3000))
     coarse = detected.picture.scale
-    (face,) = pipeline.classify(detected, large, ClassifyOptions(), _go_on).faces
+    (face,) = pipeline.predict(detected, large, ClassifyOptions(), _go_on).faces
     assert detected.picture.scale < coarse
     assert face.region.side / detected.picture.scale >= 224
     assert face.crop.shape == (224, 224, 3)
@@ -123,37 +123,37 @@ def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classif
         return Pipeline(WholePictureOnly(*places), LIMITS)
 
     with pytest.raises(MultipleFaces):
-        _find_faces(new_pipeline(), _jpeg(128))
-    largest = _find_faces(new_pipeline(), _jpeg(128), DetectOptions(faces="largest"))
+        _detect(new_pipeline(), _jpeg(128))
+    largest = _detect(new_pipeline(), _jpeg(128), DetectOptions(faces="largest"))
     assert largest.faces_detected == 2
     assert [round(face.box.x) for face in largest.faces] == [320]
 
     pipeline = new_pipeline()
-    every = _find_faces(pipeline, _jpeg(128), DetectOptions(faces="all"))
+    every = _detect(pipeline, _jpeg(128), DetectOptions(faces="all"))
     tensors: list[int] = []
     infer = model.infer
     model.infer = lambda tensor, **asked: (tensors.append(len(tensor)), infer(tensor, **asked))[1]  # type: ignore[method-assign]
-    reading = pipeline.classify(every, model, ClassifyOptions(), _go_on)
+    reading = pipeline.predict(every, model, ClassifyOptions(), _go_on)
     assert tensors == [2]
     assert [round(face.face.box.x) for face in reading.faces] == [320, 32]
 
 
 def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Classifier) -> None:
     def detected_in(value: int) -> DetectedPicture:
-        return _find_faces(Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS), _jpeg(value))
+        return _detect(Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS), _jpeg(value))
 
     pipeline = Pipeline(Seeing(), LIMITS)
     values, options = (200, 50, 128), ClassifyOptions(explain=True)
-    alone = [pipeline.classify(detected_in(value), model, options, _go_on) for value in values]
+    alone = [pipeline.predict(detected_in(value), model, options, _go_on) for value in values]
 
     prepared = []
     for detected in map(detected_in, values):
-        prepared.append(pipeline.prepare(detected, model, _go_on))
+        prepared.append(pipeline.crop(detected, model, _go_on))
         detected.release_pixels()
     tensors: list[int] = []
     infer = model.infer
     model.infer = lambda tensor, **asked: (tensors.append(len(tensor)), infer(tensor, **asked))[1]  # type: ignore[method-assign]
-    together = pipeline.infer(prepared, model, options, _go_on)
+    together = pipeline.classify(prepared, model, options, _go_on)
     assert tensors == [3]
 
     for one, other, ready in zip(alone, together, prepared, strict=True):
@@ -168,16 +168,16 @@ def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Cla
 def test_no_more_faces_are_read_than_allowed(model: Classifier) -> None:
     places = tuple((0.02 + 0.24 * column, 0.1, 0.2) for column in range(4))
     pipeline = Pipeline(WholePictureOnly(*places), LIMITS, max_faces=3)
-    detected = _find_faces(pipeline, _jpeg(128), DetectOptions(faces="all"))
+    detected = _detect(pipeline, _jpeg(128), DetectOptions(faces="all"))
     assert (detected.faces_detected, len(detected.faces)) == (4, 3)
 
 
 def test_a_picture_without_a_face_is_refused_unless_the_caller_insists(model: Classifier) -> None:
     pipeline = Pipeline(Seeing(), LIMITS)
     with pytest.raises(NoFaceDetected):
-        _find_faces(pipeline, _jpeg(200))
-    detected = _find_faces(pipeline, _jpeg(200), DetectOptions(on_no_face="center"))
-    (face,) = pipeline.classify(detected, model, ClassifyOptions(), _go_on).faces
+        _detect(pipeline, _jpeg(200))
+    detected = _detect(pipeline, _jpeg(200), DetectOptions(on_no_face="center"))
+    (face,) = pipeline.predict(detected, model, ClassifyOptions(), _go_on).faces
     assert face.face.assumed
     assert detected.faces_detected == 0
     assert "face_assumed" in {warning.code for warning in face.warnings}
@@ -186,13 +186,13 @@ def test_a_picture_without_a_face_is_refused_unless_the_caller_insists(model: Cl
 
 def test_a_reason_is_given_for_the_likeliest_label_or_the_one_asked_for(model: Classifier) -> None:
     pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
-    detected = _find_faces(pipeline, _jpeg(200))
+    detected = _detect(pipeline, _jpeg(200))
     for asked, label in ((None, "happy"), ("sad", "sad")):
-        (face,) = pipeline.classify(detected, model, ClassifyOptions(explain=True, explain_label=asked), _go_on).faces
+        (face,) = pipeline.predict(detected, model, ClassifyOptions(explain=True, explain_label=asked), _go_on).faces
         assert face.heatmap is not None
         assert (face.heatmap.label, face.heatmap.method) == (label, "cam")
     with pytest.raises(InvalidRequest):
-        pipeline.classify(detected, model, ClassifyOptions(explain=True, explain_label="bored"), _go_on)
+        pipeline.predict(detected, model, ClassifyOptions(explain=True, explain_label="bored"), _go_on)
 
 
 @pytest.mark.parametrize("stages", range(5))
@@ -211,8 +211,8 @@ def test_work_that_nobody_waits_for_stops_before_its_next_stage(stages: int, mod
     pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
 
     def run() -> None:
-        detected = pipeline.find_faces(_jpeg(128), DetectOptions(), checkpoint)
-        pipeline.classify(detected, model, ClassifyOptions(explain=True), checkpoint)
+        detected = pipeline.detect(_jpeg(128), DetectOptions(), checkpoint)
+        pipeline.predict(detected, model, ClassifyOptions(explain=True), checkpoint)
 
     with pytest.raises(NobodyWaits):
         run()
@@ -224,4 +224,4 @@ def test_what_is_no_picture_never_reaches_the_detector() -> None:
             raise AssertionError
 
     with pytest.raises(InvalidImage):
-        _find_faces(Pipeline(Blind(), LIMITS), _jpeg(128)[:400])
+        _detect(Pipeline(Blind(), LIMITS), _jpeg(128)[:400])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from app.errors import InternalError, InvalidImage, Overloaded, Timeout
-from app.worker_pool import ClientLeft, PoolLimits, WorkerPool
+from app.worker_pool import ClientDisconnected, PoolLimits, WorkerPool
 
 if TYPE_CHECKING:
     from app.pipeline import Checkpoint, Pipeline
@@ -74,7 +74,7 @@ async def test_workers_let_the_event_loop_go_first() -> None:
     built: list[int] = []
     async with running(limits(), lambda: built.append(priority())) as pool:
         await pool.warm()
-        worked = await pool.run(pool.ticket(), priority)
+        worked = await pool.run(pool.reserve(), priority)
     # Already while the pipeline is built: threads that a library starts there inherit it.
     assert built == [worked]
     assert worked > priority()
@@ -92,7 +92,7 @@ async def test_each_worker_stays_on_its_core_also_the_one_that_takes_a_dead_ones
         await pool.warm()
         assert sorted(built) == [(core,) for core in cores]
         with pytest.raises(InternalError):
-            await pool.run(pool.ticket(), dies)
+            await pool.run(pool.reserve(), dies)
         await until(lambda: len(built) > len(cores))
     assert sorted(set(built)) == [(core,) for core in cores]
     assert len(_cores_of_this_thread()) >= len(cores)
@@ -112,7 +112,7 @@ async def test_each_worker_builds_its_own_pipeline_on_its_own_thread() -> None:
     async with running(limits(workers=2, queue_size=8), factory) as pool:
         await pool.warm()
         seen = await asyncio.gather(
-            *(pool.run(pool.ticket(), lambda pipeline, _: (threading.get_ident(), id(pipeline))) for _ in range(8))
+            *(pool.run(pool.reserve(), lambda pipeline, _: (threading.get_ident(), id(pipeline))) for _ in range(8))
         )
     assert len(set(built)) == 2
     assert threading.get_ident() not in built
@@ -125,8 +125,8 @@ async def test_what_a_job_raises_reaches_its_caller_and_the_thread_lives_on() ->
 
     async with running(limits()) as pool:
         with pytest.raises(InvalidImage):
-            await pool.run(pool.ticket(), fails)
-        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+            await pool.run(pool.reserve(), fails)
+        assert await pool.run(pool.reserve(), lambda *_: 7) == 7
         assert pool.restarts == 0
 
 
@@ -134,14 +134,14 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
     gate, shed = Gate(), list[str]()
     async with running(limits(queue_size=1), shed=shed) as pool:
         await pool.warm()
-        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await entered(gate)
         assert pool.room
-        second = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        second = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await until(lambda: pool.waiting == 1)
         assert pool.room == 0
         with pytest.raises(Overloaded) as refused:
-            await pool.run(pool.ticket(), gate.job)
+            await pool.run(pool.reserve(), gate.job)
         assert refused.value.retry_after >= 1
         assert shed == ["queue_full"]
         gate.open.set()
@@ -152,16 +152,16 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 async def test_a_place_that_is_about_to_be_taken_is_given_to_nobody_else_for_a_moment() -> None:
     async with running(limits(queue_size=0, body_grace=PATIENCE)) as pool:
         await pool.warm()
-        first = pool.ticket()
+        first = pool.reserve()
         assert pool.room == 0
         # The claim keeps out who asks, and is no obstacle to the work itself.
         assert await pool.run(first, lambda *_: 1) == 1
         assert pool.room
-        pool.release(pool.ticket())
+        pool.release(pool.reserve())
         assert pool.room
     async with running(limits(queue_size=0, body_grace=0.05)) as pool:
         await pool.warm()
-        pool.ticket()
+        pool.reserve()
         await until(lambda: pool.room)
 
 
@@ -169,27 +169,27 @@ async def test_without_a_queue_only_an_idle_worker_counts() -> None:
     gate = Gate()
     async with running(limits(queue_size=0)) as pool:
         await pool.warm()
-        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await entered(gate)
         assert pool.room == 0
         gate.open.set()
         await first
-        assert await pool.run(pool.ticket(), lambda *_: 1) == 1
+        assert await pool.run(pool.reserve(), lambda *_: 1) == 1
 
 
 async def test_nobody_waits_longer_than_the_queue_allows() -> None:
     gate, shed, ran = Gate(), list[str](), list[int]()
     async with running(limits(queue_timeout=0.05), shed=shed) as pool:
         await pool.warm()
-        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await entered(gate)
         with pytest.raises(Overloaded):
-            await pool.run(pool.ticket(), lambda *_: ran.append(1))
+            await pool.run(pool.reserve(), lambda *_: ran.append(1))
         assert shed == ["queue_timeout"]
         assert pool.waiting == 0
         gate.open.set()
         await first
-        await pool.run(pool.ticket(), lambda *_: None)
+        await pool.run(pool.reserve(), lambda *_: None)
     assert ran == []
 
 
@@ -197,8 +197,8 @@ async def test_later_jobs_of_an_admitted_request_do_not_compete_for_a_place() ->
     gate = Gate()
     async with running(limits(queue_size=1)) as pool:
         await pool.warm()
-        ticket = pool.ticket()
-        runs = [asyncio.create_task(pool.run(ticket, gate.job)) for _ in range(6)]
+        reservation = pool.reserve()
+        runs = [asyncio.create_task(pool.run(reservation, gate.job)) for _ in range(6)]
         await entered(gate)
         gate.open.set()
         assert await asyncio.gather(*runs) == ["done"] * 6
@@ -208,7 +208,7 @@ async def test_a_request_over_its_deadline_is_answered_and_its_work_stops_at_the
     gate, shed = Gate(), list[str]()
     async with running(limits(), shed=shed) as pool:
         await pool.warm()
-        run = asyncio.create_task(pool.run(pool.ticket(time.monotonic() + 0.05), gate.job))
+        run = asyncio.create_task(pool.run(pool.reserve(time.monotonic() + 0.05), gate.job))
         await entered(gate)
         with pytest.raises(Timeout):
             await run
@@ -222,18 +222,18 @@ async def test_work_of_a_client_that_left_while_waiting_never_starts() -> None:
     gate, ran = Gate(), list[int]()
     async with running(limits()) as pool:
         await pool.warm()
-        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await entered(gate)
-        ticket = pool.ticket()
-        second = asyncio.create_task(pool.run(ticket, lambda *_: ran.append(1)))
+        reservation = pool.reserve()
+        second = asyncio.create_task(pool.run(reservation, lambda *_: ran.append(1)))
         await until(lambda: pool.waiting == 1)
-        ticket.leave()
-        with pytest.raises(ClientLeft):
+        reservation.cancel()
+        with pytest.raises(ClientDisconnected):
             await second
         assert pool.waiting == 0
         gate.open.set()
         await first
-        await pool.run(pool.ticket(), lambda *_: None)
+        await pool.run(pool.reserve(), lambda *_: None)
     assert ran == []
 
 
@@ -241,16 +241,16 @@ async def test_work_of_a_client_that_left_while_it_ran_stops_at_the_next_stage()
     gate = Gate()
     async with running(limits()) as pool:
         await pool.warm()
-        ticket = pool.ticket()
-        run = asyncio.create_task(pool.run(ticket, gate.job))
+        reservation = pool.reserve()
+        run = asyncio.create_task(pool.run(reservation, gate.job))
         await entered(gate)
-        ticket.leave()
-        with pytest.raises(ClientLeft):
+        reservation.cancel()
+        with pytest.raises(ClientDisconnected):
             await run
         gate.open.set()
         await until(lambda: pool.busy == 0)
-        with pytest.raises(ClientLeft):
-            await pool.run(ticket, gate.job)
+        with pytest.raises(ClientDisconnected):
+            await pool.run(reservation, gate.job)
     assert gate.stages == 0
 
 
@@ -258,9 +258,9 @@ async def test_a_cancelled_caller_gives_its_place_back() -> None:
     gate = Gate()
     async with running(limits(queue_size=1)) as pool:
         await pool.warm()
-        first = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await entered(gate)
-        second = asyncio.create_task(pool.run(pool.ticket(), gate.job))
+        second = asyncio.create_task(pool.run(pool.reserve(), gate.job))
         await until(lambda: pool.waiting == 1)
         second.cancel()
         await asyncio.wait([second])
@@ -277,8 +277,8 @@ async def test_a_thread_that_dies_is_replaced_and_its_request_answered() -> None
     async with running(limits()) as pool:
         await pool.warm()
         with pytest.raises(InternalError):
-            await pool.run(pool.ticket(), dies)
-        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+            await pool.run(pool.reserve(), dies)
+        assert await pool.run(pool.reserve(), lambda *_: 7) == 7
         assert pool.restarts == 1
         assert pool.ready
 
@@ -288,9 +288,9 @@ async def test_a_thread_that_hangs_is_replaced_after_its_request_was_answered() 
     async with running(limits(hang_grace=0.05)) as pool:
         await pool.warm()
         with pytest.raises(Timeout):
-            await pool.run(pool.ticket(time.monotonic() + 0.05), lambda *_: hang.wait(PATIENCE))
+            await pool.run(pool.reserve(time.monotonic() + 0.05), lambda *_: hang.wait(PATIENCE))
         await until(lambda: pool.restarts == 1)
-        assert await pool.run(pool.ticket(), lambda *_: 7) == 7
+        assert await pool.run(pool.reserve(), lambda *_: 7) == 7
         assert not pool.stuck
         hang.set()
 
@@ -312,14 +312,14 @@ async def test_no_worker_alive_is_not_ready() -> None:
         await pool.warm()
         assert pool.ready
         with pytest.raises(InternalError):
-            await pool.run(pool.ticket(), dies)
+            await pool.run(pool.reserve(), dies)
         assert not pool.ready
         second.set()
         await until(lambda: pool.ready)
 
 
 async def test_a_pipeline_that_cannot_be_built_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.worker_pool._FIRST_RETRY", 0.05)
+    monkeypatch.setattr("app.worker_pool._BUILD_RETRY", 0.05)
     outcomes = iter((RuntimeError("no such file"), None))
 
     def factory() -> object:
@@ -340,9 +340,9 @@ async def test_a_queue_that_stays_full_saturates_the_pool() -> None:
     gate = Gate()
     async with running(limits(queue_size=1, saturated_after=0.0)) as pool:
         await pool.warm()
-        runs = [asyncio.create_task(pool.run(pool.ticket(), gate.job))]
+        runs = [asyncio.create_task(pool.run(pool.reserve(), gate.job))]
         await entered(gate)
-        runs.append(asyncio.create_task(pool.run(pool.ticket(), gate.job)))
+        runs.append(asyncio.create_task(pool.run(pool.reserve(), gate.job)))
         await until(lambda: pool.saturated)
         gate.open.set()
         await asyncio.gather(*runs)
@@ -358,7 +358,7 @@ async def test_a_picture_is_let_go_once_it_is_answered() -> None:
     async with running(limits()) as pool:
         picture = Picture()
         reference = weakref.ref(picture)
-        await pool.run(pool.ticket(), lambda *_, held=picture: held)
+        await pool.run(pool.reserve(), lambda *_, held=picture: held)
         del picture
         await until(lambda: reference() is None)
 

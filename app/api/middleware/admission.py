@@ -68,7 +68,7 @@ class Rules:
         if full or not service.pool.room:
             service.metrics.shed("queue_full")
             raise Overloaded(retry_after=service.pool.retry_after)
-        scope["state"][TICKET] = service.pool.ticket()
+        scope["state"][TICKET] = service.pool.reserve()
 
 
 class Admission:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.dependencies import TICKET, route_path, service_of
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, Timeout
-from app.worker_pool import Ticket
+from app.worker_pool import Reservation
 
 _FORM_OVERHEAD = 64 * 1024
 """Boundaries, headers and the few other fields of a form."""
@@ -68,7 +68,7 @@ class _Body:
         self._limit = limit
         self._patience = timeout
         self._memory = memory
-        self._ticket: Ticket | None = scope["state"].get(TICKET)
+        self._ticket: Reservation | None = scope["state"].get(TICKET)
         self._size = 0
         self._watch: asyncio.Task[Message] | None = None
 
@@ -112,7 +112,7 @@ class _Body:
 
     def _left(self) -> None:
         if self._ticket is not None:
-            self._ticket.leave()
+            self._ticket.cancel()
 
 
 def _declared(scope: Scope) -> int:

@@ -21,7 +21,7 @@ from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult,
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
 from app.telemetry.records import request_record
-from app.worker_pool import ClientLeft
+from app.worker_pool import ClientDisconnected
 
 _MOST_OF_A_JOB: Final = 3
 _BYTES_OF_A_JOB: Final = 512 * 1024
@@ -175,7 +175,7 @@ class _Batch:
     async def _outcomes(self, portion: list[_Picture]) -> list[jobs.Outcome]:
         try:
             return await jobs.predict_several(self._request, [each.data for each in portion], self._choices)
-        except (ClientLeft, asyncio.CancelledError):
+        except (ClientDisconnected, asyncio.CancelledError):
             raise
         except Exception as exception:
             error = known_error(exception, self._record.request_id)

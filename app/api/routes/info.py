@@ -14,7 +14,7 @@ from app.api.openapi import ADMISSION, NOTICE, documented
 from app.api.results import json_response
 from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
 from app.vision.headers import READABLE, PictureFormat
-from app.vision.quality import THRESHOLDS, Threshold, WarningCode
+from app.vision.quality import THRESHOLDS, WarningCode, WarningThreshold
 
 router = APIRouter(tags=["Operation"])
 
@@ -54,7 +54,7 @@ class Info(TypedDict):
     providers: Annotated[list[str], Field(description="Execution providers that the default model uses.")]
     workers: Workers
     limits: RequestLimits
-    quality_thresholds: Annotated[dict[WarningCode, Threshold], Field(description="When each warning is given.")]
+    quality_thresholds: Annotated[dict[WarningCode, WarningThreshold], Field(description="When each warning is given.")]
 
 
 _EXAMPLE: Final[Info] = {

@@ -16,8 +16,7 @@ from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
 from app.errors import ModelRejected, NotFound
 from app.inference.classifier import Classifier
-from app.inference.errors import BadModel
-from app.inference.manifest import file_within
+from app.inference.manifest import BadModel, file_within
 from app.inference.registry import Registry
 
 router = APIRouter(tags=["Models"])
@@ -45,7 +44,7 @@ class ModelInfo(TypedDict):
     name: str
     version: str
     default: Annotated[bool, Field(description="Whether requests that name no model get this one.")]
-    loaded: Annotated[bool, Field(description="Whether it is in memory; if not, the first request for it loads it.")]
+    loaded: Annotated[bool, Field(description="Whether it is in memory: true for every model that is served.")]
     architecture: str
     trained_on: str
     license: str
@@ -154,18 +153,17 @@ async def reload_models(service: TheService) -> Response:
 
 def model_infos(registry: Registry) -> list[ModelInfo]:
     """Every model, in the registry's order."""
-    loaded = registry.loaded
-    return [_model_info(registry.get(name), name == registry.default_name, name in loaded) for name in registry.names]
+    return [_model_info(registry.get(name), name == registry.default_name) for name in registry.names]
 
 
-def _model_info(model: Classifier, default: bool, loaded: bool) -> ModelInfo:
+def _model_info(model: Classifier, default: bool) -> ModelInfo:
     manifest = model.manifest
     spec = manifest.input
     return {
         "name": manifest.name,
         "version": manifest.version,
         "default": default,
-        "loaded": loaded,
+        "loaded": True,
         "architecture": manifest.architecture,
         "trained_on": manifest.trained_on,
         "license": manifest.license,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.inference.batcher import Batcher
-from app.inference.runner import Raw, Tensor
+from app.inference.session import RawOutputs, Tensor
 
 
 class FakeEngine:
@@ -26,7 +26,7 @@ class FakeEngine:
         self.poison: float | None = None
         self.at_most = 1_000
 
-    def run(self, tensor: Tensor, *, with_features: bool = False) -> Raw:
+    def run(self, tensor: Tensor, *, with_features: bool = False) -> RawOutputs:
         self.entered.set()
         self.gate.wait()
         self.batches.append(len(tensor))
@@ -36,7 +36,7 @@ class FakeEngine:
             raise RuntimeError("poisoned")
         if len(tensor) > self.at_most:
             raise MemoryError("out of device memory")
-        return Raw(values, tensor * 2 if with_features else None)
+        return RawOutputs(values, tensor * 2 if with_features else None)
 
     def close(self) -> None:
         pass
@@ -51,7 +51,7 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
-def _gathered(engine: FakeEngine, batcher: Batcher, tensors: list[Tensor]) -> list[Raw | Exception]:
+def _gathered(engine: FakeEngine, batcher: Batcher, tensors: list[Tensor]) -> list[RawOutputs | Exception]:
     """Hands tensors in while a first one keeps the device busy, so that they wait together; gives their answers."""
     engine.gate.clear()
     with ThreadPoolExecutor(len(tensors) + 1) as callers:

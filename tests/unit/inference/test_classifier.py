@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from app.inference.calibration import calibrate
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.manifest import OutputSpec
-from app.inference.runner import LARGEST_PASS
-from app.inference.session import SessionSpec
+from app.inference.session import LARGEST_PASS, SessionSpec
 from tests import models
 from tests.models import Contract, make_brightness_model, make_model
 

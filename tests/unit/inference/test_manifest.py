@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.inference.errors import BadModel
-from app.inference.manifest import ByBox, ByEyes, load_manifest
+from app.inference.manifest import BadModel, ByBox, ByEyes, load_manifest
 from tests.models import BY_BOX, Contract, make_model, true_manifest
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.inference.classifier import Preprocessor
 from app.inference.manifest import InputSpec
-from app.inference.preprocess import Preprocessor
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -1,4 +1,4 @@
-"""Which models there are, which are in memory, and what happens when some are not fit to serve."""
+"""Which models are served, and what happens when some cannot."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.config import BadSettings, Settings
 from app.errors import ModelNotFound, NotReady
 from app.inference.batcher import Batcher
 from app.inference.classifier import Classifier, load_classifier
-from app.inference.errors import BadModel
+from app.inference.manifest import BadModel
 from app.inference.registry import Registry, load_registry
 from app.inference.session import SessionSpec
-from tests.models import Contract, make_brightness_model, make_model
+from tests.models import make_brightness_model, make_model
 
 BRIGHT = np.full((48, 48, 3), 220, np.uint8)
 
@@ -41,7 +41,6 @@ def test_every_folder_with_a_manifest_is_a_model(tmp_path: Path) -> None:
 
     assert registry.ready
     assert registry.names == ("default", "second")
-    assert registry.loaded == ("default", "second")
     assert registry.failures == {}
     assert _label(registry.get()) == "happy"
     assert registry.get("second").manifest.name == "second"
@@ -118,101 +117,6 @@ def test_a_forbidden_fallback_stops_the_start(tmp_path: Path) -> None:
         load_registry(settings)
 
 
-class _Loads:
-    """A loader that counts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.names: list[str] = []
-
-    def __call__(self, name: str) -> Classifier:
-        self.names.append(name)
-        return load_classifier(self.folder / name, SessionSpec(("cpu",)))
-
-
-def _shelf_of(folder: Path, names: list[str], room: int) -> tuple[Registry, _Loads]:
-    for name in names:
-        make_brightness_model(folder / name)
-    loads = _Loads(folder)
-    return Registry(names[0], lambda: names, loads, room), loads
-
-
-def test_what_is_in_memory_is_bounded_and_the_default_stays(tmp_path: Path) -> None:
-    registry, loads = _shelf_of(tmp_path, ["z", "a", "b", "c"], room=2)
-    assert loads.names == ["z", "a", "b", "c"]
-    assert registry.names == ("z", "a", "b", "c")
-    assert registry.loaded == ("z", "a")
-
-    for name in ("b", "c", "c", "z", "b"):
-        assert _label(registry.get(name)) == "happy"
-        assert set(registry.loaded) == {"z", name} or name == "z"
-
-    assert loads.names[4:] == ["b", "c", "b"]
-
-
-def test_what_was_used_last_stays(tmp_path: Path) -> None:
-    registry, _ = _shelf_of(tmp_path, ["z", "a", "b", "c"], room=3)
-    assert registry.loaded == ("z", "a", "b")
-
-    _label(registry.get("a"))
-    _label(registry.get("c"))
-
-    assert registry.loaded == ("z", "a", "c")
-
-
-def test_asking_for_a_model_loads_nothing(tmp_path: Path) -> None:
-    registry, loads = _shelf_of(tmp_path, ["z", "a", "b"], room=2)
-
-    assert [registry.get(name).manifest.name for name in registry.names] == ["z", "a", "b"]
-    assert loads.names == ["z", "a", "b"]
-
-
-def test_a_model_is_loaded_once_when_many_need_it_at_once(tmp_path: Path) -> None:
-    registry, loads = _shelf_of(tmp_path, ["z", "a", "b"], room=2)
-    start = threading.Barrier(6)
-    answers: list[str] = []
-
-    def ask() -> None:
-        start.wait()
-        answers.append(_label(registry.get("b")))
-
-    threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert answers == ["happy"] * 6
-    assert loads.names == ["z", "a", "b", "b"]
-
-
-def test_a_model_that_was_tampered_with_while_it_was_out_of_memory_never_serves(tmp_path: Path) -> None:
-    registry, _ = _shelf_of(tmp_path, ["z", "a", "b"], room=2)
-    held = registry.get("b")
-    (tmp_path / "b" / "model.onnx").write_bytes(b"something else")
-
-    with pytest.raises(NotReady):
-        _label(held)
-
-    assert registry.names == ("z", "a")
-    assert "has SHA-256" in registry.failures["b"]
-    with pytest.raises(ModelNotFound):
-        registry.get("b")
-
-
-def test_a_model_that_was_replaced_while_it_was_out_of_memory_waits_for_a_reload(tmp_path: Path) -> None:
-    registry, _ = _shelf_of(tmp_path, ["z", "a", "b"], room=2)
-    held = registry.get("b")
-    make_model(tmp_path / "b", Contract(labels=("up", "down")))
-
-    with pytest.raises(NotReady):
-        _label(held)
-    assert registry.failures["b"].endswith("has changed since it was checked; reload the models.")
-
-    registry.reload()
-    assert _label(registry.get("b")) in ("up", "down")
-
-
 def test_a_reload_swaps_what_changed(tmp_path: Path) -> None:
     make_brightness_model(tmp_path / "default")
     make_model(tmp_path / "goes")
@@ -256,13 +160,15 @@ def test_a_reload_mends_a_bad_default(tmp_path: Path) -> None:
 
 
 def test_no_request_fails_while_models_are_reloaded(tmp_path: Path) -> None:
-    registry, _ = _shelf_of(tmp_path, ["z", "a", "b"], room=2)
+    for name in ("default", "a", "b"):
+        make_brightness_model(tmp_path / name)
+    registry = load_registry(_settings(tmp_path))
     done = threading.Event()
     failures: list[BaseException] = []
 
     def ask() -> None:
         while not done.is_set():
-            for name in ("z", "a", "b"):
+            for name in registry.names:
                 try:
                     assert _label(registry.get(name)) == "happy"
                 except BaseException as error:
@@ -289,7 +195,7 @@ def test_closing_ends_the_batchers(tmp_path: Path) -> None:
         model = load_classifier(tmp_path / name, SessionSpec(("cpu",)))
         return Classifier(model.manifest, Batcher(model.runner), model.class_weights)
 
-    registry = Registry("gpu", lambda: ["gpu"], load, room=2)
+    registry = Registry("gpu", lambda: ["gpu"], load)
     assert threading.active_count() == before + 1
     registry.reload()
     assert threading.active_count() == before + 1

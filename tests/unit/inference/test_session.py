@@ -13,7 +13,7 @@ import pytest
 
 from app.inference import session
 from app.inference.classifier import load_classifier
-from app.inference.errors import BadModel
+from app.inference.manifest import BadModel
 from app.inference.session import ORT_NAMES, ProviderUnavailable, SessionSpec, open_session, resolve
 from tests.models import Contract, make_model, network
 

@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from app.inference.classifier import load_classifier
-from app.inference.errors import BadModel
+from app.inference.manifest import BadModel
 from app.inference.session import SessionSpec
 from tests import models
 from tests.models import Contract, make_model, network, true_manifest, write_model
@@ -51,8 +51,8 @@ def _rehash(folder: Path) -> None:
         (Contract(), {"input__dtype": "uint8"}, "input.dtype is uint8, but the graph takes tensor(float)"),
         (Contract(), {"labels": ["happy", "sad"]}, "there are 2 labels, but the output is of shape"),
         (Contract(), {"output__tensor": "logits"}, "output.tensor names 'logits', but the graph gives scores"),
-        (Contract(), {"output__kind": "probabilities"}, "output.kind is probabilities, but its answers are logits"),
-        (models.NHWC_UINT8, {"output__kind": "logits"}, "output.kind is logits, but its answers are probabilities"),
+        (Contract(), {"output__kind": "probabilities"}, "output.kind is probabilities, but its outputs are logits"),
+        (models.NHWC_UINT8, {"output__kind": "logits"}, "output.kind is logits, but its outputs are probabilities"),
         (Contract(batch=4), {}, "its batch is fixed to 4"),
         (Contract(), {"explain__features": "nowhere"}, "which the graph does not compute"),
         (Contract(), {"explain__features": "flat"}, "explain.features is of shape (2, 6)"),
@@ -95,16 +95,18 @@ def test_a_truncated_file_is_refused_even_with_the_right_hash(tmp_path: Path, sh
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"no model at all", b"\xff" * 64, b"\x08" + b"\xff" * 20])
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, data: bytes) -> None:
-    assert "is no ONNX file" in _refusal(write_model(tmp_path / "mine", data, true_manifest("mine", Contract())))
+    folder = write_model(tmp_path / "mine", data, true_manifest("mine", Contract()))
+
+    assert "ONNX Runtime does not open it" in _refusal(folder)
 
 
-@pytest.mark.parametrize("opset", [1, 6, 27, 99])
-def test_an_opset_that_cannot_be_run_is_named(tmp_path: Path, opset: int) -> None:
+@pytest.mark.parametrize(("opset", "sentence"), [(1, "Relu(1)"), (6, "Gemm(6)"), (27, "opset"), (99, "opset")])
+def test_an_opset_that_cannot_be_run_is_refused(tmp_path: Path, opset: int, sentence: str) -> None:
     model = network(Contract())
     model.opset_import[0].version = opset
     folder = write_model(tmp_path / "mine", model, true_manifest("mine", Contract()))
 
-    assert f"model.onnx is of opset {opset}, but 7 to 26 can be run" in _refusal(folder)
+    assert sentence in _refusal(folder)
 
 
 def test_an_operator_that_nobody_knows_is_refused(tmp_path: Path) -> None:
@@ -115,49 +117,32 @@ def test_an_operator_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     assert "ONNX Runtime does not open it" in _refusal(folder)
 
 
-@pytest.mark.parametrize("location", ["../../secret", "/etc/passwd", "weights.bin", "sub/../../weights.bin"])
-def test_weights_in_another_file_are_refused(tmp_path: Path, location: str) -> None:
-    model = network(Contract())
-    external_data_helper.set_external_data(model.graph.initializer[0], location)
-    model.graph.initializer[0].ClearField("raw_data")
-    (tmp_path / "weights.bin").write_bytes(bytes(10_000))
-    folder = write_model(tmp_path / "mine", model, true_manifest("mine", Contract()))
-
-    assert f"keeps weights in {location!r}; save it as one file" in _refusal(folder)
+def _as_initializer(model: onnx.ModelProto, kernel: TensorProto) -> None:
+    model.graph.initializer.append(kernel)
 
 
-def _in_attribute(model: onnx.ModelProto, tensor: TensorProto) -> None:
-    model.graph.node.append(helper.make_node("Constant", [], ["aside"], value=tensor))
+def _as_attribute(model: onnx.ModelProto, kernel: TensorProto) -> None:
+    model.graph.node.insert(0, helper.make_node("Constant", [], [kernel.name], value=kernel))
 
 
-def _in_branch(model: onnx.ModelProto, tensor: TensorProto) -> None:
-    output = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1])
-    branch = helper.make_graph([], "branch", [], [output], [tensor])
-    model.graph.node.append(helper.make_node("If", ["input"], ["aside"], then_branch=branch, else_branch=branch))
-
-
-def _in_function(model: onnx.ModelProto, tensor: TensorProto) -> None:
-    node = helper.make_node("Constant", [], ["out"], value=tensor)
-    model.functions.append(helper.make_function("here", "Mine", [], ["out"], [node], model.opset_import))
-
-
-def _in_sparse_initializer(model: onnx.ModelProto, tensor: TensorProto) -> None:
-    indices = numpy_helper.from_array(np.zeros((1, 1), np.int64), "indices")
-    model.graph.sparse_initializer.append(helper.make_sparse_tensor(tensor, indices, [4]))
-
-
-@pytest.mark.parametrize("hide", [_in_attribute, _in_branch, _in_function, _in_sparse_initializer])
-def test_weights_in_another_file_are_found_wherever_they_hide(
-    tmp_path: Path, hide: Callable[[onnx.ModelProto, TensorProto], None]
+@pytest.mark.parametrize("add", [_as_initializer, _as_attribute])
+@pytest.mark.parametrize("location", ["weights.bin", "mine/weights.bin", "../weights.bin", "{folder}/weights.bin"])
+def test_weights_in_another_file_are_refused_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str, add: Callable[[onnx.ModelProto, TensorProto], None]
 ) -> None:
-    tensor = numpy_helper.from_array(np.zeros(1, np.float32), "hidden")
-    external_data_helper.set_external_data(tensor, "../../secret")
-    tensor.ClearField("raw_data")
     model = network(Contract())
-    hide(model, tensor)
+    kernel = model.graph.initializer[0]
+    values = kernel.raw_data
+    external_data_helper.set_external_data(kernel, location.format(folder=tmp_path))
+    kernel.ClearField("raw_data")
+    del model.graph.initializer[0]
+    add(model, kernel)
     folder = write_model(tmp_path / "mine", model, true_manifest("mine", Contract()))
+    for place in (tmp_path, folder, tmp_path.parent):
+        (place / "weights.bin").write_bytes(values)
+    monkeypatch.chdir(tmp_path)
 
-    assert "keeps weights in '../../secret'" in _refusal(folder)
+    assert "it keeps weights in another file; save it as one file" in _refusal(folder)
 
 
 def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from app.vision.overlay import overlay_png
+from app.inference.explain import overlay_png
 
 
 def opened(png: bytes) -> np.ndarray:
