@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Final, TypeVar
 
@@ -17,7 +15,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, Sample
+from prometheus_client.core import Sample
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -65,31 +63,6 @@ _HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], Sequence[float]]]] =
 M = TypeVar("M", Counter, Histogram)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLabels:
-    """The labels of a loaded model."""
-
-    name: str
-    version: str
-    architecture: str
-    default: bool
-    providers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is not counted as it happens but read at each scrape."""
-
-    ready: bool
-    queue_depth: int
-    workers: int
-    workers_busy: int
-    worker_restarts: int
-    shared_state_up: bool | None
-    """None where no Redis is configured."""
-    models: tuple[ModelLabels, ...]
-
-
 class Metrics:
     """All series of a process, in a registry of their own so that two apps in one process never mix.
 
@@ -114,8 +87,6 @@ class Metrics:
             self._histogram("stage_duration_seconds", stage)
         build = Gauge("visage_build_info", "The running version.", ("version",), registry=registry)
         build.labels(app.__version__).set(1)
-        self._live = _LiveCollector()
-        registry.register(self._live)
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
 
@@ -173,49 +144,11 @@ class Metrics:
                 found[sample.name].append(sample)
         return found
 
-    def exposition(self, snapshot: Snapshot) -> bytes:
-        """All series in Prometheus' text format, with a snapshot of this moment."""
-        self._live.snapshot = snapshot
-        return generate_latest(self._registry)
+    def exposition(self, state: Collector) -> bytes:
+        """All series in Prometheus' text format, with those of ``state``, which are read at this moment."""
+        return generate_latest(self._registry) + generate_latest(state)
 
 
 def _series_of(metrics: Mapping[str, M]) -> Callable[..., M]:
     """Finds a series by the name of its metric and its labels. The library itself takes a lock for every lookup."""
     return cache(lambda name, *labels: metrics[name].labels(*labels) if labels else metrics[name])
-
-
-class _LiveCollector(Collector):
-    """The series of a snapshot; none before the first."""
-
-    snapshot: Snapshot | None = None
-
-    def collect(self) -> Iterator[Metric]:
-        now = self.snapshot
-        if now is None:
-            return
-        yield GaugeMetricFamily("visage_ready", "1 when the service can take requests.", value=int(now.ready))
-        yield GaugeMetricFamily("visage_queue_depth", "Jobs that wait for a worker.", value=now.queue_depth)
-        yield GaugeMetricFamily("visage_workers", "Worker threads.", value=now.workers)
-        yield GaugeMetricFamily("visage_workers_busy", "Workers at work.", value=now.workers_busy)
-        yield CounterMetricFamily(
-            "visage_worker_restarts", "Workers that died or hung and were replaced.", value=now.worker_restarts
-        )
-        if now.shared_state_up is not None:
-            yield GaugeMetricFamily(
-                "visage_shared_state_up",
-                "1 while Redis answers, 0 while each replica counts for itself; absent where no Redis is configured.",
-                value=int(now.shared_state_up),
-            )
-        yield GaugeMetricFamily("visage_threads", "Python threads of the process.", value=threading.active_count())
-        models = GaugeMetricFamily(
-            "visage_model_info", "A loaded model.", labels=("model", "version", "architecture", "default")
-        )
-        providers = GaugeMetricFamily(
-            "visage_provider_info", "An execution provider that a model really uses.", labels=("model", "provider")
-        )
-        for model in now.models:
-            models.add_metric((model.name, model.version, model.architecture, str(model.default).lower()), 1)
-            for provider in model.providers:
-                providers.add_metric((model.name, provider), 1)
-        yield models
-        yield providers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -55,7 +57,7 @@ def test_a_known_course_of_requests_gives_known_numbers(start: Start, script: Sc
     assert scrape.value("visage_ready") == 1
     assert scrape.value("visage_workers") == 2
     assert scrape.value("visage_http_requests_in_flight") == 1
-    assert scrape.value("visage_model_info", model="default", default="true") == 1
+    assert scrape.value("visage_model_info", model="default", version="1.2.3", architecture="none", default="true") == 1
 
 
 def test_labels_come_from_the_service_and_never_from_a_request(start: Start) -> None:
@@ -130,6 +132,15 @@ def test_a_redis_that_is_away_is_told_and_one_that_is_not_configured_is_not(star
     scrape = Scrape(client)
     assert name in {sample.name for sample in scrape.samples}
     assert scrape.value(name) == 0
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
+def test_names_and_text_are_as_prometheus_wants_them(start: Start) -> None:
+    client = start(rate_limit="10/minute", rate_limit_storage="redis://127.0.0.1:1/0")
+    client.post("/predict", **upload())
+    text = client.get("/metrics").content
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_nothing_is_known_of_models_while_the_service_starts(start: Start, script: Script) -> None:

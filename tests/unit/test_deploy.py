@@ -20,8 +20,10 @@ import yaml
 from packaging.requirements import Requirement
 
 import app
+from app.api.routes.metrics import ServiceState
 from app.config import Settings
-from app.telemetry.metrics import Metrics, ModelLabels, Snapshot
+from app.service import build_service
+from tests.api.fakes import FakeModel, FakeRegistry, Script, fake_factories
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -307,9 +309,10 @@ class TestKubernetes:
 @pytest.fixture(scope="module")
 def series() -> set[str]:
     """The name of every series that a service can export."""
-    metrics = Metrics()
-    facts = ModelLabels("m", "1", "a", True, ("CPUExecutionProvider",))
-    text = metrics.exposition(Snapshot(True, 0, 1, 0, 0, True, (facts,))).decode()
+    registry = FakeRegistry(FakeModel())
+    service = build_service(Settings(rate_limit_storage="redis://127.0.0.1:1"), fake_factories(Script()))
+    service.registry_or_none = registry  # type: ignore[assignment]
+    text = service.metrics.exposition(ServiceState(service)).decode()
     names = set(re.findall(r"^# TYPE (\S+) ", text, re.M))
     histograms = {name for name in names if f"# TYPE {name} histogram" in text}
     return names | {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from prometheus_client.samples import Sample
+from prometheus_client.core import CounterMetricFamily as Counter
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.core import Metric, Sample
+from prometheus_client.registry import Collector
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
@@ -18,7 +22,7 @@ from app.api.results import json_response
 from app.errors import InternalError, NotFound
 from app.inference.registry import Registry
 from app.service import Service
-from app.telemetry.metrics import CONFIDENCE, CONTENT_TYPE, LATENCY_MS, ModelLabels, Snapshot
+from app.telemetry.metrics import CONFIDENCE, CONTENT_TYPE, LATENCY_MS
 
 router = APIRouter(tags=["Operation"])
 
@@ -104,7 +108,7 @@ class Stats(TypedDict):
 )
 async def metrics(service: TheService) -> Response:
     """Requests, stages, predictions, load and resources. Nothing in them identifies a person."""
-    return Response(service.metrics.exposition(_snapshot(service)), media_type=CONTENT_TYPE)
+    return Response(service.metrics.exposition(ServiceState(service)), media_type=CONTENT_TYPE)
 
 
 @router.get(
@@ -124,31 +128,38 @@ async def stats(service: TheService) -> Response:
     return json_response(_stats(service.metrics.samples(), service.uptime_seconds))
 
 
-def _snapshot(service: Service) -> Snapshot:
-    pool = service.pool
-    return Snapshot(
-        ready=service.ready,
-        queue_depth=pool.waiting,
-        workers=pool.live,
-        workers_busy=pool.busy,
-        worker_restarts=pool.restarts,
-        shared_state_up=service.limiter.shared_up,
-        models=() if service.registry_or_none is None else _labels(service.registry_or_none),
-    )
+class ServiceState(Collector):
+    """The series of the workers, the queue and the models, which are read at each scrape."""
 
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
-def _labels(registry: Registry) -> tuple[ModelLabels, ...]:
-    models = [registry.get(name) for name in registry.names]
-    return tuple(
-        ModelLabels(
-            model.manifest.name,
-            model.manifest.version,
-            model.manifest.architecture,
-            model.manifest.name == registry.default_name,
-            model.providers,
-        )
-        for model in models
-    )
+    def collect(self) -> Iterator[Metric]:
+        pool, shared_up = self._service.pool, self._service.limiter.shared_up
+        yield Gauge("visage_ready", "1 when the service can take requests.", int(self._service.ready))
+        yield Gauge("visage_queue_depth", "Jobs that wait for a worker.", pool.waiting)
+        yield Gauge("visage_workers", "Worker threads.", pool.live)
+        yield Gauge("visage_workers_busy", "Workers at work.", pool.busy)
+        yield Counter("visage_worker_restarts", "Workers that died or hung and were replaced.", pool.restarts)
+        yield Gauge("visage_threads", "Python threads of the process.", threading.active_count())
+        if shared_up is not None:
+            meaning = "1 while Redis responds, 0 while each replica counts for itself; absent without Redis."
+            yield Gauge("visage_shared_state_up", meaning, int(shared_up))
+        if self._service.registry_or_none is not None:
+            yield from self._models(self._service.registry_or_none)
+
+    def _models(self, registry: Registry) -> Iterator[Metric]:
+        labels = ("model", "version", "architecture", "default")
+        models = Gauge("visage_model_info", "A loaded model.", labels=labels)
+        providers = Gauge("visage_provider_info", "An execution provider of a model.", labels=("model", "provider"))
+        for name in registry.names:
+            model = registry.get(name)
+            default = str(name == registry.default_name).lower()
+            models.add_metric((name, model.manifest.version, model.manifest.architecture, default), 1)
+            for provider in model.providers:
+                providers.add_metric((name, provider), 1)
+        yield models
+        yield providers
 
 
 def _stats(samples: Samples, uptime_seconds: float) -> Stats:
