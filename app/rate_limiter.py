@@ -67,10 +67,8 @@ class RateLimiter:
     @property
     def backend(self) -> Backend:
         """Where requests are counted at this moment."""
-        if not self._limits:
-            return "off"
         if self._redis is None:
-            return "memory"
+            return "memory" if self._limits else "off"
         return "memory while redis is away" if self._away else "redis"
 
     @property

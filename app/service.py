@@ -76,11 +76,6 @@ class Service:
         return self.registry_or_none
 
     @property
-    def model_loaded(self) -> bool:
-        """Whether the default model can be used."""
-        return self.registry_or_none is not None and self.registry_or_none.ready
-
-    @property
     def starting(self) -> bool:
         """Whether the service is starting and nothing has failed so far."""
         return self.phase is Phase.STARTING and self._failure_reason is None

@@ -87,10 +87,8 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC),
-            "level": record.levelname.lower(),
-        }
+        time = datetime.fromtimestamp(record.created, UTC)
+        fields: dict[str, Any] = {"time": time, "level": record.levelname.lower()}
         request = getattr(record, "request", None)
         if isinstance(request, RequestRecord):
             fields.update(request_fields(request))
@@ -139,7 +137,7 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
     if record.timings_ms:
         fields["stages_ms"] = {name: round(value, 2) for name, value in record.timings_ms.items()}
     optional = {
-        "size": _bucket(record.size),
+        "size": None if record.size is None else _bucket(record.size),
         "items": record.items,
         "format": record.picture_format,
         "faces": record.faces,
@@ -150,9 +148,7 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
     return fields
 
 
-def _bucket(size: int | None) -> str | None:
-    if size is None:
-        return None
+def _bucket(size: int) -> str:
     return next((f"<={name}" for bound, name in _SIZES if size <= bound), ">20MB")
 
 

@@ -38,12 +38,9 @@ class RequestRecord:
     @classmethod
     def begin(cls, scope: MutableMapping[str, Any], request_id: str) -> RequestRecord:
         """Begins the record of a request and keeps it in the ASGI scope, where routes add to it."""
-        record = cls(request_id, scope["method"])
-        for name, value in scope["headers"]:
-            if name == b"traceparent":
-                record.traceparent = value.decode("latin-1")
-            elif name == b"tracestate":
-                record.tracestate = value.decode("latin-1")
+        headers = dict(scope["headers"])
+        trace = (headers.get(name, b"").decode("latin-1") for name in (b"traceparent", b"tracestate"))
+        record = cls(request_id, scope["method"], *trace)
         scope.setdefault("state", {})[_KEY] = record
         return record
 

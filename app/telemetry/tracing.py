@@ -62,10 +62,8 @@ class OpenTelemetryTracer(Tracer):
             "http.response.status_code": record.status,
             "visage.request_id": record.request_id,
         }
-        if record.faces is not None:
-            attributes["visage.faces"] = record.faces
-        if record.error is not None:
-            attributes["error.type"] = record.error
+        optional = {"visage.faces": record.faces, "error.type": record.error}
+        attributes.update((name, value) for name, value in optional.items() if value is not None)
         request = self._tracer.start_span(
             f"{record.method} {record.route}",
             context=self._propagator.extract({"traceparent": record.traceparent, "tracestate": record.tracestate}),

@@ -1,62 +1,54 @@
-"""The probes: whether the process lives, whether it should get requests, and how it is."""
+"""The probes: whether the process is alive, whether it should get requests, and how it is."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 import orjson
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from app.api.dependencies import TheService
+from app.api.openapi import documented
+from app.rate_limiter import Backend
 
 COLD_START_SECONDS = 60.0
+
+Reason = Annotated[str | None, Field(description="Why it is not ok.")]
 
 router = APIRouter(tags=["Operation"])
 
 
-class Health(BaseModel):
+class Health(TypedDict):
     """How the service is."""
 
     status: Literal["ok", "starting", "unavailable"]
-    reason: str | None = Field(None, description="Why it is not ok.")
+    reason: NotRequired[Reason]
     model_loaded: bool
     uptime_seconds: float
-    is_cold_start: bool = Field(description="True in the first minute, while caches are cold.")
-    rate_limit_storage: str = Field(description="Where rate limits are counted at this moment.")
-
-    model_config = {
-        "protected_namespaces": (),
-        "json_schema_extra": {
-            "example": {
-                "status": "ok",
-                "reason": None,
-                "model_loaded": True,
-                "uptime_seconds": 73.2,
-                "is_cold_start": False,
-                "rate_limit_storage": "memory",
-            }
-        },
-    }
+    is_cold_start: Annotated[bool, Field(description="True in the first minute, while caches are cold.")]
+    rate_limit_storage: Annotated[Backend, Field(description="Where rate limits are counted at this moment.")]
 
 
-class Probe(BaseModel):
-    """What a prober wants to know."""
+class Probe(TypedDict):
+    """The result of a probe."""
 
     status: Literal["ok", "unavailable"]
-    reason: str | None = Field(None, description="Why it is not ok.")
-
-    model_config = {"json_schema_extra": {"example": {"status": "ok", "reason": None}}}
+    reason: NotRequired[Reason]
 
 
-_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
-    503: {
-        "model": Probe,
-        "description": "Not at this moment; `reason` says why.",
-        "content": {"application/json": {"example": {"status": "unavailable", "reason": "The service is starting."}}},
-    }
+_HEALTH: Final[Health] = {
+    "status": "ok",
+    "reason": None,
+    "model_loaded": True,
+    "uptime_seconds": 73.2,
+    "is_cold_start": False,
+    "rate_limit_storage": "memory",
 }
+_OK: Final[Probe] = {"status": "ok", "reason": None}
+_DOWN: Final[dict[str, Any]] = {"description": "Not at this moment; `reason` says why."}
 
 
 @router.get(
@@ -64,26 +56,20 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     operation_id="health",
     summary="How the service is",
     response_model=Health,
-    responses={503: {"model": Health, "description": "It cannot serve yet, or any more; `reason` says why."}},
+    responses={**documented(_HEALTH), 503: {"model": Health, **_DOWN}},
 )
 async def health(service: TheService) -> Response:
-    """Answers 503 until the service can serve."""
-    reason = service.unready_reason
-    status: Literal["ok", "starting", "unavailable"] = "ok"
-    if reason is not None:
-        status = "starting" if service.starting else "unavailable"
-    uptime = service.uptime_seconds
-    return _answer(
-        reason is None,
-        {
-            "status": status,
-            "reason": reason,
-            "model_loaded": service.model_loaded,
-            "uptime_seconds": round(uptime, 3),
-            "is_cold_start": uptime < COLD_START_SECONDS,
-            "rate_limit_storage": service.limiter.backend,
-        },
-    )
+    """Responds with 503 until the service can serve."""
+    reason, uptime, registry = service.unready_reason, service.uptime_seconds, service.registry_or_none
+    result: Health = {
+        "status": "ok" if reason is None else "starting" if service.starting else "unavailable",
+        "reason": reason,
+        "model_loaded": registry is not None and registry.ready,
+        "uptime_seconds": round(uptime, 3),
+        "is_cold_start": uptime < COLD_START_SECONDS,
+        "rate_limit_storage": service.limiter.backend,
+    }
+    return _response(result)
 
 
 @router.get(
@@ -91,10 +77,10 @@ async def health(service: TheService) -> Response:
     operation_id="live",
     summary="Whether the process should be left alone",
     response_model=Probe,
-    responses=_UNAVAILABLE,
+    responses={**documented(_OK), 503: {"model": Probe, **_DOWN}},
 )
 async def live(service: TheService) -> Response:
-    """Answers 503 only when nothing but a restart helps: more threads have hung than can be replaced."""
+    """Responds with 503 when only a restart helps: more threads hang than can be replaced."""
     return _probe("So many workers hang that only a restart helps." if service.pool.stuck else None)
 
 
@@ -103,16 +89,16 @@ async def live(service: TheService) -> Response:
     operation_id="ready",
     summary="Whether requests should be sent here",
     response_model=Probe,
-    responses=_UNAVAILABLE,
+    responses={**documented(_OK), 503: {"model": Probe, **_DOWN}},
 )
 async def ready(service: TheService) -> Response:
-    """Answers 503 while the service starts, stops, has no working model or worker, or has had a full queue for long."""
+    """Responds with 503 while the service starts or stops, has no usable model or worker, or has a full queue."""
     return _probe(service.unready_reason)
 
 
 def _probe(reason: str | None) -> Response:
-    return _answer(reason is None, {"status": "ok" if reason is None else "unavailable", "reason": reason})
+    return _response({"status": "ok" if reason is None else "unavailable", "reason": reason})
 
 
-def _answer(fine: bool, fields: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(fields), 200 if fine else 503, media_type="application/json")
+def _response(result: Health | Probe) -> Response:
+    return Response(orjson.dumps(result), 200 if result["status"] == "ok" else 503, media_type="application/json")

@@ -6,21 +6,20 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Response
 from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric, Sample
 from prometheus_client.registry import Collector
-from pydantic import ConfigDict, Field, with_config
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from app.api.dependencies import TheService
-from app.api.openapi import ADMISSION, errors
+from app.api.openapi import ADMISSION, documented, errors
 from app.api.results import json_response
 from app.errors import InternalError, NotFound
-from app.inference.registry import Registry
 from app.service import Service
 from app.telemetry.metrics import CONFIDENCE, CONTENT_TYPE, LATENCY_MS
 
@@ -29,7 +28,40 @@ router = APIRouter(tags=["Operation"])
 Samples = Mapping[str, Sequence[Sample]]
 
 
-_EXAMPLE: Stats = {
+class Histogram(TypedDict):
+    """Counts by bins: each value counts in the first bin whose bound it does not exceed, or in the last."""
+
+    mean: float | None
+    bounds: list[float]
+    counts: Annotated[list[int], Field(description="One more than there are bounds: the last bin is open.")]
+
+
+class ModelStats(TypedDict):
+    """The predictions of one model."""
+
+    pictures: int
+    faces: int
+    labels: Annotated[dict[str, int], Field(description="Faces by their likeliest label.")]
+    uncertain: int
+    uncertain_share: float | None
+    confidence: Histogram
+    latency_ms: Annotated[Histogram, Field(description="Milliseconds a picture, the wait for a worker included.")]
+
+
+class Stats(TypedDict):
+    """Totals of this process since its start. Aggregates only, nothing about anyone."""
+
+    success: Literal[True]
+    uptime_seconds: float
+    requests: Annotated[dict[str, int], Field(description="Requests by route.")]
+    errors: Annotated[dict[str, int], Field(description="Errors of requests and of items of a batch, by code.")]
+    warnings: Annotated[dict[str, int], Field(description="Pictures with a warning on their quality, by code.")]
+    pictures: Annotated[int, Field(description="Pictures that got a result.")]
+    faces: Annotated[int, Field(description="Faces found in them.")]
+    models: dict[str, ModelStats]
+
+
+_EXAMPLE: Final[Stats] = {
     "success": True,
     "uptime_seconds": 3600.0,
     "requests": {"/predict": 2},
@@ -44,53 +76,11 @@ _EXAMPLE: Stats = {
             "labels": {"happy": 1},
             "uncertain": 0,
             "uncertain_share": 0.0,
-            "confidence": {"mean": 0.92, "bounds": [*CONFIDENCE[:-1]], "counts": [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]},
-            "latency_ms": {
-                "mean": 5.9,
-                "bounds": [*LATENCY_MS],
-                "counts": [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            },
+            "confidence": {"mean": 0.92, "bounds": [*CONFIDENCE[:-1]], "counts": [*[0] * 9, 1]},
+            "latency_ms": {"mean": 5.9, "bounds": [*LATENCY_MS], "counts": [0, 0, 0, 1, *[0] * 11]},
         }
     },
 }
-_CLOSED = ConfigDict(extra="forbid")
-_WITH_EXAMPLE: dict[str, Any] = {"example": _EXAMPLE}
-
-
-@with_config(_CLOSED)
-class Histogram(TypedDict):
-    """Counts by bins: each value counts in the first bin whose bound it does not exceed, or in the last."""
-
-    mean: float | None
-    bounds: list[float]
-    counts: Annotated[list[int], Field(description="One more than there are bounds: the last bin is open.")]
-
-
-@with_config(_CLOSED)
-class ModelStats(TypedDict):
-    """The predictions of one model."""
-
-    pictures: int
-    faces: int
-    labels: Annotated[dict[str, int], Field(description="Faces by their likeliest label.")]
-    uncertain: int
-    uncertain_share: float | None
-    confidence: Histogram
-    latency_ms: Annotated[Histogram, Field(description="Milliseconds a picture, the wait for a worker included.")]
-
-
-@with_config(_CLOSED | ConfigDict(json_schema_extra=_WITH_EXAMPLE))
-class Stats(TypedDict):
-    """Totals of this process since its start. Aggregates only, nothing about anyone."""
-
-    success: bool
-    uptime_seconds: float
-    requests: Annotated[dict[str, int], Field(description="Requests by route.")]
-    errors: Annotated[dict[str, int], Field(description="Errors of requests and of items of a batch, by code.")]
-    warnings: Annotated[dict[str, int], Field(description="Pictures with a warning on their quality, by code.")]
-    pictures: Annotated[int, Field(description="Pictures that got a result.")]
-    faces: Annotated[int, Field(description="Faces found in them.")]
-    models: dict[str, ModelStats]
 
 
 @router.get(
@@ -116,7 +106,7 @@ async def metrics(service: TheService) -> Response:
     operation_id="stats",
     summary="Totals since the start",
     response_model=Stats,
-    responses=errors(NotFound, *ADMISSION),
+    responses=documented(_EXAMPLE, NotFound, *ADMISSION),
 )
 async def stats(service: TheService) -> Response:
     """Pictures and predictions, by model. Every process counts for itself, and forgets when it ends.
@@ -135,20 +125,18 @@ class ServiceState(Collector):
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
-        pool, shared_up = self._service.pool, self._service.limiter.shared_up
-        yield Gauge("visage_ready", "1 when the service can take requests.", int(self._service.ready))
+        service, pool = self._service, self._service.pool
+        yield Gauge("visage_ready", "1 when the service can take requests.", int(service.ready))
         yield Gauge("visage_queue_depth", "Jobs that wait for a worker.", pool.waiting)
         yield Gauge("visage_workers", "Worker threads.", pool.live)
         yield Gauge("visage_workers_busy", "Workers at work.", pool.busy)
         yield Counter("visage_worker_restarts", "Workers that died or hung and were replaced.", pool.restarts)
         yield Gauge("visage_threads", "Python threads of the process.", threading.active_count())
-        if shared_up is not None:
+        if (shared_up := service.limiter.shared_up) is not None:
             meaning = "1 while Redis responds, 0 while each replica counts for itself; absent without Redis."
             yield Gauge("visage_shared_state_up", meaning, int(shared_up))
-        if self._service.registry_or_none is not None:
-            yield from self._models(self._service.registry_or_none)
-
-    def _models(self, registry: Registry) -> Iterator[Metric]:
+        if (registry := service.registry_or_none) is None:
+            return
         labels = ("model", "version", "architecture", "default")
         models = Gauge("visage_model_info", "A loaded model.", labels=labels)
         providers = Gauge("visage_provider_info", "An execution provider of a model.", labels=("model", "provider"))
