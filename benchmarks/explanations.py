@@ -41,11 +41,11 @@ IMAGES = ROOT / "docs" / "images"
 STEPS = np.linspace(0, 1, 11)
 """Shares of the pixels that are removed or added."""
 
-RIVALS = "map against rivals"
+DIFFERENCE = "cam, others subtracted"
 KINDS = {
     "cam": "class-activation map",
     "occlusion": "occlusion map",
-    RIVALS: "class-activation map minus those of the other labels, by probability",
+    DIFFERENCE: "class-activation map minus those of the other labels, by probability",
     "blob": "blob in the centre",
     "random": "random map",
 }
@@ -100,11 +100,11 @@ def _maps(model: Classifier, crop: NDArray[np.uint8], random: np.random.Generato
     maps: dict[str, NDArray[np.float32]] = {}
     if scores.features is not None and model.class_weights is not None:
         weights = model.class_weights
-        rivals = probabilities.astype(np.float64)
-        rivals[label] = 0
-        against = (rivals / rivals.sum() if rivals.sum() else rivals) @ weights
+        others = probabilities.astype(np.float64)
+        others[label] = 0
+        subtracted = (others / others.sum() if others.sum() else others) @ weights
         maps["cam"] = activation_maps(scores.features, weights[[label]])[0]
-        maps[RIVALS] = activation_maps(scores.features, (weights[label] - against)[None].astype(np.float32))[0]
+        maps[DIFFERENCE] = activation_maps(scores.features, (weights[label] - subtracted)[None].astype(np.float32))[0]
     maps["occlusion"] = occlusion_map(model, crop, label, float(probabilities[label]))
     down, across = np.mgrid[-1:1:13j, -1:1:13j]
     maps["blob"] = np.exp(-2 * (down**2 + across**2)).astype(np.float32)
@@ -202,11 +202,11 @@ def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes],
         best, second = probabilities.argsort()[::-1][:2]
         labels = model.manifest.labels
         scores = model.infer(model.prepare([face.crop]), with_features=True)
-        rival = explain(model, [face.crop], scores, labels[second])[0]
+        runner_up = explain(model, [face.crop], scores, labels[second])[0]
         covered = occlusion_map(model, face.crop, int(best), float(probabilities[best]))
         row[0].set_title(f"{labels[best]} {probabilities[best]:.0%}", fontsize=9)
         row[0].imshow(face.crop)
-        shown = (face.heatmap, Heatmap("occlusion", labels[best], covered), rival)
+        shown = (face.heatmap, Heatmap("occlusion", labels[best], covered), runner_up)
         for axis, heatmap in zip(row[1:], shown, strict=True):
             if heatmap is not None:
                 _overlaid(axis, face.crop, heatmap.grid)
