@@ -12,9 +12,7 @@ from app import __version__
 from app.api import error_responses as errors
 from app.api import openapi
 from app.api.middleware import layers
-from app.api.middleware.admission import Rules
 from app.api.routes import ROUTERS
-from app.api.turnstile import Turnstile
 from app.config import Settings, load_settings
 from app.service import Factories, Service, build_service, default_factories, running
 from app.telemetry.tracing import make_tracer
@@ -24,7 +22,6 @@ class State(TypedDict):
     """What the lifespan hands to every request."""
 
     service: Service
-    turnstile: Turnstile
 
 
 def create_app(settings: Settings | None = None, factories: Factories | None = None) -> FastAPI:
@@ -32,14 +29,13 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     settings = load_settings() if settings is None else settings
     factories = default_factories() if factories is None else factories
     tracer = make_tracer(settings)
-    rules = Rules(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         service = build_service(settings, factories)
         app.state.service = service
         async with running(service, factories):
-            yield State(service=service, turnstile=Turnstile(service, rules, tracer, settings))
+            yield State(service=service)
         tracer.close()
 
     app = FastAPI(
@@ -48,7 +44,7 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
         description=openapi.NOTICE,
         version=__version__,
         lifespan=lifespan,
-        middleware=layers(settings, tracer, rules),
+        middleware=layers(settings, tracer),
         docs_url=None,
         redoc_url=None,
         # Traces are the service's own; nothing else may note what a request holds, or send it anywhere.
@@ -60,6 +56,8 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
             "auto_configure": False,
         },
     )
+    # Paths may come with this prefix or without. A prefix of the server's would be put before both.
+    app.root_path = settings.root_path
     errors.install(app)
     openapi.install(app)
     for router in ROUTERS:

@@ -129,7 +129,8 @@ def ticket_of(scope: Scope) -> Reservation:
 def route_path(scope: Scope) -> str:
     """The path below the prefix under which a proxy serves the service."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) or "/"
+    prefix = scope.get("root_path", "")
+    return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(f"{prefix}/") else path
 
 
 async def charge(scope: Scope) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -37,8 +36,6 @@ logger = logging.getLogger("visage.errors")
 CLIENT_LEFT = 499
 """The status in the log and the metrics of a request whose client has gone; nobody receives it."""
 
-_MEDIA_TYPE = "application/json"
-
 _BY_STATUS: dict[int, type[VisageError]] = {
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
@@ -56,22 +53,6 @@ class Error(TypedDict):
     request_id: Annotated[str, Field(description="Finds the request in the service's log.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An error as HTTP: ``headers`` are its own, without those of its body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """All of them, as a server writes them."""
-        own = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
-        length = (b"content-length", b"%d" % len(self.body))
-        return [length, (b"content-type", _MEDIA_TYPE.encode()), *own]
-
-
 def body_of(error: VisageError, request_id: str) -> bytes:
     """The JSON that every error has."""
     body: Error = {"success": False, "error": error.code, "message": error.message, "request_id": request_id}
@@ -79,15 +60,9 @@ def body_of(error: VisageError, request_id: str) -> bytes:
 
 
 def response_to(scope: Scope, exception: Exception) -> Response:
-    """The answer to a request that ended in an exception."""
+    """The response to a request that ended in an exception, which is noted in the request's record."""
     if isinstance(exception, ClientDisconnected | ClientDisconnect):
         return Response(status_code=CLIENT_LEFT)
-    answer = answer_to(scope, exception)
-    return Response(answer.body, answer.status, answer.headers, media_type=_MEDIA_TYPE)
-
-
-def answer_to(scope: Scope, exception: Exception) -> Answer:
-    """What the client is told of an exception, which is noted in the request's record."""
     record = request_record(scope)
     error = known_error(exception, record.request_id)
     record.error = error.code
@@ -96,7 +71,7 @@ def answer_to(scope: Scope, exception: Exception) -> Answer:
         headers["Retry-After"] = str(max(math.ceil(error.retry_after), 1))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Answer(error.status, headers, body_of(error, record.request_id))
+    return Response(body_of(error, record.request_id), error.status, headers, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:

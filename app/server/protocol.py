@@ -1,9 +1,8 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol with deadlines, bounded headers and an end that loses nothing."""
+"""HTTP/1.1 on one connection: uvicorn's protocol with deadlines, bounded headers, and no response lost to a reset."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.api.error_responses import body_of
-from app.errors import HeadersTooLarge, MalformedRequest, VisageError
-from app.server.sink import Sink
+from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +23,20 @@ class ProtocolLimits:
     write_timeout: float
     connections: int
     header_bytes: int = 16 * 1024
-    linger_timeout: float = 2.0
-    linger_bytes: int = 16 * 1024 * 1024
+    discard_timeout: float = 2.0
+    discard_bytes: int = 16 * 1024 * 1024
+    """How long, and how many bytes, the rest of a body is read that nobody needs."""
 
 
 class Protocol(HttpToolsProtocol):
     """One connection. A request's headers must be complete by a deadline that starts with the connection, and again
-    with the first byte after an answer."""
+    with the first byte after a response.
+
+    Closing a socket with unread data resets the connection, and the reset may overtake the response. So what is left
+    of a body after its response is read and discarded, within bounds. Then the connection is kept or closed.
+    """
 
     limits: ProtocolLimits
-    sink: Sink
 
     def __init__(
         self,
@@ -46,25 +48,27 @@ class Protocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._discard_timer: asyncio.TimerHandle | None = None
         self._in_headers = False
+        self._in_body = False
+        self._invalid = False
+        self._closing = False
         self._header_size = 0
-        self._refused: VisageError | None = None
+        self._discarded = 0
+        self._error: VisageError | None = None
 
     @property
     def idle(self) -> bool:
-        """No request is being answered."""
+        """No request is being processed."""
         return self.cycle is None or self.cycle.response_complete
 
-    @property
-    def unread(self) -> bool:
-        """The client may still be sending what nobody will read."""
-        return self._refused is not None or (self.cycle is not None and self.cycle.more_body)
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= self.limits.connections:
-            self._make_room()
-        super().connection_made(_PoliteTransport(transport, self))
-        self._await_headers()
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections and not self._close_an_idle_one():
+            self._write_error(Overloaded())
+            self.transport.close()
+        else:
+            self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timers()
@@ -72,7 +76,8 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._invalid or self.is_closing():
+            self._count_discarded(len(data))
             return
         begun, before = self._in_headers, self._header_size
         super().data_received(data)
@@ -81,13 +86,14 @@ class Protocol(HttpToolsProtocol):
             self._header_size = max(self._header_size, before + len(data) if begun else 0)
             if self._header_size > self.limits.header_bytes:
                 self._refuse(HeadersTooLarge())
-        elif self.idle and self._header_timer is None and self.timeout_keep_alive_task is None:
+        elif self.idle and not self._in_body and self._header_timer is None and self.timeout_keep_alive_task is None:
             self._await_headers()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
         self._header_size = 0
+        self._discarded = 0
         if self._header_timer is None:
             self._await_headers()
 
@@ -103,13 +109,39 @@ class Protocol(HttpToolsProtocol):
         self._in_headers = False
         self._cancel_header_timer()
         if self._header_size > self.limits.header_bytes:
-            self._refused = HeadersTooLarge()
+            self._error = HeadersTooLarge()
             raise ValueError("headers too large")
         super().on_headers_complete()
+        self._in_body = True
+        # The cycle closes the connection through the protocol, which knows whether the client is still sending.
+        self.cycle.transport = self  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._count_discarded(len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+        if self._discard_timer is not None:
+            self._discard_timer.cancel()
+            self._discard_timer = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        if self.is_closing() or (self._invalid and not self.pipeline):
+            self.close()
+            return
+        super().on_response_complete()
+        if self._in_body and self.idle:
+            self._discard()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """What uvicorn calls when the parser gives up."""
-        self._refuse(self._refused or MalformedRequest())
+        self._refuse(self._error or MalformedRequest())
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -123,8 +155,45 @@ class Protocol(HttpToolsProtocol):
             self._write_timer = None
 
     def timeout_keep_alive_handler(self) -> None:
-        # A client that does not read its answer would keep a polite close waiting for ever.
+        # A client that does not read its response would keep an orderly close waiting for ever.
         self._abort()
+
+    def shutdown(self) -> None:
+        if self.idle:
+            self.close()
+        else:
+            super().shutdown()
+
+    # What a cycle needs of a transport.
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._closing or self.transport.is_closing()
+
+    def close(self) -> None:
+        """Closes the connection, once the client has stopped sending."""
+        if self.is_closing():
+            return
+        if self._in_body or self._invalid:
+            self._closing = True
+            self.transport.write_eof()
+            self._discard()
+        else:
+            self.transport.close()
+
+    def _discard(self) -> None:
+        """Reads what still comes, until the client is done or a bound is reached."""
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        if self._discard_timer is None:
+            self._discard_timer = self.loop.call_later(self.limits.discard_timeout, self._abort)
+
+    def _count_discarded(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > self.limits.discard_bytes:
+            self._abort()
 
     def _await_headers(self) -> None:
         self._header_timer = self.loop.call_later(self.limits.header_timeout, self._headers_late)
@@ -134,17 +203,27 @@ class Protocol(HttpToolsProtocol):
         if self.idle:
             self._abort()
         else:
-            # The half request came behind one that is being answered, which ends first.
+            # The half request came behind one that is being processed, which ends first.
             self.cycle.keep_alive = False
 
     def _refuse(self, error: VisageError) -> None:
-        """Answers what never became a request."""
-        self._refused = error
-        self._cancel_header_timer()
+        """Ends a connection on which something came that is no valid request. Valid ones before it are processed."""
+        self._invalid = True
         self._in_headers = False
-        if not self.idle:
-            self.transport.close()
-            return
+        self._cancel_header_timer()
+        if self._in_body and self.pipeline:
+            self.pipeline.popleft()
+        elif self._in_body or self.idle:
+            if not (self._in_body and self.cycle.response_started):
+                self._write_error(error)
+            if self._in_body:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            self.close()
+        else:
+            self.cycle.keep_alive = False
+
+    def _write_error(self, error: VisageError) -> None:
         request_id = uuid.uuid4().hex
         body = body_of(error, request_id)
         self.transport.write(
@@ -153,13 +232,14 @@ class Protocol(HttpToolsProtocol):
             + b"x-request-id: %s\r\nconnection: close\r\n\r\n" % request_id.encode()
             + body
         )
-        self.transport.close()
 
-    def _make_room(self) -> None:
-        """Ends a connection on which nothing is being answered; without one, the new one is one too many."""
-        waiting = next((peer for peer in self.connections if isinstance(peer, Protocol) and peer.idle), None)
-        if waiting is not None:
-            waiting._abort()
+    def _close_an_idle_one(self) -> bool:
+        """Makes room for this connection, if there is another on which no request is being processed."""
+        for peer in self.connections:
+            if isinstance(peer, Protocol) and peer.idle and peer is not self and not peer.is_closing():
+                peer._abort()
+                return True
+        return False
 
     def _abort(self) -> None:
         self._cancel_timers()
@@ -171,72 +251,12 @@ class Protocol(HttpToolsProtocol):
             self._header_timer = None
 
     def _cancel_timers(self) -> None:
-        self._cancel_header_timer()
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
-
-
-class _PoliteTransport(asyncio.Transport):
-    """A transport that does not slam the door on a client which is still sending.
-
-    The writing side is closed first, and for a moment what arrives is read and dropped.
-    """
-
-    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
-        super().__init__()
-        self._transport = transport
-        self._protocol = protocol
-        self._drain: int | None = None
-
-    def close(self) -> None:
-        if self._drain is not None:
-            self.abort()
-        elif not self._protocol.unread or self._transport.is_closing():
-            self._transport.close()
-        else:
-            self._transport.write_eof()
-            self._transport.pause_reading()
-            peer = self._transport.get_extra_info("socket")
-            # A descriptor of its own cannot be closed, and given to another connection, in between.
-            drained = socket.fromfd(peer.fileno(), peer.family, peer.type)
-            self._drain = self._protocol.sink.drain(drained, self._drained)
-
-    def is_closing(self) -> bool:
-        return self._drain is not None or self._transport.is_closing()
-
-    def abort(self) -> None:
-        if self._drain is not None:
-            self._protocol.sink.remove(self._drain)
-            self._drain = None
-        self._transport.abort()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._transport.write(data)
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._transport.set_protocol(protocol)
-
-    def _drained(self) -> None:
-        self._drain = None
-        self._transport.abort()
+        for timer in (self._header_timer, self._write_timer, self._discard_timer):
+            if timer is not None:
+                timer.cancel()
+        self._header_timer = self._write_timer = self._discard_timer = None
 
 
 def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
     """The protocol with its limits, as uvicorn wants it."""
-
-    class LimitedProtocol(Protocol):
-        pass
-
-    LimitedProtocol.limits = limits
-    LimitedProtocol.sink = Sink(limits.linger_timeout, limits.linger_bytes)
-    return LimitedProtocol
+    return type("LimitedProtocol", (Protocol,), {"limits": limits})

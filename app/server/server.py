@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import resource
@@ -10,15 +9,12 @@ import signal
 import socket
 import time
 from types import FrameType
-from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
-from app.api.turnstile import TURNSTILE
 from app.config import BadSettings, Settings
-from app.server.door import Door
-from app.server.protocol import Protocol, ProtocolLimits, protocol_class
+from app.server.protocol import ProtocolLimits, protocol_class
 from app.service import Phase, Service
 from app.system import configure_allocator
 from app.telemetry.logs import write_logs
@@ -60,18 +56,6 @@ class Server(uvicorn.Server):
             self.force_exit = True
         else:
             self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Opens a door of our own where uvicorn would have the event loop accept connections."""
-        await super().startup([])
-        protocol = cast("type[Protocol]", self.config.http_protocol_class)
-        state, lifespan = self.server_state, self.lifespan.state
-        enter = functools.partial(protocol, self.config, state, lifespan)
-        for listener in sockets or ():
-            listener.listen(self.config.backlog)
-            listener.setblocking(False)
-            door = Door(listener, enter, lifespan[TURNSTILE], protocol.sink, lambda: state.default_headers)
-            self.servers.append(door)  # type: ignore[arg-type]
 
     async def on_tick(self, counter: int) -> bool:
         if self._exit_at is not None and not self._drain_told:

@@ -159,7 +159,7 @@ class TestRoom:
 
 
 class TestOrder:
-    """Key, then rate, then room, all before one byte of the body."""
+    """Room, then key, then rate, all before one byte of the body."""
 
     @pytest.mark.parametrize(
         ("settings", "headers", "before", "error"),
@@ -178,7 +178,44 @@ class TestOrder:
         answer = ask(client, request)
         assert answer.error == error
         assert answer.pieces_read == 0
-        assert answer.headers["connection"] == "close"
+
+    @pytest.mark.parametrize(
+        ("headers", "kept"),
+        [
+            ({"Content-Length": "100000"}, True),
+            ({"Content-Length": "3000000"}, False),
+            ({"Transfer-Encoding": "chunked"}, False),
+            ({"Content-Length": "1000", "Expect": "100-continue"}, False),
+        ],
+    )
+    def test_a_connection_is_kept_where_little_of_a_body_is_left(
+        self, start: Start, headers: dict[str, str], kept: bool
+    ) -> None:
+        answer = ask(start(api_keys=KEYS), RawRequest(headers={**FORM, **headers}, pieces=[form(b"x")]))
+        assert answer.error == "unauthorized"
+        assert ("connection" not in answer.headers) is kept
+
+    @pytest.mark.parametrize("headers", [{}, {"X-API-Key": ALICE}])
+    def test_room_is_asked_first_and_costs_nobody_a_budget(
+        self, start: Start, script: Script, headers: dict[str, str]
+    ) -> None:
+        script.gate = threading.Event()
+        client = start(queue_size=0, api_keys=KEYS, rate_limit="2/minute")
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(client.post, "/predict", headers={"X-API-Key": ALICE}, **upload())
+            script.wait_until_entered()
+            for _ in range(3):
+                refused = client.post("/predict", headers=headers, **upload())
+                assert_turned_away(refused, 503, "overloaded")
+            script.gate.set()
+            assert first.result().status_code == 200
+        assert client.post("/predict", headers={"X-API-Key": ALICE}, **upload()).status_code == 200
+
+    def test_who_is_refused_takes_no_place(self, start: Start) -> None:
+        client = start(queue_size=0, api_keys=KEYS)
+        for _ in range(3):
+            assert client.post("/predict", **upload()).status_code == 401
+        assert client.post("/predict", headers={"X-API-Key": ALICE}, **upload()).status_code == 200
 
     def test_nor_is_it_when_there_is_no_room(self, start: Start, script: Script) -> None:
         script.gate = threading.Event()

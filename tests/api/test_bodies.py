@@ -21,7 +21,7 @@ def client(start: Start) -> TestClient:
 
 
 def test_a_declared_length_over_the_limit_is_refused_unread(client: TestClient) -> None:
-    answer = ask(client, RawRequest(headers={**FORM, "Content-Length": str(MEGABYTE)}, pieces=[b"x"]))
+    answer = ask(client, RawRequest(headers={**FORM, "Content-Length": str(2 * MEGABYTE)}, pieces=[b"x"]))
     assert answer.status == 413
     assert answer.error == "file_too_large"
     assert answer.pieces_read == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -17,9 +17,9 @@ def server() -> Iterator[StartServer]:
     """Starts ``python -m app`` with some settings and waits until it is ready, unless ``wait`` is false."""
     with ExitStack() as stack:
 
-        def begin(*, wait: bool = True, **settings: object) -> ServerProcess:
+        def begin(*, wait: bool = True, wrap: Sequence[str] = (), **settings: object) -> ServerProcess:
             values = {"workers": 1, "drain_seconds": 0, **settings}
-            process = ServerProcess({name.upper(): value for name, value in values.items()})
+            process = ServerProcess({name.upper(): value for name, value in values.items()}, wrap)
             stack.enter_context(process)
             if wait:
                 process.wait_ready()

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -145,6 +146,19 @@ class TestServing:
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b'"timeout"' in answer
 
+    def test_it_goes_on_after_all_files_were_taken(self, server: StartServer) -> None:
+        process = server(wrap=("sh", "-c", 'ulimit -n 128; exec "$@"', "sh"))
+        began = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        peers = [connection(process) for _ in range(300)]
+        for peer in peers:
+            with suppress(OSError):
+                peer.sendall(began)
+        for peer in peers:
+            peer.close()
+        _until_it_predicts(process)
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
     def test_two_servers_run_side_by_side(self, server: StartServer, shared_server: ServerProcess) -> None:
         other = server()
         assert other.port != shared_server.port
@@ -174,6 +188,13 @@ class TestEnding:
         _until_it_listens(process)
         process.signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+    def test_sigterm_before_it_listens_ends_it_too(self, server: StartServer) -> None:
+        process = server(wait=False)
+        _until_it_handles(process, signal.SIGTERM)
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert "Listening" not in process.log
 
     def test_ctrl_c_ends_it_without_a_drain(self, server: StartServer) -> None:
         process = server(drain_seconds=600)
@@ -209,6 +230,27 @@ def _until_draining(process: ServerProcess) -> None:
         if get(process, "/health/ready").json()["reason"] == "The service is stopping.":
             return
     raise AssertionError("it did not begin to drain")
+
+
+def _until_it_predicts(process: ServerProcess) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if predict(process).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(process.log)
+
+
+def _until_it_handles(process: ServerProcess, number: signal.Signals) -> None:
+    """Until the process has a handler for this signal. The kernel ignores other signals to process 1."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        if int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.001)
+    raise AssertionError("it never handles the signal")
 
 
 def _until_it_listens(process: ServerProcess) -> None:

@@ -1,4 +1,4 @@
-"""Who gets in, decided before one byte of the body is read: phase, API key, the client's rate, room in the queue."""
+"""Who is let in, decided before one byte of the body is read: phase, room in the queue, API key, the client's rate."""
 
 from __future__ import annotations
 
@@ -18,27 +18,36 @@ logger = logging.getLogger("visage.admission")
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 _OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
-READING: Final = ("/predict", "/predict/batch", "/predict/compare", "/analyze/facial")
+PREDICTION_PATHS: Final = frozenset({"/predict", "/predict/batch", "/predict/compare", "/analyze/facial"})
 """The routes that need room in the queue."""
 
 
-class Rules:
-    """Let a request in or raise the error that turns it away.
+class Admission:
+    """Lets a request in, or raises the error that refuses it.
 
     Probes are always let in. The page and the docs need no key, and are not counted.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self.app = app
         self._keys = ApiKeys(settings.api_keys)
         self._trusted = settings.proxy_networks
         if not self._keys:
             logger.warning("API_KEYS is empty: the service is open to everybody.")
 
-    async def admit(self, scope: Scope, *, full: bool = False) -> None:
-        """Suspends only where the clients' rates are counted in Redis.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        await self._admit(scope)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            ticket = scope["state"].get(TICKET)
+            if ticket is not None:
+                service_of(scope).pool.release(ticket)
 
-        ``full``: whoever asks knows that others are about to take what room there is.
-        """
+    async def _admit(self, scope: Scope) -> None:
         path = route_path(scope)
         if path in _PROBES:
             return
@@ -48,13 +57,18 @@ class Rules:
             raise NotReady("The service is stopping. Send the request again.")
         if path in _OPEN or path.startswith(_OPEN_BELOW):
             return
+        predicts = path in PREDICTION_PATHS and scope["method"] == "POST"
+        if predicts and service.phase is Phase.SERVING:
+            # Asked first, because under overload most requests end here. Taken last, because only who may enter takes.
+            _require_room(service)
         scope["state"][CLIENT] = self._client(scope)
         await charge(scope)
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
             raise NotReady
-        if path in READING and scope["method"] == "POST":
-            self._reserve(scope, service, full=full)
+        if predicts:
+            _require_room(service)
+            scope["state"][TICKET] = service.pool.reserve()
 
     def _client(self, scope: Scope) -> str:
         if not self._keys:
@@ -64,28 +78,8 @@ class Rules:
             raise Unauthorized
         return f"key {name}"
 
-    def _reserve(self, scope: Scope, service: Service, *, full: bool) -> None:
-        if full or not service.pool.room:
-            service.metrics.shed("queue_full")
-            raise Overloaded(retry_after=service.pool.retry_after)
-        scope["state"][TICKET] = service.pool.reserve()
 
-
-class Admission:
-    """Keeps the rules before the layers within."""
-
-    def __init__(self, app: ASGIApp, *, rules: Rules) -> None:
-        self.app = app
-        self._rules = rules
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        await self._rules.admit(scope)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            ticket = scope["state"].get(TICKET)
-            if ticket is not None:
-                service_of(scope).pool.release(ticket)
+def _require_room(service: Service) -> None:
+    if not service.pool.room:
+        service.metrics.shed("queue_full")
+        raise Overloaded(retry_after=service.pool.retry_after)

@@ -4,23 +4,54 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import LIMIT_HEADERS, route_path, service_of
 from app.api.error_responses import CLIENT_LEFT, response_to
-from app.api.middleware.security_headers import headers_for
-from app.service import Phase, Service
+from app.service import Phase
 from app.telemetry.logs import log_request
 from app.telemetry.records import RequestRecord
 from app.telemetry.tracing import Tracer
 
+Headers = tuple[tuple[bytes, bytes], ...]
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+
+_MOST_DISCARDED: Final = 1024 * 1024
+"""Bytes of an unread body up to which a connection is kept. A client that has more to send is told to stop."""
+
+_EVERYWHERE: Final[Headers] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+_DATA: Final[Headers] = (
+    *_EVERYWHERE,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""For JSON, CSV and metrics: nothing in it may run, and nothing about a picture is kept by a cache."""
+
+_PAGE: Final[Headers] = (
+    *_EVERYWHERE,
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+        b"connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
+        b"form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+"""For the built-in page: its own files, and the pictures that a person picked."""
 
 
 class Requests:
-    """Begins and ends the record of each request, and answers whatever escapes the layers within."""
+    """Begins and ends the record of each request, and responds to whatever escapes the layers within."""
 
     def __init__(self, app: ASGIApp, *, tracer: Tracer) -> None:
         self.app = app
@@ -31,16 +62,18 @@ class Requests:
             await self.app(scope, receive, send)
             return
         service = service_of(scope)
-        record = begin(scope)
+        record = RequestRecord.begin(scope, _request_id(scope))
         status = CLIENT_LEFT
-        started = False
-        unread = _has_body(scope)
+        started = ended = False
+        close = _too_much_to_discard(scope)
 
         async def receive_noted() -> Message:
-            nonlocal unread
+            nonlocal close, ended
+            # A body that is not read to its end, once it is begun, may be one that never ends.
+            close = not ended
             message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                unread = False
+            ended = ended or not message.get("more_body", False)
+            close = not ended
             return message
 
         async def send_noted(message: Message) -> None:
@@ -48,9 +81,15 @@ class Requests:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 started = True
-                # What is left of the body would be read for nothing; a connection that is kept delays the end.
-                close = unread or service.phase is Phase.DRAINING
-                message["headers"] = [*message.get("headers", ()), *headers_of(scope, record, close=close)]
+                headers = [*message.get("headers", ()), (b"x-request-id", record.request_id.encode())]
+                headers += security_headers(route_path(scope))
+                headers += scope["state"].get(LIMIT_HEADERS, ())
+                # During the drain, a connection that is kept would delay the end.
+                if close or service.phase is Phase.DRAINING:
+                    headers.append((b"connection", b"close"))
+                if status == HTTPStatus.TEMPORARY_REDIRECT:
+                    headers = _on_the_same_host(headers)
+                message["headers"] = headers
             await send(message)
 
         service.metrics.request_started()
@@ -58,33 +97,29 @@ class Requests:
             await self.app(scope, receive_noted, send_noted)
         except Exception as exception:
             response = response_to(scope, exception)
-            # Half an answer may be out: then the server breaks the connection, which says that no more will come.
+            # Half a response may be out: then the server breaks the connection, which says that no more will come.
             if not started:
                 await response(scope, receive_noted, send_noted)
         finally:
             record.finish(scope, status)
-            tell(record, service, self._tracer)
+            service.metrics.request_finished(record)
+            self._tracer.request_finished(record)
+            log_request(record)
 
 
-def begin(scope: Scope) -> RequestRecord:
-    """The record of a request that begins."""
-    return RequestRecord.begin(scope, _request_id(scope))
+def security_headers(path: str) -> Headers:
+    """Headers that keep a browser from doing more with a response than it is meant for; ``path`` is without prefix."""
+    if path in {"/", "/favicon.ico", "/docs", "/openapi.json"} or path.startswith(("/web/", "/docs/", "/samples/")):
+        return _PAGE
+    return _DATA
 
 
-def headers_of(scope: Scope, record: RequestRecord, *, close: bool) -> Iterator[tuple[bytes, bytes]]:
-    """The headers that every answer has beside its own."""
-    yield b"x-request-id", record.request_id.encode()
-    yield from headers_for(route_path(scope))
-    yield from scope["state"].get(LIMIT_HEADERS, ())
-    if close:
-        yield b"connection", b"close"
-
-
-def tell(record: RequestRecord, service: Service, tracer: Tracer) -> None:
-    """Counts a request that is over, traces it and writes its line."""
-    service.metrics.request_finished(record)
-    tracer.request_finished(record)
-    log_request(record)
+def _on_the_same_host(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Redirects without scheme and host, which a service behind a proxy does not know."""
+    return [
+        (name, b"/" + value.split(b"/", 3)[3] if name == b"location" and b"://" in value else value)
+        for name, value in headers
+    ]
 
 
 def _request_id(scope: Scope) -> str:
@@ -96,8 +131,12 @@ def _request_id(scope: Scope) -> str:
     return secrets.token_hex(16)
 
 
-def _has_body(scope: Scope) -> bool:
+def _too_much_to_discard(scope: Scope) -> bool:
+    """Whether a response that leaves the body unread ends the connection. The server discards the rest of others."""
     for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+        # A client that waits for "100 Continue" may send its body after a refusal, or not.
+        if name in {b"transfer-encoding", b"expect"}:
+            return True
+        if name == b"content-length" and (not value.isdigit() or int(value) > _MOST_DISCARDED):
             return True
     return False

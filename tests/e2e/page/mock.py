@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from PIL import Image
 
-from app.api.middleware.security_headers import headers_for
+from app.api.middleware.request_record import security_headers
 from app.errors import CATALOGUE, RetryableError
 
 WEB = Path(__file__).parents[3] / "app" / "web"
@@ -431,7 +431,7 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, body: bytes, kind: str, status: int = 200, extra: dict[str, str] | None = None) -> None:
         self.send_response(status)
         path = urlsplit(self.path).path.removeprefix(self.state.prefix)
-        for name, value in headers_for(path):
+        for name, value in security_headers(path):
             self.send_header(name.decode(), value.decode())
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(extra or {})}.items():
             self.send_header(name, value)

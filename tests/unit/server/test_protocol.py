@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
@@ -31,6 +32,11 @@ async def reads(scope: Scope, receive: Receive, send: Send) -> None:
 async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers without reading the body."""
     await answer(send, 413, b"too large", (b"connection", b"close"))
+
+
+async def refuses_and_keeps(scope: Scope, receive: Receive, send: Send) -> None:
+    """Responds without reading the body, and leaves the connection open."""
+    await answer(send, 503, b"busy")
 
 
 async def answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
@@ -213,15 +219,80 @@ async def test_an_answer_before_the_body_reaches_a_client_that_is_still_sending(
         assert await peer.closed()
 
 
+async def test_a_refusal_keeps_the_connection_once_the_body_has_arrived() -> None:
+    async with serving(refuses_and_keeps) as port, connected(port) as peer:
+        size = 4 * 1024 * 1024
+        for _ in range(6):
+            await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+            await _pour(peer, b"x" * 65536, size // 65536)
+            assert (await peer.response())[0] == 503
+
+
+async def test_a_refused_client_that_keeps_its_connection_has_a_deadline_for_the_rest() -> None:
+    async with serving(refuses_and_keeps, discard_timeout=0.1) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
+        assert (await peer.response())[0] == 503
+        assert await peer.closed()
+
+
+async def test_a_kept_connection_outlives_the_deadline_for_a_body() -> None:
+    async with serving(refuses_and_keeps, discard_timeout=0.1, header_timeout=0.1) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc")
+        assert (await peer.response())[0] == 503
+        await peer.send(b"def")
+        await asyncio.sleep(0.3)
+        await peer.send(GET)
+        assert (await peer.response())[0] == 503
+
+
+async def test_a_refused_body_without_end_is_bounded_on_a_kept_connection_too() -> None:
+    async with serving(refuses_and_keeps, discard_bytes=200_000) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            assert await _pour(peer, b"x" * 65536, 10_000) < 10_000
+
+
+async def test_a_valid_request_gets_its_response_though_garbage_follows() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(GET + GET + b"\x16\x03 garbage\r\n\r\n")
+        assert (await peer.response())[0] == 200
+        status, headers, _ = await peer.response()
+        assert (status, headers["connection"]) == (200, "close")
+        assert await peer.closed()
+
+
+@pytest.mark.parametrize("before", [b"", GET])
+async def test_a_body_with_a_bad_chunk_is_no_request(before: bytes) -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        if before:
+            await peer.send(before)
+            assert (await peer.response())[0] == 200
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await asyncio.sleep(0.05)
+        await peer.send(b"nonsense\r\n")
+        status, headers, body = await peer.response()
+        assert (status, headers["connection"]) == (400, "close")
+        assert json.loads(body)["error"] == "malformed_request"
+        assert await peer.rest() == b""
+
+
+async def test_a_bad_chunk_behind_a_refusal_gets_no_second_response() -> None:
+    async with serving(refuses_and_keeps) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        assert (await peer.response())[0] == 503
+        await peer.send(b"nonsense\r\n")
+        assert await peer.rest() == b""
+
+
 async def test_a_client_that_never_stops_sending_is_cut_off() -> None:
-    async with serving(refuses, linger_bytes=200_000) as port, connected(port) as peer:
+    async with serving(refuses, discard_bytes=200_000) as port, connected(port) as peer:
         await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
         async with asyncio.timeout(PATIENCE):
             assert await _pour(peer, b"x" * 65536, 10_000) < 10_000
 
 
 async def test_a_refused_client_that_stays_silent_is_cut_off() -> None:
-    async with serving(refuses, linger_timeout=0.1) as port, connected(port) as peer:
+    async with serving(refuses, discard_timeout=0.1) as port, connected(port) as peer:
         await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
         assert (await peer.response())[0] == 413
         assert await peer.closed()
@@ -235,6 +306,29 @@ async def test_idle_connections_make_room_for_a_newcomer() -> None:
             assert (await peer.response())[0] == 200
         for _, writer in idlers:
             writer.close()
+
+
+async def test_where_no_connection_is_idle_a_newcomer_is_refused() -> None:
+    waiting, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        waiting.release()
+        await go_on.wait()
+        await answer(send, 200, b"done")
+
+    async with serving(waits, connections=2) as port, connected(port) as first, connected(port) as second:
+        for peer in (first, second):
+            await peer.send(GET)
+            await waiting.acquire()
+        async with connected(port) as newcomer:
+            assert (await newcomer.response())[0] == 503
+            assert await newcomer.closed()
+        go_on.set()
+        assert (await first.response())[0] == (await second.response())[0] == 200
+        async with connected(port) as later:
+            await later.send(GET)
+            assert (await later.response())[0] == 200
 
 
 async def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:

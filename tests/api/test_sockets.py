@@ -1,0 +1,110 @@
+"""The whole service behind real sockets: clients that send everything before they look for a response."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.main import create_app
+from app.server.server import Server, config_of
+from tests.api.fakes import Script, fake_factories
+from tests.unit.server.test_protocol import Peer, connected, listening
+
+SIZE = 5 * 1024 * 1024
+PLACE = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n%b\r\n"
+READY = b"GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@asynccontextmanager
+async def serving(script: Script, **settings: Any) -> AsyncIterator[int]:
+    """The port of a service that is ready, on a fake engine."""
+    values = {"workers": 1, "rate_limit": "off", "drain_seconds": 0, "max_file_size_mb": 10, **settings}
+    chosen = Settings(**values)
+    app = create_app(chosen, fake_factories(script))
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with listening(Server(config_of(app, chosen), app, 0), listener) as port:
+        while await _status(port, READY) != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        yield port
+
+
+async def _status(port: int, request: bytes) -> int:
+    async with connected(port) as peer:
+        await peer.send(request)
+        return (await peer.response())[0]
+
+
+@asynccontextmanager
+async def full(script: Script, port: int, path: bytes = b"/predict", headers: bytes = b"") -> AsyncIterator[None]:
+    """Keeps the one worker busy."""
+    script.gate = threading.Event()
+    async with connected(port) as peer:
+        form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\nx\r\n--b--\r\n'
+        head = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n" % path
+        await peer.send(head + headers + b"content-length: %d\r\n\r\n" % len(form) + form)
+        await asyncio.to_thread(script.wait_until_entered)
+        yield
+        script.gate.set()
+        assert (await peer.response())[0] == 200
+
+
+async def refused(peer: Peer, size: int = SIZE, headers: bytes = b"") -> tuple[int, str]:
+    """Sends a whole body and only then reads the response."""
+    await peer.send(PLACE % (size, headers))
+    for _ in range(size // 65536):
+        await peer.send(b"x" * 65536)
+    status, _, body = await peer.response()
+    return status, json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("size", [16 * 65536, SIZE])
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"api_keys": ("alice:alice-key-0123456789",)}, (401, "unauthorized")),
+        ({"max_file_size_mb": 0.1}, (413, "file_too_large")),
+        ({"rate_limit": "1/hour"}, (429, "rate_limited")),
+    ],
+)
+async def test_a_refusal_reaches_a_client_that_sends_all_first(
+    script: Script, settings: dict[str, Any], expected: tuple[int, str], size: int
+) -> None:
+    async with serving(script, **settings) as port:
+        if "rate_limit" in settings:
+            assert await _status(port, b"GET /info HTTP/1.1\r\nhost: x\r\n\r\n") == 200
+        async with connected(port) as peer:
+            assert await refused(peer, size) == expected
+
+
+@pytest.mark.parametrize("headers", [b"", b"connection: close\r\n", b"expect: 100-continue\r\n"])
+async def test_so_does_one_for_want_of_room(script: Script, headers: bytes) -> None:
+    async with serving(script, queue_size=0) as port, full(script, port), connected(port) as peer:
+        assert await refused(peer, headers=headers) == (503, "overloaded")
+
+
+async def test_a_refused_client_can_use_its_connection_again(script: Script) -> None:
+    async with serving(script, queue_size=0) as port, connected(port) as peer:
+        async with full(script, port):
+            for _ in range(3):
+                assert await refused(peer, 5 * 65536) == (503, "overloaded")
+        await peer.send(READY)
+        assert (await peer.response())[0] == 200
+
+
+@pytest.mark.parametrize("prefix", ["/predict", "/analyze"])
+async def test_a_prefix_that_is_like_a_route_is_served_while_the_queue_is_full(script: Script, prefix: str) -> None:
+    async with serving(script, queue_size=0, root_path=prefix) as port:
+        async with full(script, port, prefix.encode() + b"/predict"):
+            for path in (prefix, f"{prefix}/predict", "/predict", f"{prefix}/predict/predict"):
+                request = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n" % path.encode()
+                assert await _status(port, request) in {307, 404, 405, 503}
+            assert await _status(port, READY.replace(b"/health", prefix.encode() + b"/health")) == 200
+        assert await _status(port, READY) == 200
