@@ -86,6 +86,10 @@ class Choices:
     classify: ClassifyOptions
     explain: ExplainMode
 
+    @property
+    def every_face(self) -> bool:
+        return self.detect.faces == "all"
+
 
 def choices_of(service: Service, query: PredictionQuery) -> Choices:
     """The options of a query, with the service's defaults, or the error that says what is wrong with them."""

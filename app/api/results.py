@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal, NotRequired
 
 import orjson
@@ -18,6 +19,7 @@ from typing_extensions import TypedDict
 from app.errors import ErrorCode
 from app.inference.explain import Heatmap, overlay_png
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
+from app.telemetry.records import PictureRecord, PredictionRecord
 from app.vision.geometry import LANDMARK_NAMES, Face
 from app.vision.headers import PictureFormat
 from app.vision.quality import WarningCode
@@ -54,16 +56,10 @@ class FaceLocation(TypedDict):
     """Where a face is."""
 
     box: FaceBox
-    score: Annotated[
-        float,
-        Field(description="The detector's confidence; 0 for a face that was not detected (`on_no_face=center`)."),
-    ]
+    score: Annotated[float, Field(description="The detector's confidence; 0 without detection (`on_no_face=center`).")]
     landmarks: Annotated[
         dict[str, tuple[int, int]],
-        Field(
-            description="Points as [x, y] by name; left and right are the person's own. Empty for a face that was not "
-            "detected."
-        ),
+        Field(description="Points as [x, y] by name; left and right are the person's own. Empty without detection."),
     ]
 
 
@@ -248,6 +244,17 @@ class AnalysisResult(TypedDict):
     request_id: RequestId
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the results of a picture are built from. ``threshold`` is the lowest confidence that is not uncertain."""
+
+    detected: DetectedPicture
+    predictions: Sequence[PicturePrediction]
+    threshold: float
+    timings_ms: dict[str, float]
+    request_id: str
+
+
 def json_response(
     result: Mapping[str, object], background: BackgroundTask | None = None, *, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -255,17 +262,10 @@ def json_response(
     return Response(orjson.dumps(result), headers=headers, media_type="application/json", background=background)
 
 
-def picture_result(
-    detected: DetectedPicture,
-    predicted: PicturePrediction,
-    *,
-    threshold: float,
-    every_face: bool,
-    explain: ExplainMode,
-    timings_ms: dict[str, float],
-) -> PictureResult:
-    """The result of one picture, alone or in a batch."""
-    faces = [_predicted_face(face, predicted.model.manifest.labels, threshold, explain) for face in predicted.faces]
+def picture_result(findings: Findings, *, every_face: bool, explain: ExplainMode) -> PictureResult:
+    """The result of one picture by one model, alone or in a batch."""
+    detected, (predicted,) = findings.detected, findings.predictions
+    faces = [_predicted_face(face, predicted, findings.threshold, explain) for face in predicted.faces]
     listed: _EveryFace = {"faces": faces} if every_face else {}
     return {
         **faces[0],
@@ -273,14 +273,25 @@ def picture_result(
         **listed,
         "image": _picture_info(detected),
         "inference_time_ms": round(predicted.inference_ms, 2),
-        "timings_ms": timings_ms,
+        "timings_ms": findings.timings_ms,
     }
 
 
-def analysis_result(predicted: PicturePrediction, *, threshold: float, request_id: str) -> AnalysisResult:
+def prediction_result(findings: Findings, *, every_face: bool, explain: ExplainMode) -> PredictionResult:
+    """The result of ``POST /predict``."""
+    return {
+        "success": True,
+        **picture_result(findings, every_face=every_face, explain=explain),
+        "model": _model_version(findings.predictions[0]),
+        "request_id": findings.request_id,
+    }
+
+
+def analysis_result(findings: Findings) -> AnalysisResult:
     """The result of ``POST /analyze/facial``."""
+    predicted = findings.predictions[0]
     face = predicted.faces[0]
-    said = prediction(face, predicted.model.manifest.labels, threshold)
+    said = _prediction(face, predicted, findings.threshold)
     box = _box(face.face)
     return {
         "success": True,
@@ -290,21 +301,14 @@ def analysis_result(predicted: PicturePrediction, *, threshold: float, request_i
         "is_uncertain": said["is_uncertain"],
         "face_detected": not face.face.assumed,
         "face_box": (box["x"], box["y"], box["width"], box["height"]),
-        "request_id": request_id,
+        "request_id": findings.request_id,
     }
 
 
-def comparison_result(
-    detected: DetectedPicture,
-    predicted: Sequence[PicturePrediction],
-    *,
-    threshold: float,
-    timings_ms: dict[str, float],
-    request_id: str,
-) -> ComparisonResult:
+def comparison_result(findings: Findings) -> ComparisonResult:
     """The result of ``POST /predict/compare``."""
-    face = predicted[0].faces[0]
-    models = [_compared_model(each, threshold) for each in predicted]
+    detected, face = findings.detected, findings.predictions[0].faces[0]
+    models = [_compared_model(each, findings.threshold) for each in findings.predictions]
     by_emotion: dict[str, list[str]] = {}
     by_label: dict[str, list[float]] = {}
     for each in models:
@@ -321,14 +325,29 @@ def comparison_result(
         "faces_detected": detected.faces_detected,
         "warnings": _warnings(face),
         "image": _picture_info(detected),
-        "timings_ms": timings_ms,
-        "request_id": request_id,
+        "timings_ms": findings.timings_ms,
+        "request_id": findings.request_id,
     }
 
 
-def prediction(face: FacePrediction, labels: Sequence[str], threshold: float) -> Prediction:
+def picture_record(findings: Findings) -> PictureRecord:
+    """What metrics count of a picture, in the numbers that the result shows."""
+    codes: set[str] = set()
+    counted = []
+    for predicted in findings.predictions:
+        for face in predicted.faces:
+            codes.update(warning.code for warning in face.warnings)
+            said = _prediction(face, predicted, findings.threshold)
+            name = predicted.model.manifest.name
+            counted.append(PredictionRecord(name, said["emotion"], said["confidence"], said["is_uncertain"]))
+    faces = findings.detected.faces_detected
+    return PictureRecord(findings.timings_ms, faces, tuple(sorted(codes)), tuple(counted))
+
+
+def _prediction(face: FacePrediction, predicted: PicturePrediction, threshold: float) -> Prediction:
     """What a model says of a face. The threshold is compared with the rounded confidence, which the client sees."""
     probabilities = [round(probability, 4) for probability in face.probabilities]
+    labels = predicted.model.manifest.labels
     best = max(range(len(labels)), key=face.probabilities.__getitem__)
     confidence = probabilities[best]
     result: Prediction = {
@@ -344,22 +363,17 @@ def prediction(face: FacePrediction, labels: Sequence[str], threshold: float) ->
     return result
 
 
-def model_version(predicted: PicturePrediction) -> ModelVersion:
-    """The name and version of the model that made a prediction."""
+def _model_version(predicted: PicturePrediction) -> ModelVersion:
     manifest = predicted.model.manifest
     return {"name": manifest.name, "version": manifest.version}
 
 
-def timings_of(detected: DetectedPicture, queue_ms: float) -> dict[str, float]:
-    """Milliseconds of the wait for a worker, of each stage, and of all of it."""
-    stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
-    return {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)}
-
-
-def _predicted_face(face: FacePrediction, labels: Sequence[str], threshold: float, mode: ExplainMode) -> PredictedFace:
+def _predicted_face(
+    face: FacePrediction, predicted: PicturePrediction, threshold: float, mode: ExplainMode
+) -> PredictedFace:
     explained: _Explained = {} if face.heatmap is None else {"explanation": _explanation(face, face.heatmap, mode)}
     return {
-        **prediction(face, labels, threshold),
+        **_prediction(face, predicted, threshold),
         "face": _location(face.face),
         "warnings": _warnings(face),
         **explained,
@@ -368,8 +382,8 @@ def _predicted_face(face: FacePrediction, labels: Sequence[str], threshold: floa
 
 def _compared_model(predicted: PicturePrediction, threshold: float) -> ComparedModel:
     return {
-        "model": model_version(predicted),
-        **prediction(predicted.faces[0], predicted.model.manifest.labels, threshold),
+        "model": _model_version(predicted),
+        **_prediction(predicted.faces[0], predicted, threshold),
         "inference_time_ms": round(predicted.inference_ms, 2),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api import results
+from app.api.results import Findings, prediction_result
 from app.config import load_settings
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
 from app.service import default_factories
@@ -34,15 +34,9 @@ class Road:
 
     def answer(self, data: bytes) -> dict[str, Any]:
         detected, reading = self.read(data, DetectOptions())
-        result = results.picture_result(
-            detected,
-            reading,
-            threshold=self._settings.confidence_threshold,
-            every_face=False,
-            explain="false",
-            timings_ms=results.timings_of(detected, queue_ms=0.0),
-        )
-        return {"success": True, **result, "model": results.model_version(reading)}
+        threshold, timings_ms = self._settings.confidence_threshold, detected.timings.stages
+        findings = Findings(detected, [reading], threshold, timings_ms, request_id="")
+        return {**prediction_result(findings, every_face=False, explain="false")}
 
 
 def _nobody_leaves() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
+from app.api.base64_image import picture_of
 from app.api.dependencies import Analyzing, service_of
 from app.api.openapi import ANALYSIS, ONE_PICTURE, PICTURES, documented
-from app.api.results import AnalysisResult
+from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
@@ -69,8 +71,12 @@ async def analyze_facial(request: Request, query: Analyzing) -> Response:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
-    model = service_of(request.scope).registry.get(query.model)
+    service = service_of(request.scope)
+    model = service.registry.get(query.model)
     request_record(request.scope).model = model.manifest.name
     body = await request.body()
     options = DetectOptions(query.faces, query.on_no_face)
-    return jobs.respond(request, await jobs.analyze(request, body, model, options))
+    # Decoding takes milliseconds for a large picture, so the worker does it.
+    decode = partial(picture_of, max_bytes=service.settings.max_file_bytes)
+    finished = await jobs.read_picture(request, body, options, [model], analysis_result, decode=decode)
+    return jobs.respond(request, finished)

@@ -174,7 +174,7 @@ class _Batch:
 
     async def _outcomes(self, portion: list[_Picture]) -> list[jobs.Outcome]:
         try:
-            return await jobs.predict_several(self._request, [each.data for each in portion], self._choices)
+            return await jobs.read_pictures(self._request, [each.data for each in portion], self._choices)
         except (ClientDisconnected, asyncio.CancelledError):
             raise
         except Exception as exception:
@@ -195,7 +195,7 @@ class _Batch:
         }
 
     def _succeed(self, picture: _Picture, finished: jobs.Finished[PictureResult]) -> None:
-        jobs.count(self._service, finished.record)
+        self._service.metrics.picture(finished.record)
         self._timings_ms.update(finished.record.timings_ms)
         self._faces += finished.record.faces_detected
         self._items[picture.index] = {

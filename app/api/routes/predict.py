@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.dependencies import Comparing, Predicting, choices_of, compared_models, service_of
 from app.api.openapi import COMPARISON, ONE_PICTURE, PICTURES, PREDICTION, documented, file_form
-from app.api.results import ComparisonResult, PredictionResult
+from app.api.results import ComparisonResult, PredictionResult, comparison_result, prediction_result
 from app.api.uploads import one_file
 from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
@@ -37,7 +39,9 @@ async def predict(request: Request, query: Predicting) -> Response:
     choices = choices_of(service, query)
     request_record(request.scope).model = choices.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
-    return jobs.respond(request, await jobs.predict(request, data, choices))
+    build = partial(prediction_result, every_face=choices.every_face, explain=choices.explain)
+    finished = await jobs.read_picture(request, data, choices.detect, [choices.model], build, classify=choices.classify)
+    return jobs.respond(request, finished)
 
 
 @router.post(
@@ -60,4 +64,5 @@ async def compare(request: Request, query: Comparing) -> Response:
     models = compared_models(service.registry, query)
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     options = DetectOptions(query.faces, query.on_no_face)
-    return jobs.respond(request, await jobs.compare(request, data, models, options), shadow=False)
+    finished = await jobs.read_picture(request, data, options, models, comparison_result)
+    return jobs.respond(request, finished, shadow=False)
