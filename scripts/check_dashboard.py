@@ -122,10 +122,10 @@ def ask(prometheus: int, expression: str) -> list[Any]:
     if 'status="500"' not in expression:
         expression = expression.replace(NOTHING_YET, "")
     expression = expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
-    status, answer = get(prometheus, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
+    status, body = get(prometheus, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
     if status != 200:
-        raise SystemExit(f"{expression}\n{answer.decode()}")
-    found: list[Any] = json.loads(answer)["data"]["result"]
+        raise SystemExit(f"{expression}\n{body.decode()}")
+    found: list[Any] = json.loads(body)["data"]["result"]
     return found
 
 

@@ -19,8 +19,8 @@ def lines(client: TestClient, course: Callable[[], object]) -> list[dict[str, An
     out = io.StringIO()
     with write_logs("debug", "json", out):
         course()
-    said = [json.loads(line) for line in out.getvalue().splitlines()]
-    return [line for line in said if not line.get("logger", "").startswith(("httpx", "httpcore", "asyncio"))]
+    logged = [json.loads(line) for line in out.getvalue().splitlines()]
+    return [line for line in logged if not line.get("logger", "").startswith(("httpx", "httpcore", "asyncio"))]
 
 
 def test_a_prediction_is_one_line_with_its_stages(client: TestClient) -> None:
@@ -49,9 +49,9 @@ def test_a_batch_is_one_line_with_the_sum_of_its_stages(client: TestClient) -> N
 
 def test_a_bug_is_told_by_its_kind_and_place_but_not_by_its_message(client: TestClient, script: Script) -> None:
     script.fails = ValueError("canary: bytes of a picture")
-    said = lines(client, lambda: client.post("/predict", **upload()))
-    assert "canary" not in json.dumps(said)
-    message, line = said
+    logged = lines(client, lambda: client.post("/predict", **upload()))
+    assert "canary" not in json.dumps(logged)
+    message, line = logged
     assert "ValueError" in message["message"]
     assert "fakes.py" in message["message"]
     assert (line["level"], line["status"], line["error"]) == ("error", 500, "internal_error")
@@ -72,10 +72,10 @@ def test_nothing_that_a_client_sends_is_written(client: TestClient, script: Scri
             "/predict", headers={"Content-Type": "multipart/form-data; boundary=canary"}, content=b"--canary\r\nb\x01"
         )
 
-    said = lines(client, course)
-    assert len(said) == 7
+    logged = lines(client, course)
+    assert len(logged) == 7
     # Digits of a time may be those of a probability by chance.
     times = {"time", "ms", "stages_ms"}
-    text = json.dumps([{key: value for key, value in line.items() if key not in times} for line in said])
+    text = json.dumps([{key: value for key, value in line.items() if key not in times} for line in logged])
     for secret in ("canary", "203.0.113", "testclient", "happy", "0.92"):
         assert secret not in text, secret

@@ -91,7 +91,7 @@ def test_rate_limits_and_shed_requests_are_counted(start: Start) -> None:
     assert scrape.value("visage_ready") == 0
 
 
-def test_doubts_are_counted(start: Start, script: Script) -> None:
+def test_uncertain_predictions_and_warnings_are_counted(start: Start, script: Script) -> None:
     client = start(confidence_threshold=0.95)
     client.post("/predict", **upload())
     script.faces = 0
@@ -102,18 +102,18 @@ def test_doubts_are_counted(start: Start, script: Script) -> None:
     assert scrape.value("visage_warnings_total", code="face_assumed") == 1
 
 
-def test_what_waits_and_what_runs_is_told(start: Start, script: Script) -> None:
+def test_the_queue_and_the_workers_have_series(start: Start, script: Script) -> None:
     script.gate = threading.Event()
     client = start()
     with ThreadPoolExecutor(2) as clients:
-        answers = [clients.submit(client.post, "/predict", **upload()) for _ in range(2)]
+        responses = [clients.submit(client.post, "/predict", **upload()) for _ in range(2)]
         script.wait_until_entered()
         until(lambda: Scrape(client).value("visage_queue_depth") == 1)
         scrape = Scrape(client)
         assert scrape.value("visage_workers_busy") == 1
         assert scrape.value("visage_http_requests_in_flight") == 3
         script.gate.set()
-        assert [answer.result().status_code for answer in answers] == [200, 200]
+        assert [response.result().status_code for response in responses] == [200, 200]
     scrape = Scrape(client)
     assert scrape.value("visage_queue_depth") == 0
     assert scrape.value("visage_http_requests_in_flight") == 1
@@ -123,7 +123,7 @@ def test_what_waits_and_what_runs_is_told(start: Start, script: Script) -> None:
     assert scrape.value("visage_provider_info", model="default") == 1
 
 
-def test_a_redis_that_is_away_is_told_and_one_that_is_not_configured_is_not(start: Start) -> None:
+def test_the_state_of_redis_has_a_series_only_where_it_is_configured(start: Start) -> None:
     name = "visage_shared_state_up"
     assert name not in {sample.name for sample in Scrape(start()).samples}
     client = start(rate_limit="10/minute", rate_limit_storage="redis://127.0.0.1:1/0")
@@ -143,7 +143,7 @@ def test_names_and_text_are_as_prometheus_wants_them(start: Start) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_nothing_is_known_of_models_while_the_service_starts(start: Start, script: Script) -> None:
+def test_a_service_that_starts_can_be_scraped(start: Start, script: Script) -> None:
     script.build_gate = threading.Event()
     try:
         assert Scrape(start(wait=False)).value("visage_ready") == 0

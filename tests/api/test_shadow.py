@@ -1,4 +1,4 @@
-"""The shadow model: it sees what was answered, and only its agreement is kept."""
+"""The shadow model: it gets a share of the pictures, and only its agreement is counted."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def shadowed(start: Start, share: float = 1.0, workers: int = 2) -> TestClient:
 def test_agreement_is_counted_and_nothing_else(start: Start, script: Script) -> None:
     client = shadowed(start)
     script.faces = 2
-    answer = client.post("/predict?faces=all", **upload())
-    assert answer.json()["model"]["name"] == "default"
-    assert "second" not in answer.text
+    response = client.post("/predict?faces=all", **upload())
+    assert response.json()["model"]["name"] == "default"
+    assert "second" not in response.text
     until(lambda: Scrape(client).value("visage_shadow_predictions_total", agreement="different") == 2)
     scrape = Scrape(client)
     assert scrape.value("visage_shadow_predictions_total", agreement="same") == 0
@@ -32,7 +32,7 @@ def test_agreement_is_counted_and_nothing_else(start: Start, script: Script) -> 
     assert client.get("/stats").json()["models"].keys() == {"default"}
 
 
-def test_a_share_of_nothing_reads_nothing(start: Start, script: Script) -> None:
+def test_a_share_of_zero_compares_nothing(start: Start, script: Script) -> None:
     client = shadowed(start, share=0.0)
     client.post("/predict", **upload())
     client.post("/predict", **upload())
@@ -40,7 +40,7 @@ def test_a_share_of_nothing_reads_nothing(start: Start, script: Script) -> None:
     assert script.finished == 2
 
 
-def test_the_shadow_does_not_read_what_it_answered_itself(start: Start, script: Script) -> None:
+def test_the_shadow_model_skips_its_own_predictions(start: Start, script: Script) -> None:
     client = shadowed(start)
     client.post("/predict?model=second", **upload())
     client.post("/predict?model=second", **upload())
@@ -48,10 +48,10 @@ def test_the_shadow_does_not_read_what_it_answered_itself(start: Start, script: 
     assert Scrape(client).value("visage_shadow_dropped_total") == 0
 
 
-def test_the_shadow_yields_to_requests(start: Start, script: Script) -> None:
+def test_requests_go_before_the_shadow_model(start: Start, script: Script) -> None:
     client = shadowed(start, workers=1)
     pool = service_of(client).pool
-    answered = client.post("/predict", **upload())
+    first = client.post("/predict", **upload())
     until(lambda: Scrape(client).value("visage_shadow_predictions_total") == 1)
     script.gate = threading.Event()
     waiting = threading.Thread(target=lambda: client.post("/predict", **upload()))
@@ -65,16 +65,16 @@ def test_the_shadow_yields_to_requests(start: Start, script: Script) -> None:
     finally:
         script.gate.set()
         waiting.join()
-    assert answered.status_code == 200
+    assert first.status_code == 200
 
 
-def test_a_shadow_that_does_not_exist_is_told_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_shadow_model_that_does_not_exist_is_named_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     client = start(shadow_model="nowhere", shadow_share=1.0)
     assert "SHADOW_MODEL: there is no model nowhere" in caplog.text
     assert client.post("/predict", **upload()).status_code == 200
 
 
-def test_a_shadow_that_fails_is_dropped_and_nobody_notices(start: Start, script: Script) -> None:
+def test_a_shadow_model_that_fails_changes_no_response(start: Start, script: Script) -> None:
     client = start(shadow_model="nowhere", shadow_share=1.0, workers=2)
     assert client.post("/predict", **upload()).status_code == 200
     until(lambda: Scrape(client).value("visage_shadow_dropped_total") == 1)
@@ -86,6 +86,6 @@ async def _offer(client: TestClient) -> None:
 
     service = service_of(client)
     assert service.shadow is not None
-    reading = PicturePrediction(service.registry.get(), (), 0.0)
+    prediction = PicturePrediction(service.registry.get(), (), 0.0)
     detected: DetectedPicture = None  # type: ignore[assignment]
-    await service.shadow.offer(detected, reading)
+    await service.shadow.offer(detected, prediction)

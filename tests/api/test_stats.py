@@ -1,4 +1,4 @@
-"""``GET /stats``: totals of what was answered."""
+"""``GET /stats``: totals since the start."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_a_known_course_of_requests_gives_known_totals(start: Start, script: Scr
     client.post("/predict/batch", files=[("files", ("a", PICTURE)), ("files", ("b", b"error:image_too_small\n"))])
     script.faces = 2
     client.post("/predict?faces=all", **upload())
-    answer = stats_of(client)
-    assert answer["requests"]["/predict"] == 3
-    assert answer["requests"]["/predict/batch"] == 1
-    assert answer["errors"] == {"invalid_image": 1, "image_too_small": 1}
-    assert (answer["pictures"], answer["faces"]) == (3, 4)
-    model = answer["models"]["default"]
+    result = stats_of(client)
+    assert result["requests"]["/predict"] == 3
+    assert result["requests"]["/predict/batch"] == 1
+    assert result["errors"] == {"invalid_image": 1, "image_too_small": 1}
+    assert (result["pictures"], result["faces"]) == (3, 4)
+    model = result["models"]["default"]
     assert (model["pictures"], model["faces"], model["uncertain"]) == (3, 4, 4)
     assert model["uncertain_share"] == 1.0
     assert model["labels"] == {"happy": 4}
@@ -82,9 +82,9 @@ def test_warnings_are_counted(start: Start, script: Script) -> None:
     assert client.get("/stats").json()["warnings"] == {"face_assumed": 1}
 
 
-def test_a_service_that_has_answered_nothing_says_so(start: Start) -> None:
-    answer = stats_of(start())
-    assert (answer["pictures"], answer["models"]) == (0, {})
+def test_a_service_without_requests_has_empty_totals(start: Start) -> None:
+    result = stats_of(start())
+    assert (result["pictures"], result["models"]) == (0, {})
 
 
 def test_totals_can_be_turned_off(start: Start) -> None:

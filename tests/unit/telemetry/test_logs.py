@@ -1,4 +1,4 @@
-"""What the log says of a request, and that nothing said is lost."""
+"""What the log holds of a request, and that no line is lost."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _root_logger_as_it_was() -> Iterator[None]:
 
 
 def messages(out: io.StringIO, logger: str) -> list[str]:
-    """What one logger said. Threads of other tests may log meanwhile."""
+    """The messages of one logger. Threads of other tests may log meanwhile."""
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     return [line["message"] for line in lines if line.get("logger") == logger]
 
@@ -78,11 +78,11 @@ def test_a_request_is_one_line_of_json_with_allowed_fields_only() -> None:
 
 
 @pytest.mark.parametrize(("size", "bucket"), [(0, "<=64KB"), (65_536, "<=64KB"), (65_537, "<=256KB"), (10**9, ">20MB")])
-def test_a_size_is_told_as_a_bucket(size: int, bucket: str) -> None:
+def test_a_size_is_logged_as_a_range(size: int, bucket: str) -> None:
     assert request_fields(RequestRecord("id", "POST", size=size))["size"] == bucket
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_fields_are_left_out() -> None:
     assert set(request_fields(RequestRecord("id", "GET"))) == {"request_id", "method", "route", "status", "ms"}
 
 
@@ -90,12 +90,12 @@ def test_text_is_one_line_for_people_without_colour_where_there_is_no_terminal()
     out = io.StringIO()
     with write_logs("info", "text", out):
         log_request(full_record())
-        logging.getLogger("visage").warning("Look at this.")
+        logging.getLogger("visage").warning("Disk nearly full.")
     first, second = out.getvalue().splitlines()
     assert "POST /predict 200 6.1 ms" in first
     assert "decode 2.0" in first
     assert "error=internal_error" in first
-    assert second.endswith("warning Look at this.")
+    assert second.endswith("warning Disk nearly full.")
     assert "\033" not in out.getvalue()
 
 
@@ -106,11 +106,11 @@ def test_text_has_colour_on_a_terminal() -> None:
 
     out = Terminal()
     with write_logs("info", "text", out):
-        logging.getLogger("visage").warning("Look at this.")
+        logging.getLogger("visage").warning("Disk nearly full.")
     assert "\033[33mwarning" in out.getvalue()
 
 
-def test_lines_go_out_on_their_own_a_moment_after_they_were_logged() -> None:
+def test_lines_are_flushed_without_waiting_for_more() -> None:
     out = _Flushed()
     with write_logs("info", "json", out):
         log_request(RequestRecord("a", "GET"))
@@ -118,7 +118,7 @@ def test_lines_go_out_on_their_own_a_moment_after_they_were_logged() -> None:
 
 
 class _Flushed(io.StringIO):
-    """Tells when something was written and sent on."""
+    """Signals when something was written and flushed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def test_nothing_is_lost_when_the_writer_stops() -> None:
     assert messages(out, "visage") == [f"line {number}" for number in range(5000)]
 
 
-def test_a_reader_that_stops_reading_costs_lines_and_not_memory() -> None:
+def test_a_stream_that_blocks_costs_lines_and_blocks_no_caller() -> None:
     class Stuck(io.StringIO):
         def __init__(self) -> None:
             super().__init__()

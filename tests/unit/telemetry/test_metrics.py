@@ -86,7 +86,7 @@ def test_pictures_are_counted_by_label_confidence_and_stage() -> None:
     assert ("visage_stage_duration_seconds_count", frozenset({("stage", "total")})) not in series(metrics)
 
 
-def test_what_was_turned_away_is_counted_by_reason() -> None:
+def test_refused_requests_are_counted_by_reason() -> None:
     metrics = Metrics()
     metrics.shed("queue_full")
     metrics.shed("queue_full")
@@ -97,7 +97,7 @@ def test_what_was_turned_away_is_counted_by_reason() -> None:
     assert value(metrics, "visage_requests_rate_limited_total") == 1
 
 
-def test_the_shadow_is_counted_by_agreement() -> None:
+def test_predictions_of_the_shadow_model_are_counted_by_agreement() -> None:
     metrics = Metrics()
     metrics.shadow("other", same=3, different=1)
     metrics.shadow_dropped()
@@ -106,7 +106,7 @@ def test_the_shadow_is_counted_by_agreement() -> None:
     assert value(metrics, "visage_shadow_dropped_total") == 1
 
 
-def test_memory_and_the_version_are_told() -> None:
+def test_memory_and_the_version_have_series() -> None:
     metrics = Metrics()
     assert value(metrics, "process_resident_memory_bytes") > 1e6
     assert value(metrics, "visage_build_info", version=app.__version__) == 1
