@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from app.pipeline import (
 )
 from app.service import Factories
 from app.vision.crop import CropRegion
-from app.vision.decode import Picture
+from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.geometry import Box, Face
 from app.vision.quality import QualityWarning
 
@@ -105,11 +105,13 @@ class FakeRegistry:
 class Script:
     """What the fake engine does. Tests change it while the service runs.
 
-    ``faces`` is how many faces a picture shows. While ``gate`` is set and closed, a job waits in its first stage.
-    ``fails`` is raised by the next look.
+    ``faces`` is how many faces a picture shows. With ``faces_in``, bodies are real pictures: they are decoded, and it
+    says which faces they show. While ``gate`` is set and closed, a job waits in its first stage. ``fails`` is raised by
+    the next detection.
     """
 
     faces: int = 1
+    faces_in: Callable[[bytes, Picture], Sequence[Face]] | None = None
     fails: BaseException | None = None
     gate: threading.Event | None = None
     build_gate: threading.Event | None = None
@@ -123,6 +125,14 @@ class Script:
         assert self.entered.acquire(timeout=PATIENCE)
 
 
+@dataclass(frozen=True)
+class ScriptedFace(Face):
+    """A face with its own probabilities and warnings. Without probabilities it gets those of the model."""
+
+    probabilities: tuple[float, ...] | None = None
+    warnings: tuple[QualityWarning, ...] = ()
+
+
 def face(number: int = 0) -> Face:
     box = Box(10.0 + 100 * number, 20.0, 96.0, 96.0)
     points = tuple((box.x + 10 * i, box.y + 30.0) for i in range(6))
@@ -130,7 +140,7 @@ def face(number: int = 0) -> Face:
 
 
 class FakePipeline:
-    """The road without a picture.
+    """The stages of a pipeline, without pictures or models.
 
     A body that starts with ``error:CODE`` raises the error of that code, ``dies:`` ends the thread, and ``waits:``
     takes until the test's ``patience`` is at its end.
@@ -156,18 +166,26 @@ class FakePipeline:
             assert script.patience.wait(PATIENCE)
         _raise_asked_for(data)
         checkpoint()
-        faces = tuple(face(number) for number in range(script.faces))
+        picture, faces = self._shown(data)
+        count = len(faces)
         if not faces:
             if options.on_no_face == "error":
                 raise NoFaceDetected
             faces = (Face(box=Box(0, 0, 48, 48), score=0.0, landmarks=(), assumed=True),)
         if options.faces == "one" and len(faces) > 1:
             raise MultipleFaces
-        picture = Picture(np.zeros((480, 640, 3), np.uint8), 640, 480, "jpeg")
         wanted = faces if options.faces == "all" else faces[:1]
-        detected = DetectedPicture(data, picture, wanted, script.faces)
+        detected = DetectedPicture(data, picture, wanted, count)
         detected.timings.stages.update({"decode": 2.0, "detect": 2.4})
         return detected
+
+    def _shown(self, data: bytes) -> tuple[Picture, tuple[Face, ...]]:
+        """The picture in ``data`` and its faces, the largest first."""
+        if self.script.faces_in is None:
+            faces = tuple(face(number) for number in range(self.script.faces))
+            return Picture(np.zeros((480, 640, 3), np.uint8), 640, 480, "jpeg"), faces
+        picture = decode(data, ImageLimits(max_pixels=50_000_000))
+        return picture, tuple(self.script.faces_in(data, picture))
 
     def crop(self, detected: DetectedPicture, model: Any, checkpoint: Checkpoint) -> CroppedPicture:
         checkpoint()
@@ -183,16 +201,28 @@ class FakePipeline:
     ) -> PicturePrediction:
         checkpoint()
         detected.timings.stages.update({"prepare": 0.2, "inference": 1.1, "quality": 0.1})
-        warnings = (QualityWarning("face_assumed", "No face was found."),) if detected.faces[0].assumed else ()
         label = options.explain_label or model.manifest.labels[0]
         heatmap = Heatmap("cam", label, np.full((6, 6), 0.5, np.float32)) if options.explain else None
         crop = np.zeros((48, 48, 3), np.uint8)
-        readings = tuple(
-            FacePrediction(seen, CropRegion(seen.box.x, seen.box.y, 96.0), model.probabilities, warnings, heatmap, crop)
-            for seen in detected.faces
+        faces = tuple(
+            FacePrediction(
+                face=shown,
+                region=CropRegion(shown.box.x, shown.box.y, shown.box.width),
+                probabilities=getattr(shown, "probabilities", None) or model.probabilities,
+                warnings=_warnings(shown),
+                heatmap=heatmap,
+                crop=crop,
+            )
+            for shown in detected.faces
         )
         self.script.finished += 1
-        return PicturePrediction(model, readings, 1.1)
+        return PicturePrediction(model, faces, 1.1)
+
+
+def _warnings(shown: Face) -> tuple[QualityWarning, ...]:
+    if shown.assumed:
+        return (QualityWarning("face_assumed", "No face was found."),)
+    return shown.warnings if isinstance(shown, ScriptedFace) else ()
 
 
 def _raise_asked_for(data: bytes) -> None:

@@ -1,16 +1,18 @@
-"""Chromium as the page's tests use it: Debian's build, a fake camera, nothing that phones home."""
+"""Chromium as the page's tests use it: Debian's build, a fake camera, chosen fonts, nothing that phones home."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -29,8 +31,8 @@ ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
 )
 
-_STATUS_LINE = "Failed to load resource: the server responded with a status of"
-"""What Chromium itself logs for an error status. The page cannot silence it."""
+_LOAD_FAILED = "Failed to load resource:"
+"""What Chromium itself logs for an error status or a lost connection. The page cannot silence it."""
 
 _WATCH_SHIFTS = """
 window.shifts = [];
@@ -61,19 +63,39 @@ on_a_desk = pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=Tru
 """For what does not depend on the size of the screen, so that it is not tested twice."""
 
 
+FONTS = {
+    "no fonts": (),
+    "dejavu": (Path("/usr/share/fonts/truetype/dejavu"),),
+    "noto": (Path("/usr/share/fonts/truetype/noto"),),
+}
+"""Sets of fonts, by the folders that hold them. They differ in width by a tenth."""
+
+
+def missing_fonts(fonts: str) -> list[Path]:
+    return [folder for folder in FONTS[fonts] if not folder.is_dir()]
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser of its own. While it is open, its thread counts as having a running event loop."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+def chromium(playwright: Playwright, *arguments: str, fontconfig: Path | None = None) -> Iterator[Browser]:
+    """A browser of its own, with the fonts of the machine or of a fontconfig file."""
+    environment = {**os.environ, **({"FONTCONFIG_FILE": str(fontconfig)} if fontconfig else {})}
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments], env=dict(environment))
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def write_fontconfig(folder: Path, fonts: str) -> Path:
+    """A fontconfig file that knows one set of fonts and no other."""
+    places = "".join(f"<dir>{place}</dir>" for place in FONTS[fonts])
+    file = folder / "fonts.conf"
+    file.write_text(f"<?xml version='1.0'?><fontconfig>{places}<cachedir>{folder}</cachedir></fontconfig>", "utf-8")
+    return file
 
 
 def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserContext:
-    """A visitor of its own. Motion is off unless it is asked for: it costs a machine without a GPU seconds."""
+    """A browser session of its own. Motion is off unless it is asked for: it costs a machine without a GPU seconds."""
     options.setdefault("reduced_motion", "reduce")
     context = browser.new_context(
         viewport={"width": screen.width, "height": screen.height},
@@ -87,10 +109,9 @@ def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserCon
 
 
 class Watcher:
-    """Notes what a page must not do: log errors, throw, or ask another origin for anything."""
+    """Notes what a page must not do: log errors, throw, or send a request to another origin."""
 
     def __init__(self, page: Page) -> None:
-        self.status_lines = 0
         self.faults: list[str] = []
         self.requests: list[str] = []
         page.on("console", self._console)
@@ -98,12 +119,10 @@ class Watcher:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.text.startswith(_STATUS_LINE):
-            self.status_lines += 1
-        elif message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and not message.text.startswith(_LOAD_FAILED):
             self.faults.append(f"{message.type}: {message.text}")
 
-    def strangers(self, origin: str) -> list[str]:
+    def requests_elsewhere(self, origin: str) -> list[str]:
         own = urlsplit(origin).netloc
         parts = ((url, urlsplit(url)) for url in self.requests)
         return [url for url, part in parts if part.scheme not in {"blob", "data"} and part.netloc != own]

@@ -1,17 +1,23 @@
-"""The page in a real browser, against a stand-in that can be put into every state."""
+"""The page in a real browser, on the real application with a fake pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from tests.e2e.page.application import Application
 from tests.e2e.page.browser import CHROMIUM, PATIENCE_S, SCREENS, Screen, Watcher, chromium, open_context
-from tests.e2e.page.mock import Mock
 
 expect.set_options(timeout=PATIENCE_S * 1000)
+
+Start = Callable[..., Application]
+OpenPage = Callable[..., Page]
+
+READY = "#status:is([data-state=ready], [data-state=cold])"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,37 +30,72 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed (apt-get install chromium)."))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser a module. It must be gone before any test with an event loop of its own runs."""
-    with chromium() as running:
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """One for this folder. While it is open, its thread counts as having a running event loop: tests elsewhere have
+    one of their own."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def shared_application() -> Iterator[Application]:
+    """One application with its defaults, for all tests that need no other settings."""
+    with Application() as running:
         yield running
 
 
 @pytest.fixture
-def mock() -> Iterator[Mock]:
-    server = Mock()
-    yield server
-    server.close()
+def application(shared_application: Application) -> Application:
+    shared_application.reset()
+    return shared_application
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts an application of the test's own, with some settings."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Application(**settings))
 
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: screen.name)
 def screen(request: pytest.FixtureRequest) -> Screen:
-    """Every flow is walked on a phone and on a desk."""
+    """A phone, then a desktop computer."""
     screen: Screen = request.param
     return screen
 
 
 @pytest.fixture
-def page(browser: Browser, mock: Mock, screen: Screen) -> Iterator[Page]:
-    """The page, open and ready. At the end it must have logged nothing, thrown nothing and asked nobody else."""
-    context = open_context(browser, screen, permissions=["clipboard-read", "clipboard-write", "camera"])
-    opened = context.new_page()
-    watcher = Watcher(opened)
-    opened.goto(mock.url)
-    opened.wait_for_selector("#status[data-state=ready]")
-    yield opened
-    context.close()
+def open_page(browser: Browser, start: Start, screen: Screen) -> Iterator[OpenPage]:
+    """Opens the page of an application. At the end it must have logged nothing, thrown nothing, and sent no request to
+    another origin. It closes before the applications that ``start`` started."""
+    with ExitStack() as stack:
+
+        def begin(application: Application, *, until: str = READY, browser: Browser = browser) -> Page:
+            context = open_context(browser, screen, permissions=["clipboard-read", "clipboard-write", "camera"])
+            page = context.new_page()
+            watcher = Watcher(page)
+            stack.callback(_check, watcher, application.url)
+            stack.callback(context.close)
+            page.goto(application.url)
+            page.wait_for_selector(until)
+            return page
+
+        yield begin
+
+
+def _check(watcher: Watcher, url: str) -> None:
     assert watcher.faults == []
-    assert watcher.strangers(mock.url) == []
-    assert watcher.status_lines <= mock.state.errors_sent
+    assert watcher.requests_elsewhere(url) == []
+
+
+@pytest.fixture
+def page(open_page: OpenPage, application: Application) -> Page:
+    """The page of the shared application, open and ready."""
+    return open_page(application)

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.page.actions import go, rect, settled, text, until
+from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desk
-from tests.e2e.page.mock import Mock, MockFace
-from tests.e2e.page.moves import go, rect, settled, text, until
+from tests.e2e.page.pictures import SURPRISED, FaceIn
 
-SURPRISED = (0.01, 0.01, 0.02, 0.02, 0.01, 0.91, 0.02)
 ON = "#view-live[data-state=on]"
 
 HIDE = """
@@ -33,20 +33,19 @@ def frames(page: Page, least: int) -> None:
     until(page, f"Number(document.querySelector('#live-frames').textContent) >= {least}")
 
 
-def test_frames_are_read_one_at_a_time(running: Page, mock: Mock) -> None:
+def test_frames_are_read_one_at_a_time(running: Page, application: Application) -> None:
     frames(running, 12)
-    assert mock.state.most_in_flight == 1
+    assert application.most_in_flight == 1
     assert float(text(running, "#live-fps")) > 0
     assert text(running, "#live-latency").endswith(" ms")
-    _, data = mock.state.uploads[-1]
-    assert max(Image.open(io.BytesIO(data)).size) <= 512
+    assert max(Image.open(io.BytesIO(application.uploads[-1])).size) <= 512
     assert text(running, "#live-label") == "Happy 😄"
 
 
-def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, mock: Mock) -> None:
+def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, application: Application) -> None:
     frames(running, 3)
     before = rect(running, "#live-box")
-    mock.state.faces = (MockFace((0.1, 0.5, 0.3, 0.4), SURPRISED),)
+    application.faces = (FaceIn((0.1, 0.5, 0.3, 0.4), SURPRISED),)
     expect(running.locator("#live-label")).to_have_text("Surprised 😮")
     lane = running.locator(".lane", has_text="Surprise")
     expect(lane).to_have_attribute("data-top", "")
@@ -58,14 +57,14 @@ def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, mock: Mock) 
 
 
 @on_a_desk
-def test_an_empty_picture_is_said_to_be_one(running: Page, mock: Mock) -> None:
-    mock.state.faces = ()
+def test_an_empty_picture_is_said_to_be_one(running: Page, application: Application) -> None:
+    application.faces = ()
     expect(running.locator("#live-lead")).to_have_text("No face in view")
     expect(running.locator("#live-box")).to_be_hidden()
 
 
 @pytest.mark.parametrize("how", ["button", "hidden", "other view"])
-def test_it_stops(running: Page, mock: Mock, how: str) -> None:
+def test_it_stops(running: Page, application: Application, how: str) -> None:
     if how == "button":
         running.click("#live-off")
     elif how == "hidden":
@@ -76,14 +75,14 @@ def test_it_stops(running: Page, mock: Mock, how: str) -> None:
     running.wait_for_selector(ON, state="hidden")
     assert running.evaluate("document.querySelector('#live-video').srcObject") is None
     settled(running)
-    sent = len(mock.asked)
+    sent = len(application.predictions)
     settled(running)
-    assert len(mock.asked) == sent
+    assert len(application.predictions) == sent
 
 
 @on_a_desk
-def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, mock: Mock) -> None:
-    mock.fail("rate_limited", retry_after=1)
+def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, application: Application) -> None:
+    application.fail("rate_limited", retry_after=1)
     expect(running.locator("#live-trouble h2")).to_have_text("A short pause")
     expect(running.locator(ON)).to_be_visible()
     expect(running.locator("#live-trouble")).to_be_hidden()

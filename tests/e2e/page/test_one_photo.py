@@ -9,9 +9,24 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.e2e.page.actions import (
+    BUSY,
+    DONE,
+    choose,
+    drop,
+    paste,
+    picked,
+    read_sample,
+    rect,
+    settled,
+    shoot,
+    text,
+    until,
+)
+from tests.e2e.page.application import Application, slow_explanations, two_models
 from tests.e2e.page.browser import on_a_desk
-from tests.e2e.page.mock import Mock, as_jpeg, hopper, sample
-from tests.e2e.page.moves import BUSY, DONE, choose, drop, paste, picked, read_sample, rect, settled, shoot, text, until
+from tests.e2e.page.conftest import OpenPage, Start
+from tests.e2e.page.pictures import as_jpeg, hopper, sample
 
 
 def test_a_sample_is_read(page: Page) -> None:
@@ -25,20 +40,18 @@ def test_a_sample_is_read(page: Page) -> None:
 
 
 @pytest.mark.parametrize("bring", [choose, drop, paste])
-def test_a_photo_comes_by_every_way(page: Page, mock: Mock, bring: object) -> None:
+def test_a_photo_comes_by_every_way(page: Page, application: Application, bring: object) -> None:
     assert callable(bring)
     bring(page, picked("me.jpg", sample("happy_sample")))
     page.wait_for_selector(DONE)
-    [(name, data)] = mock.state.uploads
-    assert (name, data) == ("me.jpg", sample("happy_sample"))
+    assert application.uploads == [sample("happy_sample")]
     assert "sent as it is" in text(page, "#photo-note")
 
 
-def test_the_camera_takes_a_photo(page: Page, mock: Mock) -> None:
+def test_the_camera_takes_a_photo(page: Page, application: Application) -> None:
     shoot(page)
     page.wait_for_selector(DONE)
-    [(name, data)] = mock.state.uploads
-    assert name == "camera.jpg"
+    [data] = application.uploads
     assert Image.open(io.BytesIO(data)).format == "JPEG"
     assert page.evaluate("document.querySelector('#finder-video').srcObject") is None
 
@@ -84,7 +97,7 @@ def test_doubt_is_said_in_words_with_what_to_do(page: Page) -> None:
     assert "The face is turned away." in notes
 
 
-def test_the_reason_lies_over_the_face(page: Page, mock: Mock) -> None:
+def test_the_reason_lies_over_the_face(page: Page, application: Application) -> None:
     read_sample(page)
     assert page.evaluate("getComputedStyle(document.querySelector('#stage-heat')).opacity") == "0"
     page.focus("#reason-opacity")
@@ -102,16 +115,16 @@ def test_the_reason_lies_over_the_face(page: Page, mock: Mock) -> None:
     )
     assert inside > 100
     assert outside == 0
-    assert mock.asked == ["/predict?faces=all&explain=grid"]
+    assert application.predictions == ["/predict?faces=all&explain=grid"]
 
 
 @on_a_desk
-def test_the_request_can_be_copied(page: Page, mock: Mock) -> None:
+def test_the_request_can_be_copied(page: Page, application: Application) -> None:
     read_sample(page)
     page.click("#request summary")
     page.click("[data-copy=curl]")
     expect(page.locator("[data-copy=curl]")).to_have_text("Copied")
-    address = f"{mock.url}predict?faces=all&explain=grid"
+    address = f"{application.url}predict?faces=all&explain=grid"
     assert page.evaluate("navigator.clipboard.readText()") == f"curl -F 'file=@happy_sample.jpg' \\\n  '{address}'"
     page.click("[data-copy=json]")
     expect(page.locator("[data-copy=json]")).to_have_text("Copied")
@@ -121,13 +134,13 @@ def test_the_request_can_be_copied(page: Page, mock: Mock) -> None:
 
 
 @on_a_desk
-def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, mock: Mock) -> None:
+def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, application: Application) -> None:
     lying = hopper().rotate(90, expand=True).resize((3600, 3000))
     exif = Image.Exif()
     exif[0x0112] = 6
     choose(page, picked("large.jpg", as_jpeg(lying, exif=exif)))
     page.wait_for_selector(DONE)
-    [(_, data)] = mock.state.uploads
+    [data] = application.uploads
     sent = Image.open(io.BytesIO(data))
     assert sent.size == (1707, 2048)
     assert not sent.getexif()
@@ -140,13 +153,13 @@ def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, mock: Mock
 
 
 @on_a_desk
-def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, mock: Mock) -> None:
+def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, application: Application) -> None:
     out = io.BytesIO()
     hopper().convert("P").save(out, "GIF")
     choose(page, picked("me.gif", out.getvalue(), "image/gif"))
     page.wait_for_selector(DONE)
-    [(name, data)] = mock.state.uploads
-    assert name == "me.jpg"
+    [data] = application.uploads
+    assert "file=@me.jpg" in str(page.text_content("#curl"))
     assert Image.open(io.BytesIO(data)).format == "JPEG"
     assert text(page, "#photo-note").startswith("Turned into a JPEG")
 
@@ -161,46 +174,45 @@ def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
 
 
 @on_a_desk
-def test_the_middle_is_read_when_asked_for(page: Page, mock: Mock) -> None:
+def test_the_middle_is_read_when_asked_for(page: Page, application: Application) -> None:
     page.click("[data-sample=no_face]")
     page.click("text=Read the middle anyway")
     page.wait_for_selector(DONE)
-    assert mock.asked[-1] == "/predict?faces=all&explain=grid&on_no_face=center"
+    assert application.predictions[-1] == "/predict?faces=all&explain=grid&on_no_face=center"
     assert "the middle of the photo was read" in text(page, "#notes")
 
 
-def test_models_are_chosen_and_compared(page: Page, mock: Mock) -> None:
-    mock.state.models = ("default", "other")
-    page.reload()
+def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> None:
+    application = start(registry=two_models())
+    page = open_page(application)
     read_sample(page)
     page.select_option("#model", "other")
-    expect(page.locator("#fine")).to_contain_text("by other 1.0.0")
-    assert mock.asked[-1] == "/predict?faces=all&explain=grid&model=other"
+    expect(page.locator("#fine")).to_contain_text("by other")
+    assert application.predictions[-1] == "/predict?faces=all&explain=grid&model=other"
     page.click("#compare summary")
     page.click("text=Compare on this photo")
     expect(page.locator("#compare tbody tr")).to_have_count(2)
     assert "They disagree. They are furthest apart on happy: 91 points." in text(page, "#compare")
-    assert mock.asked[-1] == "/predict/compare?models=default,other&faces=largest"
+    assert application.predictions[-1] == "/predict/compare?models=default,other&faces=largest"
 
 
 @on_a_desk
-def test_a_model_that_explains_by_covering_is_asked_only_when_somebody_looks(page: Page, mock: Mock) -> None:
-    mock.state.explains_by = "occlusion"
-    page.reload()
-    page.wait_for_selector("#status[data-state=ready]")
+def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, open_page: OpenPage) -> None:
+    application = start(registry=slow_explanations())
+    page = open_page(application)
     until(page, "document.querySelector('#status').dataset.learned === 'yes'")
     read_sample(page)
-    assert mock.asked == ["/predict?faces=all"]
+    assert application.predictions == ["/predict?faces=all"]
     page.focus("#reason-opacity")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#reason-hint")).to_contain_text("the warmer a spot")
-    assert mock.asked[-1] == "/predict?faces=all&explain=grid"
+    assert application.predictions[-1] == "/predict?faces=all&explain=grid"
 
 
 @pytest.mark.parametrize("name", ["happy_sample", "multiple_faces"])
-def test_nothing_moves_while_the_answer_arrives(page: Page, mock: Mock, name: str) -> None:
+def test_nothing_moves_while_the_answer_arrives(page: Page, application: Application, name: str) -> None:
     page.emulate_media(reduced_motion="no-preference")
-    with mock.held():
+    with application.held():
         page.click(f"[data-sample={name}]")
         page.wait_for_selector(BUSY)
         until(page, "document.querySelector('#stage-picture').naturalWidth > 0")

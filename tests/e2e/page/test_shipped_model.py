@@ -1,4 +1,4 @@
-"""The page against the service itself, with the shipped model: what the stand-in promises must be so."""
+"""The page on the service as it ships: a process of its own, with the real pipeline and the shipped model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.page.actions import DONE, choose, go, read_sample, rect, text
 from tests.e2e.page.browser import DESK, Watcher, open_context
-from tests.e2e.page.moves import DONE, choose, go, read_sample, rect, text
-from tests.process import ROOT, ServerProcess
-
-SAMPLES = ROOT / "sample_images"
+from tests.e2e.page.conftest import READY
+from tests.e2e.page.pictures import SAMPLES
+from tests.process import ServerProcess
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def served(browser: Browser, shared_server: ServerProcess) -> Iterator[Page]:
     page = context.new_page()
     watcher = Watcher(page)
     page.goto(f"{shared_server.url}/")
-    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
+    page.wait_for_selector(READY)
     yield page
     context.close()
     assert watcher.faults == []
-    assert watcher.strangers(shared_server.url) == []
+    assert watcher.requests_elsewhere(shared_server.url) == []
 
 
 def test_samples_are_read(served: Page) -> None:

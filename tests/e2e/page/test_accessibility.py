@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, text, until
+from tests.e2e.page.application import Application, two_models
 from tests.e2e.page.browser import Screen, on_a_desk, open_context
-from tests.e2e.page.mock import WEB, Mock, sample
-from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, text, until
+from tests.e2e.page.conftest import READY, OpenPage, Start
+from tests.e2e.page.pictures import sample
 
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+ColourScheme = Literal["light", "dark"]
 
 needs_axe = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed (npm install in tests/e2e).")
 
@@ -33,63 +37,64 @@ def violations(page: Page) -> list[str]:
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
-@pytest.fixture(params=["light", "dark"])
-def dressed(page: Page, request: pytest.FixtureRequest) -> Page:
-    page.emulate_media(color_scheme=request.param)
-    return page
+both_schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 @needs_axe
-def test_axe_finds_nothing_in_one_photo(dressed: Page, mock: Mock) -> None:
-    mock.state.models = ("default", "other")
-    dressed.reload()
-    dressed.wait_for_selector("#status[data-state=ready]")
-    assert violations(dressed) == []
-    read_sample(dressed, "multiple_faces")
-    dressed.click("#compare summary")
-    dressed.click("#request summary")
-    dressed.click("text=Compare on this photo")
-    dressed.wait_for_selector(".verdictline")
-    assert violations(dressed) == []
-    choose(dressed, picked("unsure.jpg", sample("unsure")))
-    dressed.wait_for_selector(DONE)
-    assert violations(dressed) == []
-    with mock.held():
-        choose(dressed, picked("unsure.jpg", sample("unsure")))
-        dressed.wait_for_selector("#view-photo[data-state=busy]")
-        assert violations(dressed) == []
-    dressed.wait_for_selector(DONE)
+@both_schemes
+def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, scheme: ColourScheme) -> None:
+    application = start(registry=two_models())
+    page = open_page(application)
+    page.emulate_media(color_scheme=scheme)
+    assert violations(page) == []
+    read_sample(page, "multiple_faces")
+    page.click("#compare summary")
+    page.click("#request summary")
+    page.click("text=Compare on this photo")
+    page.wait_for_selector(".verdictline")
+    assert violations(page) == []
+    choose(page, picked("unsure.jpg", sample("unsure")))
+    page.wait_for_selector(DONE)
+    assert violations(page) == []
+    with application.held():
+        choose(page, picked("unsure.jpg", sample("unsure")))
+        page.wait_for_selector("#view-photo[data-state=busy]")
+        assert violations(page) == []
+    page.wait_for_selector(DONE)
     for code in ("rate_limited", "no_face_detected", "unauthorized"):
-        mock.fail(code, retry_after=60)
-        choose(dressed, picked("me.jpg", sample("happy_sample")))
-        dressed.wait_for_selector("#photo-trouble h1")
-        assert violations(dressed) == []
-    mock.state.asleep = True
-    choose(dressed, picked("me.jpg", sample("happy_sample")))
-    expect(dressed.locator("#photo-trouble h1")).to_have_text("Waking up")
-    assert violations(dressed) == []
+        application.fail(code, retry_after=60)
+        choose(page, picked("me.jpg", sample("happy_sample")))
+        page.wait_for_selector("#photo-trouble h1")
+        assert violations(page) == []
+    application.fail("not_ready", retry_after=60)
+    page.route("**/health", lambda route: route.abort())
+    choose(page, picked("me.jpg", sample("happy_sample")))
+    expect(page.locator("#photo-trouble h1")).to_have_text("Waking up")
+    assert violations(page) == []
 
 
 @needs_axe
-def test_axe_finds_nothing_in_the_other_views(dressed: Page, tmp_path: Path) -> None:
+@both_schemes
+def test_axe_finds_nothing_in_the_other_views(page: Page, scheme: ColourScheme, tmp_path: Path) -> None:
+    page.emulate_media(color_scheme=scheme)
     for name in ("happy_sample", "no_face", "unsure"):
         (tmp_path / f"{name}.jpg").write_bytes(sample(name))
-    go(dressed, "many")
-    assert violations(dressed) == []
-    dressed.set_input_files("#many-folder-input", str(tmp_path))
-    dressed.wait_for_selector("#view-many[data-state=done]")
-    assert violations(dressed) == []
-    go(dressed, "live")
-    assert violations(dressed) == []
-    dressed.click("#live-on")
-    dressed.wait_for_selector("#live-box:not([hidden])")
-    assert violations(dressed) == []
-    go(dressed, "totals")
-    dressed.wait_for_selector(".chart svg")
-    assert violations(dressed) == []
-    go(dressed, "about")
-    dressed.wait_for_selector(".confusion")
-    assert violations(dressed) == []
+    go(page, "many")
+    assert violations(page) == []
+    page.set_input_files("#many-folder-input", str(tmp_path))
+    page.wait_for_selector("#view-many[data-state=done]")
+    assert violations(page) == []
+    go(page, "live")
+    assert violations(page) == []
+    page.click("#live-on")
+    page.wait_for_selector("#live-box:not([hidden])")
+    assert violations(page) == []
+    go(page, "totals")
+    page.wait_for_selector(".chart svg")
+    assert violations(page) == []
+    go(page, "about")
+    page.wait_for_selector(".confusion")
+    assert violations(page) == []
 
 
 def focused(page: Page) -> str:
@@ -160,11 +165,11 @@ def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
 
 
 @pytest.fixture
-def narrow(browser: Browser, mock: Mock) -> Iterator[Page]:
+def narrow(browser: Browser, application: Application) -> Iterator[Page]:
     context = open_context(browser, Screen("narrow", 320, 640, touch=True))
     page = context.new_page()
-    page.goto(mock.url)
-    page.wait_for_selector("#status[data-state=ready]")
+    page.goto(application.url)
+    page.wait_for_selector(READY)
     yield page
     context.close()
 
@@ -193,8 +198,8 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
     check()
 
 
-def test_motion_stops_where_it_is_not_wanted(narrow: Page, mock: Mock) -> None:
-    with mock.held():
+def test_motion_stops_where_it_is_not_wanted(narrow: Page, application: Application) -> None:
+    with application.held():
         narrow.click("[data-sample=happy_sample]")
         narrow.wait_for_selector("#view-photo[data-state=busy]")
         until(narrow, "document.getAnimations().every((animation) => animation.playState !== 'running')")
@@ -202,17 +207,13 @@ def test_motion_stops_where_it_is_not_wanted(narrow: Page, mock: Mock) -> None:
 
 
 @on_a_desk
-def test_it_works_under_a_prefix(browser: Browser, screen: Screen) -> None:
-    mock = Mock(prefix="/faces")
-    context = open_context(browser, screen)
-    page = context.new_page()
-    page.goto(mock.url)
+def test_it_works_under_a_prefix(start: Start, open_page: OpenPage) -> None:
+    application = start(root_path="/faces")
+    page = open_page(application)
     read_sample(page)
     go(page, "about")
     page.wait_for_selector(".confusion")
-    assert {path for _, path, _ in mock.state.seen} >= {"/predict", "/models", "/web/about.js"}
-    context.close()
-    mock.close()
+    assert {request.path.partition("/faces")[1] for request in application.requests} == {"/faces"}
 
 
 @on_a_desk
@@ -220,13 +221,3 @@ def test_no_cookie_and_nothing_kept(page: Page) -> None:
     read_sample(page)
     assert page.context.cookies() == []
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
-
-
-def test_the_page_is_small_and_has_nothing_inline() -> None:
-    assert sum(file.stat().st_size for file in WEB.rglob("*") if file.is_file()) <= 150 * 1024
-    html = (WEB / "index.html").read_text()
-    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", html)
-    assert re.findall(r"<script(.*?)>(.*?)</script>", html) == [(' type="module" src="web/main.js"', "")]
-    for file in WEB.rglob("*"):
-        addresses = re.findall(r"https?://[^\s\"'`)]+", file.read_text())
-        assert set(addresses) <= {"http://www.w3.org/2000/svg"}

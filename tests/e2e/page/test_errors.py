@@ -1,0 +1,175 @@
+"""What the page says and offers when a request fails, and how it goes on."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+from playwright.sync_api import Page, expect
+
+from app.errors import CATALOGUE, RetryableError
+from tests.e2e.page.actions import DONE, TROUBLE, choose, picked, read_sample, text
+from tests.e2e.page.application import Application
+from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.conftest import OpenPage, Start
+from tests.e2e.page.pictures import damaged, sample
+
+WAITING = "#status[data-state=waking]"
+A_PAGE = "<!doctype html><title>502</title><h1>Bad gateway</h1>"
+
+
+def choose_a_photo(page: Page) -> None:
+    choose(page, picked("me.jpg", sample("happy_sample")))
+
+
+def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: Application) -> None:
+    titles = set()
+    codes = [error for error in CATALOGUE if error.code != "not_ready"]
+    for error in codes:
+        application.fail(error.code, retry_after=60)
+        choose_a_photo(page)
+        expect(page.locator("#photo-trouble .fine")).to_contain_text(f"{error.code} ·")
+        titles.add(text(page, TROUBLE))
+        expect(page.locator("#photo-trouble button").first).to_be_visible()
+        if issubclass(error, RetryableError):
+            expect(page.locator("#photo-trouble .countdown")).to_contain_text("Again in")
+    assert len(titles) == len(codes)
+
+
+@on_a_desk
+def test_the_request_id_of_the_service_is_shown(page: Page, application: Application) -> None:
+    application.fail("internal_error")
+    with page.expect_response("**/predict?*") as answered:
+        choose_a_photo(page)
+    request_id = answered.value.headers["x-request-id"]
+    expect(page.locator("#photo-trouble .fine")).to_have_text(f"internal_error · request {request_id}")
+    page.click("text=Try again")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desk
+def test_a_damaged_photo_is_called_damaged(page: Page) -> None:
+    choose(page, picked("me.jpg", damaged()))
+    expect(page.locator(TROUBLE)).to_have_text("The file is damaged")
+
+
+@on_a_desk
+def test_an_empty_file_is_called_empty(page: Page) -> None:
+    choose(page, picked("me.jpg", b""))
+    expect(page.locator(TROUBLE)).to_have_text("The file is empty")
+
+
+@on_a_desk
+def test_a_limited_photo_goes_out_again_by_itself(page: Page, application: Application) -> None:
+    application.fail("rate_limited", retry_after=1)
+    page.click("[data-sample=happy_sample]")
+    expect(page.locator("#photo-trouble .countdown")).to_contain_text("Again in 1 s")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desk
+def test_the_wait_for_a_limit_is_the_one_of_the_service(start: Start, open_page: OpenPage) -> None:
+    # Opening the page takes two requests.
+    page = open_page(start(rate_limit="3/hour"))
+    read_sample(page)
+    page.click("#photo-another")
+    page.click("[data-sample=happy_sample]")
+    expect(page.locator(TROUBLE)).to_have_text("A short pause")
+    waits = re.fullmatch(r"Again in (\d+) s", text(page, "#photo-trouble .countdown"))
+    assert waits
+    assert 3000 < int(waits[1]) <= 3600
+
+
+@on_a_desk
+def test_a_photo_waits_for_a_busy_service(start: Start, open_page: OpenPage) -> None:
+    application = start(queue_size=0)
+    page = open_page(application)
+    with application.held():
+        occupant = threading.Thread(target=application.predict, args=["happy_sample"])
+        occupant.start()
+        application.script.wait_until_entered()
+        page.click("[data-sample=happy_sample]")
+        expect(page.locator(TROUBLE)).to_have_text("Busy with others")
+    page.wait_for_selector(DONE)
+    occupant.join()
+
+
+def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
+    application = start(starting=True)
+    page = open_page(application, until=WAITING)
+    page.click("[data-sample=happy_sample]")
+    expect(page.locator(TROUBLE)).to_have_text("Waking up")
+    expect(page.locator("#status")).to_contain_text("Waking up")
+    expect(page.locator("#photo-trouble .countdown")).to_contain_text("Waiting for")
+    application.finish_start()
+    page.wait_for_selector(DONE)
+    expect(page.locator("#status")).to_have_text("Ready, just started")
+
+
+@on_a_desk
+def test_a_page_that_opens_too_early_catches_up(start: Start, open_page: OpenPage) -> None:
+    application = start(starting=True)
+    page = open_page(application, until=WAITING)
+    application.finish_start()
+    expect(page.locator("#status")).to_have_text("Ready, just started")
+
+
+@on_a_desk
+def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> None:
+    page.context.set_offline(True)
+    expect(page.locator("#status")).to_have_text("Offline")
+    choose_a_photo(page)
+    expect(page.locator(TROUBLE)).to_have_text("You are offline")
+    page.context.set_offline(False)
+    page.wait_for_selector(DONE)
+    expect(page.locator("#status")).to_have_text("Ready")
+
+
+@on_a_desk
+def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
+    page.route("**/predict?*", lambda route: route.abort(), times=1)
+    choose_a_photo(page)
+    expect(page.locator(TROUBLE)).to_have_text("No answer")
+    page.click("text=Try again")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desk
+def test_a_proxy_that_cannot_reach_the_service_is_waited_for(page: Page) -> None:
+    page.route("**/predict?*", lambda route: route.fulfill(status=502, content_type="text/html", body=A_PAGE), times=1)
+    choose_a_photo(page)
+    expect(page.locator(TROUBLE)).to_have_text("Waking up")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desk
+def test_a_page_in_place_of_a_result_is_an_error(page: Page) -> None:
+    page.route("**/predict?*", lambda route: route.fulfill(status=200, content_type="text/html", body=A_PAGE), times=1)
+    choose_a_photo(page)
+    expect(page.locator(TROUBLE)).to_have_text("Something went wrong there")
+    page.click("text=Try again")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desk
+def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
+    key = "a-key-of-sixteen-letters"
+    page = open_page(start(api_keys=f"phone:{key}"))
+    choose_a_photo(page)
+    expect(page.locator(TROUBLE)).to_have_text("This service asks for a key")
+    page.fill("#api-key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DONE)
+    page.click("#request summary")
+    assert key not in text(page, "#request")
+    assert "$VISAGE_API_KEY" in text(page, "#curl")
+
+
+@on_a_desk
+def test_a_late_result_does_not_replace_a_later_photo(page: Page, application: Application) -> None:
+    with application.held():
+        page.click("[data-sample=happy_sample]")
+        page.wait_for_selector("#view-photo[data-state=busy]")
+        page.click("#photo-another")
+    read_sample(page, "neutral_sample")
+    assert text(page, "#verdict").startswith("Seems Neutral")

@@ -1,0 +1,30 @@
+"""The page's files, without a browser."""
+
+from __future__ import annotations
+
+import re
+from graphlib import TopologicalSorter
+
+from tests.process import ROOT
+
+WEB = ROOT / "app" / "web"
+
+
+def test_the_page_is_small_and_has_nothing_inline() -> None:
+    assert sum(file.stat().st_size for file in WEB.rglob("*") if file.is_file()) <= 150 * 1024
+    html = (WEB / "index.html").read_text()
+    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", html)
+    assert re.findall(r"<script(.*?)>(.*?)</script>", html) == [(' type="module" src="web/main.js"', "")]
+    for file in WEB.rglob("*"):
+        addresses = re.findall(r"https?://[^\s\"'`)]+", file.read_text())
+        assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports = {
+        file.name: set(re.findall(r"""(?:from|import\() ?["']\./([\w-]+\.js)["']""", file.read_text("utf-8")))
+        for file in WEB.glob("*.js")
+    }
+    graph = TopologicalSorter(imports)
+    # Raises CycleError, which names the modules, where there is a cycle.
+    graph.prepare()

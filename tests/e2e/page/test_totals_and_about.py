@@ -1,0 +1,90 @@
+"""The totals of the service, and what the page tells about it."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.page.actions import go, read_sample, text
+from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.conftest import OpenPage, Start
+
+
+def figures(page: Page, title: str) -> dict[str, str]:
+    """The figures of a chart, as they stand in its table."""
+    chart = page.locator(".chart", has=page.get_by_role("heading", name=title, exact=True))
+    chart.locator("summary").click()
+    rows = [row.split("\t") for row in chart.locator("tbody tr").all_inner_texts()]
+    return {name.strip(): " ".join(values) for name, *values in rows}
+
+
+def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> None:
+    application = start()
+    for name, times in {"happy_sample": 5, "neutral_sample": 2, "unsure": 1, "no_face": 2}.items():
+        for _ in range(times):
+            application.predict(name)
+    page = open_page(application)
+    go(page, "totals")
+    expect(page.locator(".chart svg:visible")).to_have_count(6)
+    totals = text(page, ".figures")
+    assert "Pictures read 8" in totals
+    assert "Uncertain 13 % 1 face of 8 read" in totals
+    assert "Errors 2 of" in totals
+    assert figures(page, "Expressions")["😄 Happy"] == "5 63 %"
+    assert figures(page, "What went wrong") == {"No face found": "2"}
+    assert figures(page, "What was noted") == {"Blurred": "1", "Turned away": "1"}
+
+
+@on_a_desk
+def test_the_surest_and_the_slowest_have_their_bars(start: Start, open_page: OpenPage) -> None:
+    application = start()
+    for name in ("happy_sample", "happy_sample", "neutral_sample", "unsure"):
+        application.predict(name)
+    (totals,) = application.service.totals.models.values()
+    totals.latency_ms.add(31_000)
+    page = open_page(application)
+    go(page, "totals")
+    expect(page.locator(".chart svg:visible").first).to_be_visible()
+    confidences = figures(page, "How sure")
+    assert list(confidences) == [f"up to {percent} %" for percent in range(10, 101, 10)]
+    assert {name: value for name, value in confidences.items() if value != "0"} == {
+        "up to 50 %": "1",
+        "up to 80 %": "1",
+        "up to 100 %": "2",
+    }
+    bars = page.locator(".chart", has_text="How sure").locator("rect")
+    assert [bar.bounding_box() is not None and bar.get_attribute("height") != "0" for bar in bars.all()] == [
+        value != "0" for value in confidences.values()
+    ]
+    assert figures(page, "How fast")["over 30 s"] == "1"
+
+
+@on_a_desk
+def test_totals_that_are_off_say_so(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start(stats=False))
+    go(page, "totals")
+    expect(page.locator("#totals-body")).to_contain_text("Totals are switched off")
+
+
+@on_a_desk
+def test_totals_of_a_fresh_service_are_empty_and_whole(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start())
+    go(page, "totals")
+    expect(page.locator(".figures div").first).to_contain_text(re.compile("Pictures read.*0.*since the start"))
+    assert page.locator(".chart h2:visible").all_inner_texts() == ["Expressions", "What was asked"]
+
+
+def test_about_shows_the_steps_with_the_last_times_and_the_card(page: Page) -> None:
+    read_sample(page)
+    go(page, "about")
+    expect(page.locator("#road li")).to_have_count(7)
+    assert "2.4 ms" in text(page, "#road [data-stage=detect]")
+    card = text(page, "#card")
+    assert "FER-2013 with the votes of FER+" in card
+    assert "84.5 % (83.3 % to 85.7 %)" in card
+    expect(page.locator(".confusion tbody tr")).to_have_count(7)
+    expect(page.locator("#card .chart svg")).to_be_visible()
+    assert "since 2 August 2026" in text(page, ".prose")
+    page.click("[data-copy=notice]")
+    expect(page.locator("[data-copy=notice]")).to_have_text("Copied")
