@@ -154,24 +154,33 @@ class Totals {
   #drawConfidence(all) {
     if (!all) return this.#charts.confidence.element.setAttribute("hidden", "");
     this.#charts.confidence.element.removeAttribute("hidden");
-    const { bounds, counts } = all.confidence;
-    const columns = bounds.map((bound, index) => ({
-      count: counts[index],
-      tick: percent(bound),
-      kind: bound <= 0.6 ? "low" : bound <= 0.8 ? "mid" : "high",
-    }));
-    this.#charts.confidence.update((width) => columnsChart(thinned(columns, width), width), columns.map((column) => [`up to ${column.tick}`, count(column.count)]));
+    const columns = bins(all.confidence, percent, "100 %").map((bin) => ({ ...bin, kind: kindOf(bin.bound ?? 1) }));
+    this.#charts.confidence.update((width) => columnsChart(thinned(columns, width), width), columns.map(tableRow));
   }
 
   #drawLatency(all) {
     if (!all) return this.#charts.latency.element.setAttribute("hidden", "");
     this.#charts.latency.element.removeAttribute("hidden");
-    const { bounds, counts } = all.latency_ms;
-    const last = Math.max(counts.findLastIndex((number) => number > 0), 6);
-    const columns = counts.slice(0, last + 1).map((number, index) => ({ count: number, tick: bounds[index] ? short(bounds[index]) : "more" }));
-    this.#charts.latency.update((width) => columnsChart(thinned(columns, width), width), columns.map((column) => [`up to ${column.tick}`, count(column.count)]));
+    const every = bins(all.latency_ms, short, "more");
+    const last = Math.max(every.findLastIndex((bin) => bin.count > 0), 6);
+    const columns = every.slice(0, last + 1);
+    this.#charts.latency.update((width) => columnsChart(thinned(columns, width), width), columns.map(tableRow));
   }
 }
+
+/** The bins of a histogram of `/stats`, which has one count more than bounds: the last bin is open. */
+function bins({ bounds, counts }, format, last) {
+  return counts.map((number, index) => ({
+    count: number,
+    bound: bounds[index],
+    tick: index < bounds.length ? format(bounds[index]) : last,
+    name: index < bounds.length ? `up to ${format(bounds[index])}` : `over ${format(bounds.at(-1))}`,
+  }));
+}
+
+const tableRow = (bin) => [bin.name, count(bin.count)];
+
+const kindOf = (bound) => (bound <= 0.6 ? "low" : bound <= 0.8 ? "mid" : "high");
 
 const short = (milliseconds) => (milliseconds < 1000 ? `${milliseconds} ms` : `${milliseconds / 1000} s`);
 

@@ -6,8 +6,8 @@ import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.e2e.page.browser import ARGUMENTS, CHROMIUM, SCREENS, open_context
-from tests.e2e.page.moves import settled
+from tests.e2e.page.actions import settled
+from tests.e2e.page.browser import SCREENS, chromium, open_context
 from tests.process import ServerProcess
 
 ROUNDS = 7
@@ -29,9 +29,8 @@ def painted(page: Page, url: str) -> tuple[float, str]:
 
 
 def main() -> None:
-    with ServerProcess({"WORKERS": 1}) as service, sync_playwright() as playwright:
+    with ServerProcess({"WORKERS": 1}) as service, sync_playwright() as playwright, chromium(playwright) as browser:
         service.wait_ready()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         for screen in SCREENS:
             times = []
             for _ in range(ROUNDS):
@@ -43,7 +42,6 @@ def main() -> None:
                 context.close()
             middle, worst = statistics.median(times), max(times)
             print(f"{screen.name}: largest paint ({what}) median {middle:.0f} ms, worst {worst:.0f} ms")
-        browser.close()
 
 
 if __name__ == "__main__":

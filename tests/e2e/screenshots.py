@@ -1,7 +1,7 @@
 """Pictures of the page in each of its states, into ``docs/images/``: ``python -m tests.e2e.screenshots``.
 
-Readings come from a real service with the shipped model; failures from the stand-in, which can be put into any state.
-Only the two public-domain portraits of the sample pictures may be seen.
+Predictions come from a real service with the shipped model; errors, and what needs several models, from the application
+with a fake pipeline. Only the two public-domain portraits of the sample pictures may be seen.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ import io
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import httpx
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.page.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, Screen, open_context
-from tests.e2e.page.mock import WEB, Mock, as_jpeg, astronaut, hopper, sample
-from tests.e2e.page.moves import DONE, choose, go, picked, read_sample, settled, until
-from tests.process import ServerProcess
+from tests.api.fakes import LABELS
+from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, settled, until
+from tests.e2e.page.application import Application, two_models
+from tests.e2e.page.browser import DESK, PHONE, Screen, chromium, open_context
+from tests.e2e.page.pictures import COLLINS, FaceIn, as_jpeg, collins, damaged, hopper, sample
+from tests.process import ROOT, ServerProcess
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+IMAGES = ROOT / "docs" / "images"
+STYLES = ROOT / "app" / "web" / "base.css"
 COLOURS = 256
 OWN_COLOURS = re.compile(r"--[\w-]+: #([0-9a-f]{6});")
 SHOWN_WIDTH = 1080
@@ -33,45 +39,46 @@ CAMERA_FRAMES = 180
 LIVE_FRAMES = 120
 
 
+ColourScheme = Literal["light", "dark"]
+
+
 @dataclass(frozen=True)
 class Shot:
     """One state: how to bring a page there, and where it is pictured."""
 
     name: str
-    reach: Callable[[Page, Mock | None], None]
-    real: bool = True
+    reach: Callable[[Page, Application | None], None]
+    application: Callable[[], Application] | None = None
+    """Starts the application with a fake pipeline; None takes the real service."""
     whole: bool = False
     screens: tuple[Screen, ...] = (DESK, PHONE)
-    schemes: tuple[str, ...] = ("light",)
+    schemes: tuple[ColourScheme, ...] = ("light",)
     full_colour: bool = False
 
 
-def first(page: Page, mock: Mock | None) -> None:
+def first(page: Page, application: Application | None) -> None:
     until(page, "[...document.querySelectorAll('#samples img')].every((image) => image.complete)")
 
 
-def reading(page: Page, mock: Mock | None) -> None:
+def reading(page: Page, application: Application | None) -> None:
     read_sample(page)
     page.fill("#reason-opacity", "60")
     calm(page)
 
 
-def several(page: Page, mock: Mock | None) -> None:
+def several(page: Page, application: Application | None) -> None:
     read_sample(page, "multiple_faces")
     page.wait_for_selector("#faces:not([hidden])")
     calm(page)
 
 
-def request(page: Page, mock: Mock | None) -> None:
+def request(page: Page, application: Application | None) -> None:
     read_sample(page)
     page.click("#request summary")
     calm(page)
 
 
-def compared(page: Page, mock: Mock | None) -> None:
-    assert mock
-    mock.state.models = ("default", "another")
-    page.reload()
+def compared(page: Page, application: Application | None) -> None:
     until(page, "document.querySelector('#status').dataset.learned === 'yes'")
     read_sample(page)
     page.click("#compare summary")
@@ -80,38 +87,56 @@ def compared(page: Page, mock: Mock | None) -> None:
     calm(page)
 
 
-def uncertain(page: Page, mock: Mock | None) -> None:
+def uncertain(page: Page, application: Application | None) -> None:
     choose(page, picked("unsure.jpg", sample("unsure")))
     page.wait_for_selector(DONE)
     calm(page)
 
 
-def loading(page: Page, mock: Mock | None) -> None:
-    assert mock
-    mock.state.delay = 3
+def loading(page: Page, application: Application | None) -> None:
+    assert application
+    application.script.gate = threading.Event()
     page.click("[data-sample=neutral_sample]")
     until(page, "document.querySelector('#stage-picture').naturalWidth > 0")
     settled(page)
 
 
-def failing(code: str) -> Callable[[Page, Mock | None], None]:
-    def reach(page: Page, mock: Mock | None) -> None:
-        assert mock
-        if code == "not_ready":
-            mock.state.asleep = True
-        elif code == "offline":
-            page.context.set_offline(True)
-        else:
-            mock.fail(code, retry_after=20)
-        name = "no_face" if code == "no_face_detected" else "happy_sample"
-        choose(page, picked(f"{name}.jpg", sample(name)))
+def failing(code: str) -> Callable[[Page, Application | None], None]:
+    def reach(page: Page, application: Application | None) -> None:
+        assert application
+        application.fail(code, retry_after=20)
+        choose(page, picked("happy_sample.jpg", sample("happy_sample")))
         page.wait_for_selector("#photo-trouble h1")
         calm(page)
 
     return reach
 
 
-def no_camera(page: Page, mock: Mock | None) -> None:
+def no_face(page: Page, application: Application | None) -> None:
+    page.click("[data-sample=no_face]")
+    page.wait_for_selector("#photo-trouble h1")
+    calm(page)
+
+
+def broken(page: Page, application: Application | None) -> None:
+    choose(page, picked("holiday.jpg", damaged()))
+    page.wait_for_selector("#photo-trouble h1")
+    calm(page)
+
+
+def sending(page: Page, application: Application | None) -> None:
+    """The page while a photo cannot be predicted yet: the service starts, the connection is lost, or a key is needed."""
+    choose(page, picked("happy_sample.jpg", sample("happy_sample")))
+    page.wait_for_selector("#photo-trouble h1")
+    calm(page)
+
+
+def offline(page: Page, application: Application | None) -> None:
+    page.context.set_offline(True)
+    sending(page, application)
+
+
+def no_camera(page: Page, application: Application | None) -> None:
     refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     page.evaluate(f"() => {{ {refuse} }}")
     page.click("#photo-camera")
@@ -119,7 +144,7 @@ def no_camera(page: Page, mock: Mock | None) -> None:
     calm(page)
 
 
-def many(page: Page, mock: Mock | None) -> None:
+def many(page: Page, application: Application | None) -> None:
     go(page, "many")
     with folder() as photos:
         page.set_input_files("#many-folder-input", str(photos))
@@ -127,24 +152,38 @@ def many(page: Page, mock: Mock | None) -> None:
     calm(page)
 
 
-def live(page: Page, mock: Mock | None) -> None:
+def live(page: Page, application: Application | None) -> None:
     go(page, "live")
     page.click("#live-on")
     page.wait_for_selector("#live-box:not([hidden])")
     until(page, f"Number(document.querySelector('#live-frames').textContent) >= {LIVE_FRAMES}")
 
 
-def totals(page: Page, mock: Mock | None) -> None:
+def totals(page: Page, application: Application | None) -> None:
+    assert application
+    for number in range(60):
+        surest = 0.38 + 0.6 * (number / 60) ** 0.5
+        spread = [(1 - surest) / (len(LABELS) - 1)] * len(LABELS)
+        spread[(3, 6, 3, 4, 3, 6, 5, 0)[number % 8]] = surest
+        application.faces = [FaceIn(COLLINS, tuple(spread), ["blurred"] if number % 9 == 0 else [])]
+        application.predict("happy_sample")
+    application.faces = ()
+    for _ in range(7):
+        application.predict("happy_sample")
     go(page, "totals")
     page.wait_for_selector(".chart svg")
     calm(page)
 
 
-def about(page: Page, mock: Mock | None) -> None:
+def about(page: Page, application: Application | None) -> None:
     read_sample(page)
     go(page, "about")
     page.wait_for_selector("#card .card")
     calm(page)
+
+
+def locked() -> Application:
+    return Application(api_keys="phone:a-key-of-sixteen-letters")
 
 
 SHOTS = (
@@ -154,19 +193,19 @@ SHOTS = (
     Shot("page-reading", reading, screens=(DESK,), schemes=("dark",)),
     Shot("page-several", several),
     Shot("page-request", request, screens=(PHONE,), whole=True),
-    Shot("page-compared", compared, real=False, screens=(DESK,)),
-    Shot("page-uncertain", uncertain, real=False, screens=(PHONE,)),
-    Shot("page-loading", loading, real=False, screens=(DESK,)),
-    Shot("page-no-face", failing("no_face_detected"), real=False),
-    Shot("page-damaged", failing("invalid_image"), real=False, screens=(PHONE,)),
-    Shot("page-limited", failing("rate_limited"), real=False, screens=(PHONE,)),
-    Shot("page-waking", failing("not_ready"), real=False, schemes=("dark",)),
-    Shot("page-offline", failing("offline"), real=False, screens=(PHONE,)),
-    Shot("page-key", failing("unauthorized"), real=False, screens=(PHONE,)),
-    Shot("page-no-camera", no_camera, real=False, screens=(PHONE,)),
+    Shot("page-compared", compared, lambda: Application(registry=two_models()), screens=(DESK,)),
+    Shot("page-uncertain", uncertain, Application, screens=(PHONE,)),
+    Shot("page-loading", loading, Application, screens=(DESK,)),
+    Shot("page-no-face", no_face, Application),
+    Shot("page-damaged", broken, Application, screens=(PHONE,)),
+    Shot("page-limited", failing("rate_limited"), Application, screens=(PHONE,)),
+    Shot("page-waking", sending, lambda: Application(starting=True), schemes=("dark",)),
+    Shot("page-offline", offline, Application, screens=(PHONE,)),
+    Shot("page-key", sending, locked, screens=(PHONE,)),
+    Shot("page-no-camera", no_camera, Application, screens=(PHONE,)),
     Shot("page-many", many),
     Shot("page-live", live),
-    Shot("page-totals", totals, real=False),
+    Shot("page-totals", totals, Application),
     Shot("page-about", about, whole=True, screens=(DESK,)),
     Shot("page-about", about, screens=(PHONE,)),
 )
@@ -190,7 +229,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         photos = Path(place) / "album"
         photos.mkdir()
-        faces = (astronaut().crop((120, 0, 380, 260)), hopper().crop((80, 60, 420, 400)), astronaut(), hopper())
+        faces = (collins().crop((120, 0, 380, 260)), hopper().crop((80, 60, 420, 400)), collins(), hopper())
         for index in range(11):
             portrait = faces[index % 4].rotate(
                 (index * 7) % 16 - 8, resample=Image.Resampling.BICUBIC, fillcolor="#999"
@@ -204,7 +243,7 @@ def folder() -> Iterator[Path]:
 def fake_camera(place: Path) -> Path:
     """What the fake camera shows: one portrait after the other, nearer and farther, as a Motion JPEG."""
     frames = []
-    for portrait, (left, top, right, bottom) in (astronaut(), (60, 0, 452, 294)), (hopper(), (20, 60, 500, 420)):
+    for portrait, (left, top, right, bottom) in (collins(), (60, 0, 452, 294)), (hopper(), (20, 60, 500, 420)):
         for index in range(CAMERA_FRAMES):
             inset = abs(index - CAMERA_FRAMES // 2) // 4
             cut = portrait.crop((left + inset, top + inset, right - inset, bottom - inset))
@@ -216,7 +255,7 @@ def fake_camera(place: Path) -> Path:
 
 def palette_of(picture: Image.Image) -> Image.Image:
     """The page's own colours, which a few buttons would not get by their share, and the commonest of the picture."""
-    own = [bytes.fromhex(colour) for colour in sorted(set(OWN_COLOURS.findall((WEB / "base.css").read_text())))]
+    own = [bytes.fromhex(colour) for colour in sorted(set(OWN_COLOURS.findall(STYLES.read_text("utf-8"))))]
     common = picture.quantize(COLOURS - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
     palette = Image.new("P", (1, 1))
     palette.putpalette(list(b"".join(own)) + common[: 3 * (COLOURS - len(own))])
@@ -246,17 +285,19 @@ def main(wanted: list[str]) -> None:
     shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        service = stack.enter_context(ServerProcess()) if any(shot.real for shot in shots) else None
+        service = stack.enter_context(ServerProcess()) if any(shot.application is None for shot in shots) else None
         if service:
             warm_up(service)
         playwright = stack.enter_context(sync_playwright())
         camera = f"--use-file-for-fake-video-capture={fake_camera(place)}"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, camera])
-        for shot in shots:
-            for screen in shot.screens:
-                for scheme in shot.schemes:
-                    take(browser, shot, screen, scheme, service)
-        browser.close()
+        browser = stack.enter_context(chromium(playwright, camera))
+        for shot, screen, scheme in ((each, *view) for each in shots for view in product(each.screens, each.schemes)):
+            if shot.application is None:
+                assert service
+                take(browser, shot, screen, scheme, f"{service.url}/")
+            else:
+                with shot.application() as application:
+                    take(browser, shot, screen, scheme, application.url, application)
 
 
 def warm_up(service: ServerProcess) -> None:
@@ -266,19 +307,18 @@ def warm_up(service: ServerProcess) -> None:
         time.sleep(1)
 
 
-def take(browser: Browser, shot: Shot, screen: Screen, scheme: str, service: ServerProcess | None) -> None:
-    mock = None if shot.real else Mock()
+def take(
+    browser: Browser, shot: Shot, screen: Screen, scheme: ColourScheme, url: str, application: Application | None = None
+) -> None:
     context = open_context(browser, screen, permissions=["camera"], color_scheme=scheme)
     page = context.new_page()
-    page.goto(mock.url if mock else f"{service.url}/" if service else "")
-    page.wait_for_selector("#status:is([data-state=ready], [data-state=cold])")
-    shot.reach(page, mock)
+    page.goto(url)
+    page.wait_for_selector("#status:not([data-state=checking])")
+    shot.reach(page, application)
     ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
     name = "-".join(end for end in ends if end)
     print(f"{name}.png {save(page, name, shot) // 1024} KB", flush=True)
     context.close()
-    if mock:
-        mock.close()
 
 
 if __name__ == "__main__":

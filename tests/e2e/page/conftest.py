@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from tests.e2e.page.application import Application
-from tests.e2e.page.browser import CHROMIUM, PATIENCE_S, SCREENS, Screen, Watcher, chromium, open_context
+from tests.e2e.page.browser import (
+    CHROMIUM,
+    PATIENCE_S,
+    SCREENS,
+    Screen,
+    Watcher,
+    chromium,
+    open_context,
+    write_fontconfig,
+)
 
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 Start = Callable[..., Application]
 OpenPage = Callable[..., Page]
+BrowserWithFonts = Callable[[str], Browser]
 
 READY = "#status:is([data-state=ready], [data-state=cold])"
 
@@ -42,6 +53,19 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright: Playwright) -> Iterator[Browser]:
     with chromium(playwright) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def browser_with_fonts(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserWithFonts]:
+    """Browsers that have one set of fonts and no other, by the name of the set."""
+    with ExitStack() as stack:
+
+        @cache
+        def begin(fonts: str) -> Browser:
+            fontconfig = write_fontconfig(tmp_path_factory.mktemp("fonts"), fonts)
+            return stack.enter_context(chromium(playwright, fontconfig=fontconfig))
+
+        yield begin
 
 
 @pytest.fixture(scope="package")

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.page.actions import drop, go, picked, settled, text, until
 from tests.e2e.page.application import Application
-from tests.e2e.page.browser import on_a_desk
-from tests.e2e.page.conftest import OpenPage, Start
+from tests.e2e.page.browser import FONTS, on_a_desk
+from tests.e2e.page.conftest import BrowserWithFonts, OpenPage, Start
 from tests.e2e.page.pictures import COLLINS, FaceIn, sample
 
 DONE = "#view-many[data-state=done]"
@@ -141,7 +141,13 @@ def test_several_dropped_photos_come_here_and_one_opens_alone(page: Page) -> Non
     expect(page.locator(".tile")).to_have_count(2)
 
 
-def test_nothing_moves_while_the_sheet_fills(page: Page, application: Application, folder: Path) -> None:
+@pytest.mark.parametrize("fonts", FONTS)
+def test_nothing_moves_while_the_sheet_fills(
+    application: Application, open_page: OpenPage, browser_with_fonts: BrowserWithFonts, folder: Path, fonts: str
+) -> None:
+    if not FONTS[fonts].is_dir():
+        pytest.skip(f"{FONTS[fonts]} has no fonts: they are not installed.")
+    page = open_page(application, browser=browser_with_fonts(fonts))
     go(page, "many")
     with application.held():
         page.set_input_files("#many-folder-input", str(folder))
@@ -149,4 +155,7 @@ def test_nothing_moves_while_the_sheet_fills(page: Page, application: Applicatio
         settled(page)
         page.evaluate("window.shifts.length = 0")
     until(page, "document.querySelector('#many-meter').ariaValueNow > 40")
+    assert page.evaluate("window.shifts") == []
+    page.wait_for_selector(DONE)
+    settled(page)
     assert page.evaluate("window.shifts") == []
