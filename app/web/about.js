@@ -1,8 +1,9 @@
-/** How it works, with the times of the last photo; and the card of each model. */
+/** The About view: how a photo is processed, with the times of the last one, and the card of each model. */
 
 import { Chart, reliabilityChart } from "./charts.js";
-import { $, capital, copy, duration, h, percent } from "./dom.js";
-import { photo } from "./photo.js";
+import { $, copy, h } from "./dom.js";
+import { capital, duration, percent } from "./format.js";
+import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
 const FACTS = [
@@ -16,25 +17,25 @@ const FACTS = [
 const HASH_SHOWN = 16;
 
 class About {
-  #wired = false;
+  #listening = false;
 
   enter() {
     this.#showTimes();
     this.#showCards();
-    if (this.#wired) return;
-    this.#wired = true;
+    if (this.#listening) return;
+    this.#listening = true;
     const button = document.querySelector("[data-copy='notice']");
     button.addEventListener("click", () => copy($("notice").textContent, button));
-    service.addEventListener("learned", () => this.#showCards());
+    service.addEventListener("loaded", () => this.#showCards());
   }
 
   #showTimes() {
     const { timings } = photo;
-    $("road-times").textContent = timings ? "In colour: how long each step took for your last photo." : "Read a photo, and each step shows here how long it took.";
-    for (const step of $("road").children) {
-      step.querySelector(".road__time")?.remove();
+    $("step-times").textContent = timings ? "In colour: how long each step took for your last photo." : "Read a photo, and each step shows how long it took.";
+    for (const step of $("steps").children) {
+      step.querySelector(".steps__time")?.remove();
       const took = timings?.[step.dataset.stage];
-      if (took !== undefined) step.append(h("p", { class: "road__time" }, duration(took)));
+      if (took !== undefined) step.append(h("p", { class: "steps__time" }, duration(took)));
     }
   }
 
@@ -70,7 +71,7 @@ function fill(place, model) {
   }
 }
 
-/** The first value, however deep, whose name matches. */
+/** The first object among the metrics, at any depth, whose name matches. */
 function find(metrics, pattern) {
   if (!metrics || typeof metrics !== "object" || Array.isArray(metrics)) return null;
   for (const [key, value] of Object.entries(metrics)) {
@@ -94,7 +95,7 @@ const NAMES = {
   calibration_error: "Calibration error",
 };
 
-/** The plain figures among the metrics, each with its 95 % interval where the card gives one. */
+/** The numbers among the metrics, each with its 95 % interval where there is one. */
 function numbers(metrics) {
   return Object.entries(metrics).flatMap(([key, value]) => {
     const name = NAMES[key] ?? capital(key.replaceAll("_", " "));
@@ -106,19 +107,19 @@ function numbers(metrics) {
   });
 }
 
-/** A row a true label: the darker a cell, the more of its faces were called so. */
+/** One row for each true label. The darker a cell, the larger its share of the row. */
 function confusion(rows, labels) {
   const head = h("tr", {}, h("td", {}), labels.map((label) => h("th", { scope: "col" }, capital(label))));
   const body = rows.map((row, index) => {
     const total = row.reduce((sum, value) => sum + value, 0) || 1;
     const cells = row.map((value) => {
       const cell = h("td", { title: `${value} of ${total}` }, String(Math.round((value / total) * 100)));
-      cell.style.background = `color-mix(in srgb, var(--accent) ${Math.round((value / total) * 50)}%, var(--plate))`;
+      cell.style.background = `color-mix(in srgb, var(--accent) ${Math.round((value / total) * 50)}%, var(--panel))`;
       return cell;
     });
     return h("tr", {}, h("th", { scope: "row" }, capital(labels[index])), cells);
   });
-  const caption = h("caption", {}, "Of the faces that people called this (rows), so many in a hundred were read as that (columns).");
+  const caption = h("caption", {}, "Of 100 faces that people gave the label of a row, how many the model gave the label of a column.");
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table", { class: "confusion" }, caption, h("thead", {}, head), h("tbody", {}, body)));
 }
 

@@ -1,20 +1,20 @@
-/** The service's routes, and every way in which a call can fail, as one kind of error. */
+/** Calls of the service's routes. Every failure becomes a `CallError`. */
 
-/** Where the service lives; the page may be served under a prefix. */
+/** The address of the service; the page may be served under a prefix. */
 export const ROOT = new URL("../", import.meta.url);
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 let key = "";
 
-/** The key is held by this page alone and forgotten with it. */
+/** Sets the API key. It is kept in memory only, until the page is closed. */
 export function useKey(value) {
   key = value.trim();
 }
 
 export const hasKey = () => key !== "";
 
-/** A failed call: a code of the service's catalogue, or `offline`, `unreachable` or `aborted`. */
+/** A failed call. `code` is one of the service's error codes, or `offline`, `unreachable` or `aborted`. */
 export class CallError extends Error {
   constructor(code, { message = "", status = 0, retryAfter = null, requestId = "" } = {}) {
     super(message || code);
@@ -43,10 +43,10 @@ export function address(path, query = {}) {
   return url;
 }
 
-/** One call. `allow` names statuses other than 2xx whose JSON is an answer too. */
+/** One call. `allow` names statuses other than 2xx whose JSON is returned too. */
 export async function call(path, { query, body, signal, method = body ? "POST" : "GET", allow = [] } = {}) {
   if (navigator.onLine === false) throw new CallError("offline");
-  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   let text;
   try {
@@ -56,7 +56,7 @@ export async function call(path, { query, body, signal, method = body ? "POST" :
       headers: key ? { "X-API-Key": key } : {},
       credentials: "omit",
       cache: "no-store",
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
     text = await response.text();
   } catch (error) {
@@ -64,18 +64,18 @@ export async function call(path, { query, body, signal, method = body ? "POST" :
     if (error.name === "TimeoutError") throw new CallError("timeout");
     throw new CallError(navigator.onLine === false ? "offline" : "unreachable");
   }
-  let answer = null;
+  let json = null;
   try {
-    answer = JSON.parse(text);
+    json = JSON.parse(text);
   } catch {
-    // A proxy in front of the service may answer with a page of its own.
+    // A proxy in front of the service may send an HTML page.
   }
-  if (answer && (response.ok || allow.includes(response.status))) return answer;
-  throw new CallError(answer?.error ?? BY_STATUS[response.status] ?? "internal_error", {
-    message: answer?.message,
+  if (json && (response.ok || allow.includes(response.status))) return json;
+  throw new CallError(json?.error ?? BY_STATUS[response.status] ?? "internal_error", {
+    message: json?.message,
     status: response.status,
     retryAfter: seconds(response.headers.get("Retry-After")),
-    requestId: answer?.request_id ?? response.headers.get("X-Request-ID") ?? "",
+    requestId: json?.request_id ?? response.headers.get("X-Request-ID") ?? "",
   });
 }
 

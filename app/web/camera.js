@@ -1,4 +1,4 @@
-/** The camera: opening it, one frame of it, and why it would not open. */
+/** Opens and closes the camera, takes single pictures, and says why it does not open. */
 
 import { CallError } from "./api.js";
 
@@ -31,7 +31,7 @@ export function closeCamera(video) {
   video.srcObject = null;
 }
 
-/** What the camera shows at this moment, as a JPEG file, not mirrored. */
+/** The current picture of the camera as a JPEG file, not mirrored. */
 export async function snapshot(video, longest, quality, canvas = document.createElement("canvas")) {
   const scale = Math.min(1, longest / Math.max(video.videoWidth, video.videoHeight));
   canvas.width = Math.round(video.videoWidth * scale);

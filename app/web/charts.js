@@ -1,4 +1,4 @@
-/** Charts in SVG, each with its figures as a table for those who cannot see it. */
+/** Charts in SVG, each with its figures in a table. */
 
 import { h, svg } from "./dom.js";
 
@@ -6,7 +6,7 @@ const ROW = 34;
 const COLUMNS_HEIGHT = 190;
 const MARGIN_BELOW = 26;
 
-/** A chart that can be drawn again in place, so that nothing jumps when the figures change. */
+/** A chart that is redrawn in place when its figures change. */
 export class Chart {
   #plot = h("div");
   #table = h("tbody");
@@ -18,7 +18,7 @@ export class Chart {
     this.element = h("section", { class: "chart" }, h("h2", {}, title), h("p", {}, hint), this.#plot, figures);
   }
 
-  /** `draw(width)` gives the SVG; `rows` are the table's. */
+  /** `draw(width)` returns the SVG; `rows` are the rows of the table. */
   update(draw, rows) {
     const width = Math.max(this.element.clientWidth, 240);
     const drawing = draw(width);
@@ -32,7 +32,7 @@ export class Chart {
 }
 
 const canvas = (width, height) => svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
-const text = (x, y, words, attributes = {}) => svg("text", { x, y, ...attributes }, String(words));
+const text = (x, y, content, attributes = {}) => svg("text", { x, y, ...attributes }, String(content));
 
 /** Horizontal bars: `[name, count, note]` each. */
 export function rowsChart(items, width) {
@@ -53,7 +53,7 @@ export function rowsChart(items, width) {
   return root;
 }
 
-/** Columns side by side: `{ count, tick, kind }` each; a tick stands at the right edge of its column. */
+/** Columns: `{ count, tick, kind }` each. The tick is written at the right edge of its column. */
 export function columnsChart(columns, width) {
   const most = Math.max(...columns.map(({ count }) => count), 1);
   const root = canvas(width, COLUMNS_HEIGHT + MARGIN_BELOW);
@@ -69,7 +69,7 @@ export function columnsChart(columns, width) {
   return root;
 }
 
-/** How often the model is right against how sure it is; on the dashed line both are the same. */
+/** How often the model is right, by its confidence. On the dashed line both are equal. */
 export function reliabilityChart(bins, width) {
   const side = Math.min(width, 420);
   const [left, below] = [44, 40];

@@ -1,8 +1,8 @@
-/** What was read, as files for other programs. */
+/** Results as CSV and JSON. */
 
 const HEAD = ["filename", "success", "emotion", "confidence", "is_uncertain", "faces_detected", "warnings", "error", "message"];
 
-/** A cell that no spreadsheet takes for a formula, quoted where it must be. */
+/** A CSV cell that spreadsheets do not run as a formula, quoted where needed. */
 function cell(value) {
   let text = value === null || value === undefined ? "" : String(value);
   if (typeof value === "string" && /^[\s]*[=+\-@\t\r]/.test(text)) text = `'${text}`;

@@ -1,6 +1,6 @@
-/** Where the model looked, drawn over the picture. */
+/** Draws the explanation of a prediction over the picture. */
 
-/** From little to much: the colours between which a value lies. */
+/** The colours of the values from 0 to 1, at equal distances. */
 const RAMP = [
   [42, 69, 216],
   [176, 52, 196],
@@ -16,7 +16,7 @@ function colour(value) {
   return RAMP[index].map((from, channel) => from + (RAMP[index + 1][channel] - from) * (at - index));
 }
 
-/** The grid as a picture of one pixel a cell; the less a cell matters, the more it lets through. */
+/** The grid as a picture with one pixel per cell. The lower its value, the more transparent a cell is. */
 function tinted(grid) {
   const small = document.createElement("canvas");
   small.width = grid[0].length;
@@ -28,7 +28,7 @@ function tinted(grid) {
   return small;
 }
 
-/** Draws a grid into its place in a picture of the given size; `corners` run clockwise from the top left. */
+/** Draws the grid of an explanation onto a picture of this size. `corners` run clockwise from the top left. */
 export function drawHeat(canvas, explanation, width, height) {
   const scale = Math.min(1, MOST_PIXELS / Math.max(width, height));
   canvas.width = Math.round(width * scale);

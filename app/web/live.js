@@ -1,12 +1,13 @@
-/** The camera, frame by frame: one frame on its way at a time, none of them kept. */
+/** The Live view: sends frames of the camera one at a time. No frame is kept. */
 
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
-import { $, capital, h, percent, say } from "./dom.js";
+import { $, announce, h } from "./dom.js";
+import { showError } from "./error-panel.js";
+import { capital, percent } from "./format.js";
 import { service } from "./service.js";
-import { Strip } from "./strip.js";
-import { showTrouble } from "./trouble.js";
-import { emoji, level, LEVELS, seen } from "./words.js";
+import { adjective, emoji, levelOf, LEVELS } from "./texts.js";
+import { Timeline } from "./timeline.js";
 
 const CAMERA_SIDE = 640;
 const FRAME_SIDE = 512;
@@ -20,21 +21,21 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 class Live {
   #run = null;
-  #strip = null;
+  #timeline = null;
   #smooth = null;
   #at = 0;
-  #answers = [];
+  #arrivals = [];
   #latency = 0;
   #frames = 0;
-  #spoken = { label: "", at: 0 };
-  #endTrouble = () => {};
+  #announced = { label: "", at: 0 };
+  #hideError = () => {};
   #canvas = document.createElement("canvas");
-  #wired = false;
+  #listening = false;
 
   enter() {
-    this.#strip ??= new Strip($("live-strip"), service.labels);
-    if (this.#wired) return;
-    this.#wired = true;
+    this.#timeline ??= new Timeline($("live-timeline"), service.labels);
+    if (this.#listening) return;
+    this.#listening = true;
     $("live-on").addEventListener("click", () => this.#start());
     $("live-off").addEventListener("click", () => {
       this.#stop("Stopped");
@@ -47,11 +48,11 @@ class Live {
 
   leave() {
     if (this.#run) this.#stop("Nothing to read yet");
-    this.#endTrouble();
+    this.#hideError();
   }
 
   async #start() {
-    this.#endTrouble();
+    this.#hideError();
     this.#stop("Opening the camera");
     const run = (this.#run = new AbortController());
     try {
@@ -63,9 +64,9 @@ class Live {
     for (const track of $("live-video").srcObject.getTracks()) {
       track.addEventListener("ended", () => this.#fail(new api.CallError("camera_missing")));
     }
-    if (service.labels.join() !== this.#strip.labels.join()) this.#strip = new Strip($("live-strip"), service.labels);
+    if (service.labels.join() !== this.#timeline.labels.join()) this.#timeline = new Timeline($("live-timeline"), service.labels);
     this.#smooth = null;
-    this.#answers = [];
+    this.#arrivals = [];
     this.#latency = this.#frames = 0;
     $("view-live").dataset.state = "on";
     $("live-off").disabled = false;
@@ -84,7 +85,7 @@ class Live {
     $("live-lead").textContent = lead;
     $("live-label").textContent = NOTHING;
     for (const name of ["fps", "latency", "frames"]) $(`live-${name}`).textContent = NOTHING;
-    this.#strip.clear();
+    this.#timeline.clear();
     this.#canvas.width = this.#canvas.height = 0;
   }
 
@@ -95,11 +96,11 @@ class Live {
         await this.#frame(signal);
       } catch (error) {
         if (signal.aborted) return;
-        const goesBy = ["rate_limited", "overloaded", "timeout", "not_ready", "offline"].includes(error.code);
-        if (!goesBy) return this.#fail(error);
+        const temporary = ["rate_limited", "overloaded", "timeout", "not_ready", "offline"].includes(error.code);
+        if (!temporary) return this.#fail(error);
         await this.#wait(error, signal);
       }
-      // A little slower than the limit allows, so that a live picture never runs into it.
+      // A little slower than the rate limit, so that it is never reached.
       const between = 63_000 / service.limits.perMinute;
       await pause(Math.max(0, between - (performance.now() - started)));
     }
@@ -109,44 +110,44 @@ class Live {
     const video = $("live-video");
     const file = await snapshot(video, FRAME_SIDE, FRAME_QUALITY, this.#canvas);
     const sent = performance.now();
-    let answer = null;
+    let result = null;
     try {
-      answer = await api.predict(file, { faces: "largest" }, signal);
+      result = await api.predict(file, { faces: "largest" }, signal);
     } catch (error) {
       if (error.code !== "no_face_detected") throw error;
     }
     if (signal.aborted) return;
     this.#measure(performance.now() - sent);
-    if (answer) this.#show(answer);
+    if (result) this.#show(result);
     else this.#showNobody();
   }
 
   #measure(took) {
     const at = performance.now();
     this.#frames += 1;
-    this.#answers.push(at);
-    while (at - this.#answers[0] > RATE_WINDOW_MS) this.#answers.shift();
+    this.#arrivals.push(at);
+    while (at - this.#arrivals[0] > RATE_WINDOW_MS) this.#arrivals.shift();
     this.#latency = this.#latency ? this.#latency + (took - this.#latency) * 0.15 : took;
-    const span = (at - this.#answers[0]) / 1000;
-    $("live-fps").textContent = span > 0.5 ? ((this.#answers.length - 1) / span).toFixed(1) : NOTHING;
+    const span = (at - this.#arrivals[0]) / 1000;
+    $("live-fps").textContent = span > 0.5 ? ((this.#arrivals.length - 1) / span).toFixed(1) : NOTHING;
     $("live-latency").textContent = `${Math.round(this.#latency)} ms`;
     $("live-frames").textContent = this.#frames.toLocaleString("en");
   }
 
-  #show(answer) {
+  #show(result) {
     const at = performance.now();
     const keep = this.#smooth ? Math.exp(-(at - this.#at) / SMOOTHING_MS) : 0;
     this.#at = at;
     this.#smooth = Object.fromEntries(
-      Object.entries(answer.probabilities).map(([label, share]) => [label, keep * (this.#smooth?.[label] ?? 0) + (1 - keep) * share]),
+      Object.entries(result.probabilities).map(([label, share]) => [label, keep * (this.#smooth?.[label] ?? 0) + (1 - keep) * share]),
     );
     const [label, share] = Object.entries(this.#smooth).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
-    const grade = level(share, false);
-    $("live-lead").textContent = LEVELS[grade].lead;
-    $("live-label").replaceChildren(`${capital(seen(label))} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)));
-    this.#strip.add(this.#smooth, label);
-    this.#place(answer.face.box, answer.image);
-    this.#speak(label, share);
+    const level = levelOf(share, false);
+    $("live-lead").textContent = LEVELS[level].lead;
+    $("live-label").replaceChildren(`${capital(adjective(label))} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)));
+    this.#timeline.add(this.#smooth, label);
+    this.#place(result.face.box, result.image);
+    this.#announce(label, share);
   }
 
   #showNobody() {
@@ -154,10 +155,10 @@ class Live {
     $("live-box").hidden = true;
     $("live-lead").textContent = "No face in view";
     $("live-label").textContent = NOTHING;
-    this.#strip.add(null, "");
+    this.#timeline.add(null, "");
   }
 
-  /** The picture fills its plate and is cut at the sides; the box goes where the face then is. */
+  /** Places the box on the face. The video fills its frame, and what does not fit is cut off. */
   #place(box, image) {
     const { clientWidth, clientHeight } = $("live-mirror");
     const scale = Math.max(clientWidth / image.width, clientHeight / image.height);
@@ -170,27 +171,27 @@ class Live {
     mark.style.height = `${box.height * scale}px`;
   }
 
-  #speak(label, share) {
+  #announce(label, share) {
     const at = performance.now();
-    if (label === this.#spoken.label || at - this.#spoken.at < SPEAK_EVERY_MS) return;
-    this.#spoken = { label, at };
-    $("live-said").textContent = `Looks ${seen(label)}, ${percent(share)}`;
+    if (label === this.#announced.label || at - this.#announced.at < SPEAK_EVERY_MS) return;
+    this.#announced = { label, at };
+    $("live-announcements").textContent = `Looks ${adjective(label)}, ${percent(share)}`;
   }
 
   #fail(error) {
     this.#stop("Nothing to read yet");
-    this.#endTrouble = showTrouble($("live-trouble"), error, { again: () => this.#start() }, { slim: true });
+    this.#hideError = showError($("live-error"), error, { again: () => this.#start() }, { small: true });
   }
 
-  /** The camera stays on; the frames stop until what stands in the way has gone by. */
+  /** Stops sending frames until a temporary error is over. The camera stays on. */
   async #wait(error, signal) {
     if (error.code === "not_ready") service.check();
     await new Promise((done) => {
       signal.addEventListener("abort", done, { once: true });
-      this.#endTrouble = showTrouble($("live-trouble"), error, { again: done }, { slim: true });
+      this.#hideError = showError($("live-error"), error, { again: done }, { small: true });
     });
-    this.#endTrouble();
-    if (!signal.aborted) say("Reading again");
+    this.#hideError();
+    if (!signal.aborted) announce("Reading again");
   }
 }
 

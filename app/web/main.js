@@ -1,26 +1,29 @@
-/** The page's frame: which view is shown, and what reaches it from outside (drops, pastes, links). */
+/** Which view is shown, and where files that are dropped or pasted go. Imports the views; no view imports it. */
 
 import { $ } from "./dom.js";
-import { photo } from "./photo.js";
+import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
 const TITLES = { photo: "One photo", many: "Many photos", live: "Live", totals: "Totals", about: "About" };
 
-/** Views other than the first come when they are asked for. Each has `enter`, `leave` and maybe `take(files)`. */
+/**
+ * Views other than the first are loaded when they are opened. Each may have `enter(openPhoto)`, `leave()` and
+ * `take(files)`.
+ */
 const LOADERS = {
   photo: async () => photo,
-  many: async () => (await import("./many.js")).many,
+  many: async () => (await import("./many-photos.js")).many,
   live: async () => (await import("./live.js")).live,
   totals: async () => (await import("./totals.js")).totals,
   about: async () => (await import("./about.js")).about,
 };
 
-const IDLE_MS = 1500;
+const PRELOAD_AFTER_MS = 1500;
 
 let current = "";
 let view = null;
 
-const wanted = () => {
+const viewOfAddress = () => {
   const name = location.hash.slice(1);
   return name in LOADERS ? name : "photo";
 };
@@ -39,26 +42,26 @@ async function show(name, { focus }) {
   }
   document.title = `${TITLES[name]} · Visage`;
   window.scrollTo(0, 0);
-  view.enter?.();
+  view.enter?.(openPhoto);
   if (focus) heading(name)?.focus({ preventScroll: true });
 }
 
 const heading = (name) => [...$(`view-${name}`).querySelectorAll("h1")].find((title) => title.offsetParent);
 
-/** A picture from anywhere on the page goes to the view that can use it. */
-async function take(items) {
-  if (current !== "many" && items.length > 1) {
+/** Files that were dropped or pasted anywhere on the page go to the view that can use them. */
+async function take(files) {
+  if (current !== "many" && files.length > 1) {
     location.hash = "many";
     await show("many", { focus: false });
   } else if (!view?.take) {
     location.hash = "photo";
     await show("photo", { focus: false });
   }
-  view?.take(items);
+  view?.take(files);
 }
 
-/** Opens a file of another view in the first one. */
-export async function openPhoto(file) {
+/** Opens a file of another view as one photo. */
+async function openPhoto(file) {
   location.hash = "photo";
   await show("photo", { focus: false });
   photo.take([file]);
@@ -67,24 +70,24 @@ export async function openPhoto(file) {
 function listenForDrops() {
   let depth = 0;
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const veil = (on) => ($("dropveil").hidden = !on);
+  const overlay = (on) => ($("drop-overlay").hidden = !on);
   window.addEventListener("dragenter", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     depth += 1;
-    veil(true);
+    overlay(true);
   });
   window.addEventListener("dragleave", () => {
     depth = Math.max(0, depth - 1);
-    if (depth === 0) veil(false);
+    if (depth === 0) overlay(false);
   });
   window.addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
   window.addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     depth = 0;
-    veil(false);
-    const { filesOf } = await import("./folder.js");
+    overlay(false);
+    const { filesOf } = await import("./dropped-files.js");
     const files = await filesOf(event.dataTransfer);
     if (files.length) take(files);
   });
@@ -97,7 +100,7 @@ function listenForDrops() {
 }
 
 window.addEventListener("hashchange", () => {
-  if (location.hash !== "#main") show(wanted(), { focus: true });
+  if (location.hash !== "#main") show(viewOfAddress(), { focus: true });
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -106,6 +109,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 listenForDrops();
 photo.start();
 service.start();
-show(wanted(), { focus: false });
-// The other views are fetched while nobody waits for them.
-window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load()), IDLE_MS));
+show(viewOfAddress(), { focus: false });
+// The other views are loaded in advance, once the first one is shown.
+window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load()), PRELOAD_AFTER_MS));

@@ -1,19 +1,20 @@
-/** The sums of `/stats` as charts, drawn again while somebody looks. */
+/** The Totals view: the counts of `/stats` as charts, updated while it is open. */
 
 import * as api from "./api.js";
 import { Chart, columnsChart, rowsChart } from "./charts.js";
-import { $, capital, h, percent, plural } from "./dom.js";
+import { $, h } from "./dom.js";
+import { showError } from "./error-panel.js";
+import { capital, percent, plural } from "./format.js";
 import { service } from "./service.js";
-import { showTrouble } from "./trouble.js";
-import { emoji, wordsFor } from "./words.js";
+import { emoji, textsFor } from "./texts.js";
 
 const EVERY_MS = 5000;
 
 const count = (value) => value.toLocaleString("en");
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
-/** All models together, in the shape of one. */
-function together(models) {
+/** The counts of all models added up. */
+function combined(models) {
   const [first, ...rest] = Object.values(models);
   if (!first) return null;
   const add = (a, b) => a.map((value, index) => value + b[index]);
@@ -32,7 +33,7 @@ function together(models) {
   );
 }
 
-/** The upper bound of the bin in which the middle value lies. */
+/** The upper bound of the bin that holds the median. */
 function median({ bounds, counts }) {
   const half = sum(counts) / 2;
   let passed = 0;
@@ -51,7 +52,7 @@ class Totals {
   #timer = 0;
   #charts = null;
   #stats = null;
-  #said = "";
+  #drawn = "";
   #watching = false;
   #figures = h("dl", { class: "figures" });
 
@@ -59,10 +60,10 @@ class Totals {
     if (!this.#watching) {
       this.#watching = true;
       window.addEventListener("resize", () => this.#stats && this.#draw());
-      document.addEventListener("visibilitychange", () => !document.hidden && this.#timer && this.#ask());
+      document.addEventListener("visibilitychange", () => !document.hidden && this.#timer && this.#refresh());
     }
-    this.#timer = setInterval(() => document.hidden || this.#ask(), EVERY_MS);
-    this.#ask();
+    this.#timer = setInterval(() => document.hidden || this.#refresh(), EVERY_MS);
+    this.#refresh();
   }
 
   leave() {
@@ -70,46 +71,46 @@ class Totals {
     this.#timer = 0;
   }
 
-  async #ask() {
+  async #refresh() {
     try {
       const stats = await api.stats();
       const text = JSON.stringify({ ...stats, uptime_seconds: 0, request_id: "" });
       this.#stats = stats;
-      if (!this.#charts) this.#lay();
-      if (text !== this.#said) this.#draw();
-      this.#said = text;
+      if (!this.#charts) this.#build();
+      if (text !== this.#drawn) this.#draw();
+      this.#drawn = text;
     } catch (error) {
       if (this.#charts && error.code !== "not_found") return;
       this.#charts = null;
       this.leave();
       if (error.code === "not_found") this.#showOff();
-      else this.#showTrouble(error);
+      else this.#showError(error);
     }
   }
 
   #showOff() {
-    $("totals-body").replaceChildren(h("div", { class: "trouble" }, h("h2", { class: "trouble__title" }, "Totals are switched off"), h("p", {}, "Whoever runs this service chose not to count (STATS=false). Everything else works as usual.")));
+    $("totals-body").replaceChildren(h("div", { class: "error" }, h("h2", { class: "error__title" }, "Totals are switched off"), h("p", {}, "Whoever runs this service chose not to count (STATS=false). Everything else works as usual.")));
   }
 
-  #showTrouble(error) {
+  #showError(error) {
     const place = h("div");
     $("totals-body").replaceChildren(place);
-    const end = showTrouble(place, error, {
+    const end = showError(place, error, {
       again: () => {
         end();
         this.enter();
       },
-    }, { slim: true });
+    }, { small: true });
   }
 
-  #lay() {
+  #build() {
     this.#charts = {
       labels: new Chart("Expressions", "What faces appeared to show.", ["Expression", "Faces", "Share"]),
-      confidence: new Chart("How sure", "Faces by confidence. Below 60 % an answer is called uncertain.", ["Confidence", "Faces"]),
-      latency: new Chart("How fast", "Pictures by the time from arrival to answer.", ["Time", "Pictures"]),
+      confidence: new Chart("How sure", "Faces by confidence. Below 60 % a prediction is called uncertain.", ["Confidence", "Faces"]),
+      latency: new Chart("How fast", "Pictures by the time from the request to the response.", ["Time", "Pictures"]),
       errors: new Chart("What went wrong", "Requests and photos that ended in an error, by its code.", ["Error", "Times"]),
       warnings: new Chart("What was noted", "Notes on the quality of photos.", ["Note", "Photos"]),
-      requests: new Chart("What was asked", "Requests by address.", ["Address", "Requests"]),
+      requests: new Chart("Requests by address", "How often each address was requested.", ["Address", "Requests"]),
     };
     const charts = h("div", { class: "charts" }, Object.values(this.#charts).map((chart) => chart.element));
     $("totals-body").replaceChildren(this.#figures, charts);
@@ -117,7 +118,7 @@ class Totals {
 
   #draw() {
     const { requests, errors, warnings, pictures, faces, models, uptime_seconds: uptime } = this.#stats;
-    const all = together(models);
+    const all = combined(models);
     const failed = sum(Object.values(errors));
     const figure = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note)));
     this.#figures.replaceChildren(
@@ -131,7 +132,7 @@ class Totals {
     this.#drawConfidence(all);
     this.#drawLatency(all);
     const named = (counts, name) => Object.entries(counts).sort((a, b) => b[1] - a[1]).map(([key, value]) => [name(key), value, count(value)]);
-    this.#list("errors", named(errors, (code) => wordsFor(code).title));
+    this.#list("errors", named(errors, (code) => textsFor(code).title));
     this.#list("warnings", named(warnings, (code) => capital(code.replaceAll("_", " "))));
     this.#list("requests", named(requests, (route) => route));
   }
@@ -184,7 +185,7 @@ const kindOf = (bound) => (bound <= 0.6 ? "low" : bound <= 0.8 ? "mid" : "high")
 
 const short = (milliseconds) => (milliseconds < 1000 ? `${milliseconds} ms` : `${milliseconds / 1000} s`);
 
-/** Every second tick where there is no room for all. */
+/** Leaves out every second tick if there is too little room. */
 function thinned(columns, width) {
   const every = width / columns.length < 52 ? 2 : 1;
   return columns.map((column, index) => ((columns.length - 1 - index) % every ? { ...column, tick: "" } : column));

@@ -21,7 +21,7 @@ from typing import Literal
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.api.fakes import LABELS
 from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, settled, until
@@ -62,7 +62,7 @@ def first(page: Page, application: Application | None) -> None:
 
 def reading(page: Page, application: Application | None) -> None:
     read_sample(page)
-    page.fill("#reason-opacity", "60")
+    page.fill("#heatmap-opacity", "60")
     calm(page)
 
 
@@ -79,11 +79,11 @@ def request(page: Page, application: Application | None) -> None:
 
 
 def compared(page: Page, application: Application | None) -> None:
-    until(page, "document.querySelector('#status').dataset.learned === 'yes'")
+    until(page, "document.querySelector('#status').dataset.info === 'loaded'")
     read_sample(page)
     page.click("#compare summary")
     page.click("text=Compare on this photo")
-    page.wait_for_selector(".verdictline")
+    page.wait_for_selector(".comparison-result")
     calm(page)
 
 
@@ -97,7 +97,7 @@ def loading(page: Page, application: Application | None) -> None:
     assert application
     application.script.gate = threading.Event()
     page.click("[data-sample=neutral_sample]")
-    until(page, "document.querySelector('#stage-picture').naturalWidth > 0")
+    until(page, "document.querySelector('#picture-image').naturalWidth > 0")
     settled(page)
 
 
@@ -106,7 +106,7 @@ def failing(code: str) -> Callable[[Page, Application | None], None]:
         assert application
         application.fail(code, retry_after=20)
         choose(page, picked("happy_sample.jpg", sample("happy_sample")))
-        page.wait_for_selector("#photo-trouble h1")
+        page.wait_for_selector("#photo-error h1")
         calm(page)
 
     return reach
@@ -114,33 +114,32 @@ def failing(code: str) -> Callable[[Page, Application | None], None]:
 
 def no_face(page: Page, application: Application | None) -> None:
     page.click("[data-sample=no_face]")
-    page.wait_for_selector("#photo-trouble h1")
+    page.wait_for_selector("#photo-error h1")
     calm(page)
 
 
 def broken(page: Page, application: Application | None) -> None:
     choose(page, picked("holiday.jpg", damaged()))
-    page.wait_for_selector("#photo-trouble h1")
+    page.wait_for_selector("#photo-error h1")
     calm(page)
 
 
-def sending(page: Page, application: Application | None) -> None:
-    """The page while a photo cannot be predicted yet: the service starts, the connection is lost, or a key is needed."""
+def refused(page: Page, application: Application | None) -> None:
     choose(page, picked("happy_sample.jpg", sample("happy_sample")))
-    page.wait_for_selector("#photo-trouble h1")
+    page.wait_for_selector("#photo-error h1")
     calm(page)
 
 
 def offline(page: Page, application: Application | None) -> None:
     page.context.set_offline(True)
-    sending(page, application)
+    refused(page, application)
 
 
 def no_camera(page: Page, application: Application | None) -> None:
     refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     page.evaluate(f"() => {{ {refuse} }}")
     page.click("#photo-camera")
-    page.wait_for_selector("#photo-trouble h1")
+    page.wait_for_selector("#photo-error h1")
     calm(page)
 
 
@@ -199,9 +198,9 @@ SHOTS = (
     Shot("page-no-face", no_face, Application),
     Shot("page-damaged", broken, Application, screens=(PHONE,)),
     Shot("page-limited", failing("rate_limited"), Application, screens=(PHONE,)),
-    Shot("page-waking", sending, lambda: Application(starting=True), schemes=("dark",)),
+    Shot("page-waking", refused, lambda: Application(starting=True), schemes=("dark",)),
     Shot("page-offline", offline, Application, screens=(PHONE,)),
-    Shot("page-key", sending, locked, screens=(PHONE,)),
+    Shot("page-key", refused, locked, screens=(PHONE,)),
     Shot("page-no-camera", no_camera, Application, screens=(PHONE,)),
     Shot("page-many", many),
     Shot("page-live", live),
@@ -292,12 +291,17 @@ def main(wanted: list[str]) -> None:
         camera = f"--use-file-for-fake-video-capture={fake_camera(place)}"
         browser = stack.enter_context(chromium(playwright, camera))
         for shot, screen, scheme in ((each, *view) for each in shots for view in product(each.screens, each.schemes)):
+            ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
+            name = "-".join(end for end in ends if end)
+            page = open_context(browser, screen, permissions=["camera"], color_scheme=scheme).new_page()
             if shot.application is None:
                 assert service
-                take(browser, shot, screen, scheme, f"{service.url}/")
+                page.goto(service.url)
+                take(page, shot, name)
             else:
                 with shot.application() as application:
-                    take(browser, shot, screen, scheme, application.url, application)
+                    page.goto(application.url)
+                    take(page, shot, name, application)
 
 
 def warm_up(service: ServerProcess) -> None:
@@ -307,18 +311,11 @@ def warm_up(service: ServerProcess) -> None:
         time.sleep(1)
 
 
-def take(
-    browser: Browser, shot: Shot, screen: Screen, scheme: ColourScheme, url: str, application: Application | None = None
-) -> None:
-    context = open_context(browser, screen, permissions=["camera"], color_scheme=scheme)
-    page = context.new_page()
-    page.goto(url)
+def take(page: Page, shot: Shot, name: str, application: Application | None = None) -> None:
     page.wait_for_selector("#status:not([data-state=checking])")
     shot.reach(page, application)
-    ends = (shot.name, "phone" if screen is PHONE else "", "dark" if scheme == "dark" else "")
-    name = "-".join(end for end in ends if end)
     print(f"{name}.png {save(page, name, shot) // 1024} KB", flush=True)
-    context.close()
+    page.context.close()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tests.e2e.page.browser import PATIENCE_S
 
 DONE = "#view-photo[data-state=done]"
 BUSY = "#view-photo[data-state=busy]"
-TROUBLE = "#photo-trouble .trouble__title"
+ERROR_TITLE = "#photo-error .error__title"
 
 _TRANSFER = """
 const transfer = new DataTransfer();
@@ -79,8 +79,8 @@ def paste(page: Page, *files: FilePayload) -> None:
 
 def shoot(page: Page) -> None:
     page.click("#photo-camera")
-    until(page, "document.querySelector('#finder-video').videoWidth > 0")
-    page.click("#finder-shoot")
+    until(page, "document.querySelector('#preview-video').videoWidth > 0")
+    page.click("#preview-take")
 
 
 def read_sample(page: Page, name: str = "happy_sample") -> None:

@@ -51,7 +51,7 @@ def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, schem
     page.click("#compare summary")
     page.click("#request summary")
     page.click("text=Compare on this photo")
-    page.wait_for_selector(".verdictline")
+    page.wait_for_selector(".comparison-result")
     assert violations(page) == []
     choose(page, picked("unsure.jpg", sample("unsure")))
     page.wait_for_selector(DONE)
@@ -64,12 +64,12 @@ def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, schem
     for code in ("rate_limited", "no_face_detected", "unauthorized"):
         application.fail(code, retry_after=60)
         choose(page, picked("me.jpg", sample("happy_sample")))
-        page.wait_for_selector("#photo-trouble h1")
+        page.wait_for_selector("#photo-error h1")
         assert violations(page) == []
     application.fail("not_ready", retry_after=60)
     page.route("**/health", lambda route: route.abort())
     choose(page, picked("me.jpg", sample("happy_sample")))
-    expect(page.locator("#photo-trouble h1")).to_have_text("Waking up")
+    expect(page.locator("#photo-error h1")).to_have_text("Waking up")
     assert violations(page) == []
 
 
@@ -123,9 +123,9 @@ def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(DONE)
     expect(page.locator("#photo-another")).to_be_focused()
-    tab_to(page, "reason-opacity")
+    tab_to(page, "heatmap-opacity")
     page.keyboard.press("End")
-    assert text(page, "#reason-value") == "100 %"
+    assert text(page, "#heatmap-value") == "100 %"
     page.focus("#request summary")
     page.keyboard.press("Enter")
     expect(page.locator("#curl")).to_be_visible()
@@ -133,9 +133,9 @@ def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
 
 def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     read_sample(page, "multiple_faces")
-    page.focus("#stage-boxes .box >> nth=1")
+    page.focus("#picture-boxes .box >> nth=1")
     page.keyboard.press("Space")
-    assert text(page, "#verdict").startswith("Seems Neutral")
+    assert text(page, "#prediction").startswith("Seems Neutral")
     page.focus(".tabs [data-view=live]")
     page.keyboard.press("Enter")
     expect(page.locator("#view-live h1")).to_be_focused()
@@ -179,7 +179,7 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
         assert narrow.evaluate("document.documentElement.scrollWidth") == 320
         small = narrow.evaluate(
             """() => [...document.querySelectorAll("button, a, select, summary, [type=range], [type=checkbox]")]
-              .filter((e) => e.checkVisibility() && !e.closest(".skip, .vh, .prose p"))
+              .filter((e) => e.checkVisibility() && !e.closest(".skip, .visually-hidden, .prose p"))
               .filter((e) => { const r = e.getBoundingClientRect(); return r.width < 24 || r.height < 24; })
               .map((e) => e.outerHTML.slice(0, 90))"""
         )

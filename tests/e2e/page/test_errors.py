@@ -8,13 +8,13 @@ import threading
 from playwright.sync_api import Page, expect
 
 from app.errors import CATALOGUE, RetryableError
-from tests.e2e.page.actions import DONE, TROUBLE, choose, picked, read_sample, text
+from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, picked, read_sample, text
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desk
 from tests.e2e.page.conftest import OpenPage, Start
 from tests.e2e.page.pictures import damaged, sample
 
-WAITING = "#status[data-state=waking]"
+STARTING = "#status[data-state=starting]"
 A_PAGE = "<!doctype html><title>502</title><h1>Bad gateway</h1>"
 
 
@@ -28,11 +28,11 @@ def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: 
     for error in codes:
         application.fail(error.code, retry_after=60)
         choose_a_photo(page)
-        expect(page.locator("#photo-trouble .fine")).to_contain_text(f"{error.code} ·")
-        titles.add(text(page, TROUBLE))
-        expect(page.locator("#photo-trouble button").first).to_be_visible()
+        expect(page.locator("#photo-error .small-print")).to_contain_text(f"{error.code} ·")
+        titles.add(text(page, ERROR_TITLE))
+        expect(page.locator("#photo-error button").first).to_be_visible()
         if issubclass(error, RetryableError):
-            expect(page.locator("#photo-trouble .countdown")).to_contain_text("Again in")
+            expect(page.locator("#photo-error .countdown")).to_contain_text("Again in")
     assert len(titles) == len(codes)
 
 
@@ -42,28 +42,28 @@ def test_the_request_id_of_the_service_is_shown(page: Page, application: Applica
     with page.expect_response("**/predict?*") as answered:
         choose_a_photo(page)
     request_id = answered.value.headers["x-request-id"]
-    expect(page.locator("#photo-trouble .fine")).to_have_text(f"internal_error · request {request_id}")
-    page.click("text=Try again")
+    expect(page.locator("#photo-error .small-print")).to_have_text(f"internal_error · request {request_id}")
+    page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(DONE)
 
 
 @on_a_desk
 def test_a_damaged_photo_is_called_damaged(page: Page) -> None:
     choose(page, picked("me.jpg", damaged()))
-    expect(page.locator(TROUBLE)).to_have_text("The file is damaged")
+    expect(page.locator(ERROR_TITLE)).to_have_text("The file is damaged")
 
 
 @on_a_desk
 def test_an_empty_file_is_called_empty(page: Page) -> None:
     choose(page, picked("me.jpg", b""))
-    expect(page.locator(TROUBLE)).to_have_text("The file is empty")
+    expect(page.locator(ERROR_TITLE)).to_have_text("The file is empty")
 
 
 @on_a_desk
 def test_a_limited_photo_goes_out_again_by_itself(page: Page, application: Application) -> None:
     application.fail("rate_limited", retry_after=1)
     page.click("[data-sample=happy_sample]")
-    expect(page.locator("#photo-trouble .countdown")).to_contain_text("Again in 1 s")
+    expect(page.locator("#photo-error .countdown")).to_contain_text("Again in 1 s")
     page.wait_for_selector(DONE)
 
 
@@ -74,8 +74,8 @@ def test_the_wait_for_a_limit_is_the_one_of_the_service(start: Start, open_page:
     read_sample(page)
     page.click("#photo-another")
     page.click("[data-sample=happy_sample]")
-    expect(page.locator(TROUBLE)).to_have_text("A short pause")
-    waits = re.fullmatch(r"Again in (\d+) s", text(page, "#photo-trouble .countdown"))
+    expect(page.locator(ERROR_TITLE)).to_have_text("A short pause")
+    waits = re.fullmatch(r"Again in (\d+) s", text(page, "#photo-error .countdown"))
     assert waits
     assert 3000 < int(waits[1]) <= 3600
 
@@ -89,18 +89,18 @@ def test_a_photo_waits_for_a_busy_service(start: Start, open_page: OpenPage) -> 
         occupant.start()
         application.script.wait_until_entered()
         page.click("[data-sample=happy_sample]")
-        expect(page.locator(TROUBLE)).to_have_text("Busy with others")
+        expect(page.locator(ERROR_TITLE)).to_have_text("Busy with others")
     page.wait_for_selector(DONE)
     occupant.join()
 
 
 def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
     application = start(starting=True)
-    page = open_page(application, until=WAITING)
+    page = open_page(application, until=STARTING)
     page.click("[data-sample=happy_sample]")
-    expect(page.locator(TROUBLE)).to_have_text("Waking up")
+    expect(page.locator(ERROR_TITLE)).to_have_text("Waking up")
     expect(page.locator("#status")).to_contain_text("Waking up")
-    expect(page.locator("#photo-trouble .countdown")).to_contain_text("Waiting for")
+    expect(page.locator("#photo-error .countdown")).to_contain_text("Waiting for")
     application.finish_start()
     page.wait_for_selector(DONE)
     expect(page.locator("#status")).to_have_text("Ready, just started")
@@ -109,7 +109,7 @@ def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
 @on_a_desk
 def test_a_page_that_opens_too_early_catches_up(start: Start, open_page: OpenPage) -> None:
     application = start(starting=True)
-    page = open_page(application, until=WAITING)
+    page = open_page(application, until=STARTING)
     application.finish_start()
     expect(page.locator("#status")).to_have_text("Ready, just started")
 
@@ -119,7 +119,7 @@ def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> Non
     page.context.set_offline(True)
     expect(page.locator("#status")).to_have_text("Offline")
     choose_a_photo(page)
-    expect(page.locator(TROUBLE)).to_have_text("You are offline")
+    expect(page.locator(ERROR_TITLE)).to_have_text("You are offline")
     page.context.set_offline(False)
     page.wait_for_selector(DONE)
     expect(page.locator("#status")).to_have_text("Ready")
@@ -129,8 +129,8 @@ def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> Non
 def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.abort(), times=1)
     choose_a_photo(page)
-    expect(page.locator(TROUBLE)).to_have_text("No answer")
-    page.click("text=Try again")
+    expect(page.locator(ERROR_TITLE)).to_have_text("No answer")
+    page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(DONE)
 
 
@@ -138,7 +138,7 @@ def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
 def test_a_proxy_that_cannot_reach_the_service_is_waited_for(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.fulfill(status=502, content_type="text/html", body=A_PAGE), times=1)
     choose_a_photo(page)
-    expect(page.locator(TROUBLE)).to_have_text("Waking up")
+    expect(page.locator(ERROR_TITLE)).to_have_text("Waking up")
     page.wait_for_selector(DONE)
 
 
@@ -146,8 +146,8 @@ def test_a_proxy_that_cannot_reach_the_service_is_waited_for(page: Page) -> None
 def test_a_page_in_place_of_a_result_is_an_error(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.fulfill(status=200, content_type="text/html", body=A_PAGE), times=1)
     choose_a_photo(page)
-    expect(page.locator(TROUBLE)).to_have_text("Something went wrong there")
-    page.click("text=Try again")
+    expect(page.locator(ERROR_TITLE)).to_have_text("Something went wrong there")
+    page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(DONE)
 
 
@@ -156,7 +156,7 @@ def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
     key = "a-key-of-sixteen-letters"
     page = open_page(start(api_keys=f"phone:{key}"))
     choose_a_photo(page)
-    expect(page.locator(TROUBLE)).to_have_text("This service asks for a key")
+    expect(page.locator(ERROR_TITLE)).to_have_text("This service asks for a key")
     page.fill("#api-key", key)
     page.keyboard.press("Enter")
     page.wait_for_selector(DONE)
@@ -172,4 +172,4 @@ def test_a_late_result_does_not_replace_a_later_photo(page: Page, application: A
         page.wait_for_selector("#view-photo[data-state=busy]")
         page.click("#photo-another")
     read_sample(page, "neutral_sample")
-    assert text(page, "#verdict").startswith("Seems Neutral")
+    assert text(page, "#prediction").startswith("Seems Neutral")

@@ -47,7 +47,7 @@ def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, application:
     before = rect(running, "#live-box")
     application.faces = (FaceIn((0.1, 0.5, 0.3, 0.4), SURPRISED),)
     expect(running.locator("#live-label")).to_have_text("Surprised 😮")
-    lane = running.locator(".lane", has_text="Surprise")
+    lane = running.locator(".timeline__row", has_text="Surprise")
     expect(lane).to_have_attribute("data-top", "")
     drawn = lane.locator("canvas").evaluate(
         "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)"
@@ -83,9 +83,9 @@ def test_it_stops(running: Page, application: Application, how: str) -> None:
 @on_a_desk
 def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, application: Application) -> None:
     application.fail("rate_limited", retry_after=1)
-    expect(running.locator("#live-trouble h2")).to_have_text("A short pause")
+    expect(running.locator("#live-error h2")).to_have_text("A short pause")
     expect(running.locator(ON)).to_be_visible()
-    expect(running.locator("#live-trouble")).to_be_hidden()
+    expect(running.locator("#live-error")).to_be_hidden()
     frames(running, 5)
 
 
@@ -103,15 +103,15 @@ def test_a_camera_that_does_not_open_is_explained(page: Page, name: str, title: 
     page.evaluate(f"() => {{ {refuse} }}")
     go(page, "live")
     page.click("#live-on")
-    expect(page.locator("#live-trouble h2")).to_have_text(title)
+    expect(page.locator("#live-error h2")).to_have_text(title)
     expect(page.locator("#live-on")).to_be_visible()
     go(page, "photo")
     page.click("#photo-camera")
-    expect(page.locator("#photo-trouble h1")).to_have_text(title)
+    expect(page.locator("#photo-error h1")).to_have_text(title)
 
 
 @on_a_desk
 def test_the_camera_needs_a_secure_address(page: Page) -> None:
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.click("#photo-camera")
-    expect(page.locator("#photo-trouble h1")).to_have_text("The camera needs a secure address")
+    expect(page.locator("#photo-error h1")).to_have_text("The camera needs a secure address")

@@ -124,10 +124,10 @@ def test_a_limit_is_waited_for(start: Start, open_page: OpenPage, folder: Path) 
     page = open_page(start(rate_limit="6/2 seconds"))
     go(page, "many")
     page.set_input_files("#many-folder-input", str(folder))
-    expect(page.locator("#many-trouble h2")).to_have_text("A short pause")
+    expect(page.locator("#many-error h2")).to_have_text("A short pause")
     page.wait_for_selector(DONE)
     assert text(page, "#many-count") == "8 of 9 photos read, 1 could not be"
-    expect(page.locator("#many-trouble")).to_be_empty()
+    expect(page.locator("#many-error")).to_be_empty()
 
 
 def test_several_dropped_photos_come_here_and_one_opens_alone(page: Page) -> None:

@@ -31,12 +31,12 @@ from tests.e2e.page.pictures import as_jpeg, hopper, sample
 
 def test_a_sample_is_read(page: Page) -> None:
     read_sample(page)
-    assert text(page, "#verdict") == "Looks Happy 😄 93 %, sure"
-    assert page.get_attribute("#verdict", "data-level") == "high"
+    assert text(page, "#prediction") == "Looks Happy 😄 93 %, sure"
+    assert page.get_attribute("#prediction", "data-level") == "high"
     bars = page.locator("#bars li").all_inner_texts()
     assert [bar.split("\n")[1] for bar in bars] == ["Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"]
     assert "93 %" in bars[3]
-    expect(page.locator("#said")).to_contain_text("Looks happy, 93 %, sure.")
+    expect(page.locator("#announcements")).to_contain_text("Looks happy, 93 %, sure.")
 
 
 @pytest.mark.parametrize("bring", [choose, drop, paste])
@@ -53,7 +53,7 @@ def test_the_camera_takes_a_photo(page: Page, application: Application) -> None:
     page.wait_for_selector(DONE)
     [data] = application.uploads
     assert Image.open(io.BytesIO(data)).format == "JPEG"
-    assert page.evaluate("document.querySelector('#finder-video').srcObject") is None
+    assert page.evaluate("document.querySelector('#preview-video').srcObject") is None
 
 
 def test_try_another_begins_again(page: Page) -> None:
@@ -62,16 +62,16 @@ def test_try_another_begins_again(page: Page) -> None:
     expect(page.locator("#intro")).to_be_visible()
     expect(page.locator("#photo-choose")).to_be_focused()
     read_sample(page, "neutral_sample")
-    assert text(page, "#verdict").startswith("Seems Neutral")
+    assert text(page, "#prediction").startswith("Seems Neutral")
 
 
 def test_the_face_is_boxed_where_it_is(page: Page) -> None:
     read_sample(page)
     # The box closes in on the face.
-    page.locator("#stage-boxes .box").evaluate(
+    page.locator("#picture-boxes .box").evaluate(
         "box => Promise.all(box.getAnimations({subtree: true}).map(each => each.finished)).then(() => null)"
     )
-    picture, box = rect(page, "#stage-picture"), rect(page, "#stage-boxes .box")
+    picture, box = rect(page, "#picture-image"), rect(page, "#picture-boxes .box")
     assert (box["x"] - picture["x"]) / picture["width"] == pytest.approx(174 / 512, abs=0.01)
     assert (box["y"] - picture["y"]) / picture["height"] == pytest.approx(61 / 512, abs=0.01)
     assert box["width"] / picture["width"] == pytest.approx(102 / 512, abs=0.01)
@@ -79,36 +79,36 @@ def test_the_face_is_boxed_where_it_is(page: Page) -> None:
 
 def test_each_of_several_faces_can_be_chosen(page: Page) -> None:
     read_sample(page, "multiple_faces")
-    assert text(page, "#verdict").startswith("Looks Happy")
-    page.click("#stage-boxes .box >> nth=1")
-    assert text(page, "#verdict").startswith("Seems Neutral")
-    assert page.get_attribute("#stage-boxes .box >> nth=1", "aria-pressed") == "true"
+    assert text(page, "#prediction").startswith("Looks Happy")
+    page.click("#picture-boxes .box >> nth=1")
+    assert text(page, "#prediction").startswith("Seems Neutral")
+    assert page.get_attribute("#picture-boxes .box >> nth=1", "aria-pressed") == "true"
     page.click("#faces button >> nth=0")
-    assert text(page, "#verdict").startswith("Looks Happy")
+    assert text(page, "#prediction").startswith("Looks Happy")
 
 
 def test_doubt_is_said_in_words_with_what_to_do(page: Page) -> None:
     choose(page, picked("unsure.jpg", sample("unsure")))
     page.wait_for_selector(DONE)
-    assert text(page, "#verdict") == "Uncertain, perhaps Sad 😢 44 %, uncertain or neutral, 31 %"
-    assert page.get_attribute("#verdict", "data-level") == "low"
-    notes = text(page, "#notes")
+    assert text(page, "#prediction") == "Uncertain, perhaps Sad 😢 44 %, uncertain or neutral, 31 %"
+    assert page.get_attribute("#prediction", "data-level") == "low"
+    notes = text(page, "#warnings")
     assert "The face is blurred. Hold still" in notes
     assert "The face is turned away." in notes
 
 
 def test_the_reason_lies_over_the_face(page: Page, application: Application) -> None:
     read_sample(page)
-    assert page.evaluate("getComputedStyle(document.querySelector('#stage-heat')).opacity") == "0"
-    page.focus("#reason-opacity")
+    assert page.evaluate("getComputedStyle(document.querySelector('#picture-heatmap')).opacity") == "0"
+    page.focus("#heatmap-opacity")
     for _ in range(10):
         page.keyboard.press("ArrowRight")
-    expect(page.locator("#stage-heat")).to_have_css("opacity", "0.5")
-    assert text(page, "#reason-value") == "50 %"
+    expect(page.locator("#picture-heatmap")).to_have_css("opacity", "0.5")
+    assert text(page, "#heatmap-value") == "50 %"
     # Drawn on the face (the middle of its box), and nowhere else (a corner of the picture).
     inside, outside = page.evaluate(
         """() => {
-          const canvas = document.querySelector("#stage-heat");
+          const canvas = document.querySelector("#picture-heatmap");
           const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
           return [[225, 130], [500, 500]].map(([x, y]) => data[(y * canvas.width + x) * 4 + 3]);
         }"""
@@ -167,8 +167,8 @@ def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, 
 @on_a_desk
 def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
     choose(page, picked("me.heic", b"\0\0\0\x18ftypheic", "image/heic"))
-    expect(page.locator("#photo-trouble h1")).to_have_text("Not a format it reads")
-    expect(page.locator("#plate-blind")).to_be_visible()
+    expect(page.locator("#photo-error h1")).to_have_text("Not a format it reads")
+    expect(page.locator("#frame-blank")).to_be_visible()
     page.click("text=Try another photo")
     expect(page.locator("#intro")).to_be_visible()
 
@@ -179,7 +179,7 @@ def test_the_middle_is_read_when_asked_for(page: Page, application: Application)
     page.click("text=Read the middle anyway")
     page.wait_for_selector(DONE)
     assert application.predictions[-1] == "/predict?faces=all&explain=grid&on_no_face=center"
-    assert "the middle of the photo was read" in text(page, "#notes")
+    assert "the middle of the photo was read" in text(page, "#warnings")
 
 
 def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> None:
@@ -187,7 +187,7 @@ def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> No
     page = open_page(application)
     read_sample(page)
     page.select_option("#model", "other")
-    expect(page.locator("#fine")).to_contain_text("by other")
+    expect(page.locator("#result-summary")).to_contain_text("by other")
     assert application.predictions[-1] == "/predict?faces=all&explain=grid&model=other"
     page.click("#compare summary")
     page.click("text=Compare on this photo")
@@ -200,12 +200,12 @@ def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> No
 def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, open_page: OpenPage) -> None:
     application = start(registry=slow_explanations())
     page = open_page(application)
-    until(page, "document.querySelector('#status').dataset.learned === 'yes'")
+    until(page, "document.querySelector('#status').dataset.info === 'loaded'")
     read_sample(page)
     assert application.predictions == ["/predict?faces=all"]
-    page.focus("#reason-opacity")
+    page.focus("#heatmap-opacity")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#reason-hint")).to_contain_text("the warmer a spot")
+    expect(page.locator("#heatmap-hint")).to_contain_text("the warmer a spot")
     assert application.predictions[-1] == "/predict?faces=all&explain=grid"
 
 
@@ -215,7 +215,7 @@ def test_nothing_moves_while_the_answer_arrives(page: Page, application: Applica
     with application.held():
         page.click(f"[data-sample={name}]")
         page.wait_for_selector(BUSY)
-        until(page, "document.querySelector('#stage-picture').naturalWidth > 0")
+        until(page, "document.querySelector('#picture-image').naturalWidth > 0")
         settled(page)
         page.evaluate("window.shifts.length = 0")
     page.wait_for_selector(DONE)

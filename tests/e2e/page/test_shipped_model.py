@@ -30,9 +30,9 @@ def served(browser: Browser, shared_server: ServerProcess) -> Iterator[Page]:
 
 def test_samples_are_read(served: Page) -> None:
     read_sample(served)
-    assert text(served, "#verdict-label").startswith("Happy")
+    assert text(served, "#prediction-label").startswith("Happy")
     assert served.locator("#bars li").count() == 7
-    picture, box = rect(served, "#stage-picture"), rect(served, "#stage-boxes .box")
+    picture, box = rect(served, "#picture-image"), rect(served, "#picture-boxes .box")
     middle = (box["x"] + box["width"] / 2 - picture["x"]) / picture["width"]
     assert middle == pytest.approx(0.44, abs=0.04)
     served.click("#photo-another")
@@ -40,18 +40,18 @@ def test_samples_are_read(served: Page) -> None:
     expect(served.locator("#faces button")).to_have_count(2)
     served.click("#photo-another")
     served.click("[data-sample=no_face]")
-    expect(served.locator("#photo-trouble h1")).to_have_text("No face found")
+    expect(served.locator("#photo-error h1")).to_have_text("No face found")
     served.click("text=Read the middle anyway")
     served.wait_for_selector(DONE)
-    assert "the middle of the photo was read" in text(served, "#notes")
+    assert "the middle of the photo was read" in text(served, "#warnings")
 
 
 @pytest.mark.parametrize("name", ["rotated_exif", "phone_12mp"])
 def test_phone_photos_are_boxed_upright(served: Page, name: str) -> None:
     served.set_input_files("#photo-file", SAMPLES / f"{name}.jpg")
     served.wait_for_selector(DONE)
-    assert text(served, "#verdict-label").startswith("Happy")
-    picture, box = rect(served, "#stage-picture"), rect(served, "#stage-boxes .box")
+    assert text(served, "#prediction-label").startswith("Happy")
+    picture, box = rect(served, "#picture-image"), rect(served, "#picture-boxes .box")
     assert picture["y"] < box["y"] < picture["y"] + picture["height"] / 2
     assert text(served, "#photo-note").startswith("Made smaller") == (name == "phone_12mp")
 
@@ -78,4 +78,4 @@ def test_nobody_is_in_front_of_the_fake_camera(served: Page) -> None:
 
 def test_what_is_no_picture_is_refused_in_words(served: Page) -> None:
     choose(served, {"name": "me.heic", "mimeType": "image/heic", "buffer": b"\0\0\0\x18ftypheic"})
-    expect(served.locator("#photo-trouble h1")).to_have_text("Not a format it reads")
+    expect(served.locator("#photo-error h1")).to_have_text("Not a format it reads")

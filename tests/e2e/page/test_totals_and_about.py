@@ -69,14 +69,14 @@ def test_totals_of_a_fresh_service_are_empty_and_whole(start: Start, open_page: 
     page = open_page(start())
     go(page, "totals")
     expect(page.locator(".figures div").first).to_contain_text(re.compile("Pictures read.*0.*since the start"))
-    assert page.locator(".chart h2:visible").all_inner_texts() == ["Expressions", "What was asked"]
+    assert page.locator(".chart h2:visible").all_inner_texts() == ["Expressions", "Requests by address"]
 
 
 def test_about_shows_the_steps_with_the_last_times_and_the_card(page: Page) -> None:
     read_sample(page)
     go(page, "about")
-    expect(page.locator("#road li")).to_have_count(7)
-    assert "2.4 ms" in text(page, "#road [data-stage=detect]")
+    expect(page.locator("#steps li")).to_have_count(7)
+    assert "2.4 ms" in text(page, "#steps [data-stage=detect]")
     card = text(page, "#card")
     assert "FER-2013 with the votes of FER+" in card
     assert "84.5 % (83.3 % to 85.7 %)" in card

@@ -1,34 +1,36 @@
-/** Many photos: a sheet that fills as answers come, a few photos a request and one request at a time. */
+/** The Many view: a grid that fills as results arrive, a few photos per request and one request at a time. */
 
 import * as api from "./api.js";
-import { $, capital, h, icon, percent, plural, save, say } from "./dom.js";
-import { isPicture } from "./folder.js";
-import { openPhoto } from "./main.js";
-import { prepare, thumbnail } from "./picture.js";
+import { $, announce, h, icon, save } from "./dom.js";
+import { isPicture } from "./dropped-files.js";
+import { showError } from "./error-panel.js";
 import { asCsv, asRecords } from "./export.js";
+import { capital, percent, plural } from "./format.js";
+import { prepare, thumbnail } from "./picture-file.js";
 import { service } from "./service.js";
-import { showTrouble } from "./trouble.js";
-import { emoji, level, seen, wordsFor } from "./words.js";
+import { adjective, emoji, levelOf, textsFor } from "./texts.js";
 
-const A_FEW = 4;
+const PHOTOS_PER_REQUEST = 4;
 const THUMB_SIDE = 176;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
 
-/** Failures of the way to the service rather than of a photo: the photos wait and go out again. */
-const PASSING = new Set(["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"]);
+/** Errors of the connection or the service rather than of a photo: the photos wait and are sent again. */
+const TEMPORARY = new Set(["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"]);
 
 class Many {
   #items = [];
   #run = null;
   #filter = "all";
-  #endTrouble = () => {};
-  #wired = false;
-  #left = 0;
+  #hideError = () => {};
+  #listening = false;
+  #announcedQuarter = 0;
+  #openPhoto = () => {};
 
-  enter() {
-    if (this.#wired) return;
-    this.#wired = true;
+  enter(openPhoto) {
+    this.#openPhoto = openPhoto;
+    if (this.#listening) return;
+    this.#listening = true;
     for (const kind of ["folder", "files"]) {
       $(`many-${kind}`).addEventListener("click", () => $(`many-${kind}-input`).click());
       $(`many-${kind}-input`).addEventListener("change", (event) => {
@@ -46,55 +48,55 @@ class Many {
 
   take(files) {
     if (!files.length) {
-      say("There are no photos in there");
+      announce("There are no photos in this folder");
       return;
     }
     const inOrder = [...files].sort((a, b) => byName.compare(a.webkitRelativePath || a.name, b.webkitRelativePath || b.name));
-    const added = inOrder.map((file) => this.#lay(file));
+    const added = inOrder.map((file) => this.#addTile(file));
     this.#items.push(...added);
-    $("many-sheet").append(...added.map((item) => item.tile));
+    $("many-tiles").append(...added.map((item) => item.tile));
     $("view-many").style.setProperty("--digits", String(this.#items.length).length);
-    $("many-desk").hidden = false;
-    this.#layFilters();
+    $("many-overview").hidden = false;
+    this.#buildFilters();
     this.#start();
   }
 
-  #lay(file) {
+  #addTile(file) {
     const item = { file, name: file.webkitRelativePath || file.name, state: "waiting", result: null };
-    item.picture = h("button", { type: "button", onclick: () => openPhoto(file) });
+    item.picture = h("button", { type: "button", onclick: () => this.#openPhoto(file) });
     item.label = h("p", { class: "tile__label" });
     item.tile = h("li", { class: "tile" }, item.picture, item.label, h("p", { class: "tile__name", title: item.name }, file.name));
-    this.#dress(item);
+    this.#showState(item);
     return item;
   }
 
-  /** Writes an item's state into its tile. */
-  #dress(item) {
+  /** Shows an item's state in its tile. */
+  #showState(item) {
     const { state, result, tile, label, picture, file } = item;
-    let words;
+    let text;
     if (state === "done") {
-      const grade = level(result.confidence, result.is_uncertain);
-      tile.dataset.level = grade;
-      words = `${capital(seen(result.emotion))} ${percent(result.confidence)}${grade === "low" ? "?" : ""}`;
-      label.replaceChildren(icon(grade), h("span", { class: "emoji", "aria-hidden": "true" }, emoji(result.emotion)), words);
-      if (grade === "low") words += ", uncertain";
+      const level = levelOf(result.confidence, result.is_uncertain);
+      tile.dataset.level = level;
+      text = `${capital(adjective(result.emotion))} ${percent(result.confidence)}${level === "low" ? "?" : ""}`;
+      label.replaceChildren(icon(level), h("span", { class: "emoji", "aria-hidden": "true" }, emoji(result.emotion)), text);
+      if (level === "low") text += ", uncertain";
     } else if (state === "failed") {
       tile.dataset.level = "failed";
-      words = wordsFor(result.error).title;
-      label.replaceChildren(icon("warn"), words);
+      text = textsFor(result.error).title;
+      label.replaceChildren(icon("warn"), text);
     } else {
       tile.dataset.level = state;
-      words = state === "stopped" ? "Not read" : "Waiting";
-      label.replaceChildren(words);
+      text = state === "stopped" ? "Not read" : "Waiting";
+      label.replaceChildren(text);
     }
-    picture.setAttribute("aria-label", `${file.name}: ${words}. Open it alone`);
+    picture.setAttribute("aria-label", `${file.name}: ${text}. Open this photo`);
     tile.dataset.label = state === "done" ? result.emotion : state;
     this.#applyFilter(item);
   }
 
   #start() {
     if (this.#run) return this.#count();
-    this.#endTrouble();
+    this.#hideError();
     this.#run = new AbortController();
     $("view-many").dataset.state = "busy";
     $("many-cancel").hidden = false;
@@ -104,18 +106,18 @@ class Many {
   }
 
   async #work(signal) {
-    let ready = this.#prepareSome(signal);
+    let ready = this.#prepareBatch(signal);
     for (;;) {
-      const some = await ready;
+      const batch = await ready;
       if (signal.aborted) return;
-      if (!some.length) break;
-      // The next few are made ready while these are on their way.
-      ready = this.#prepareSome(signal);
+      if (!batch.length) break;
+      // The next few are prepared while these are sent.
+      ready = this.#prepareBatch(signal);
       try {
-        await this.#send(some, signal);
+        await this.#send(batch, signal);
       } catch (error) {
         if (signal.aborted) return;
-        [...some, ...(await ready)].forEach((item) => (item.state = "waiting"));
+        [...batch, ...(await ready)].forEach((item) => (item.state = "waiting"));
         return this.#pause(error);
       }
       this.#count();
@@ -123,10 +125,10 @@ class Many {
     this.#finish();
   }
 
-  async #prepareSome(signal) {
-    const some = [];
+  async #prepareBatch(signal) {
+    const batch = [];
     let bytes = 0;
-    while (some.length < Math.min(A_FEW, service.limits.batchFiles) && !signal.aborted) {
+    while (batch.length < Math.min(PHOTOS_PER_REQUEST, service.limits.batchFiles) && !signal.aborted) {
       const item = this.#items.find(({ state }) => state === "waiting");
       if (!item) break;
       item.ready ??= (await prepare(item.file, service.limits.fileBytes)).file;
@@ -135,47 +137,47 @@ class Many {
         if (small) item.picture.append(small);
       }
       bytes += item.ready.size;
-      if (some.length && bytes > service.limits.batchBytes) break;
+      if (batch.length && bytes > service.limits.batchBytes) break;
       if (signal.aborted) break;
       item.state = "sending";
-      some.push(item);
+      batch.push(item);
     }
-    return some;
+    return batch;
   }
 
-  async #send(some, signal) {
-    let answers;
+  async #send(batch, signal) {
+    let results;
     try {
-      const answer = await api.predictBatch(some.map((item) => item.ready), { faces: "largest" }, signal);
-      answers = answer.results;
+      const response = await api.predictBatch(batch.map((item) => item.ready), { faces: "largest" }, signal);
+      results = response.results;
     } catch (error) {
-      if (PASSING.has(error.code) || signal.aborted) throw error;
-      answers = some.map(() => ({ success: false, error: error.code, message: error.message }));
+      if (TEMPORARY.has(error.code) || signal.aborted) throw error;
+      results = batch.map(() => ({ success: false, error: error.code, message: error.message }));
     }
-    some.forEach((item, index) => {
-      const result = answers[index];
+    batch.forEach((item, index) => {
+      const result = results[index];
       item.result = result;
       item.state = result.success ? "done" : "failed";
-      // The bytes as sent are not needed again unless the photo is tried again.
+      // The prepared bytes are needed again only if the photo is sent again.
       if (result.success) item.ready = null;
-      this.#dress(item);
+      this.#showState(item);
     });
   }
 
-  /** Waits for what stands in the way, shown with its own words, and goes on by itself where it can. */
+  /** Shows a temporary error, and goes on by itself where it can. */
   #pause(error) {
     const place = h("div");
-    $("many-trouble").replaceChildren(place);
-    const end = showTrouble(place, error, { again: () => this.#resume() }, { slim: true });
-    this.#endTrouble = () => {
+    $("many-error").replaceChildren(place);
+    const end = showError(place, error, { again: () => this.#resume() }, { small: true });
+    this.#hideError = () => {
       end();
-      $("many-trouble").replaceChildren();
-      this.#endTrouble = () => {};
+      $("many-error").replaceChildren();
+      this.#hideError = () => {};
     };
   }
 
   #resume() {
-    this.#endTrouble();
+    this.#hideError();
     if (this.#run) this.#work(this.#run.signal);
   }
 
@@ -184,7 +186,7 @@ class Many {
     for (const item of this.#items) {
       if (item.state === "waiting" || item.state === "sending") {
         item.state = "stopped";
-        this.#dress(item);
+        this.#showState(item);
       }
     }
     this.#finish();
@@ -194,7 +196,7 @@ class Many {
     for (const item of this.#items) {
       if (item.state === "failed" || item.state === "stopped") {
         item.state = "waiting";
-        this.#dress(item);
+        this.#showState(item);
       }
     }
     this.#start();
@@ -204,14 +206,14 @@ class Many {
   #clear() {
     this.#items = [];
     this.#filter = "all";
-    $("many-sheet").replaceChildren();
-    $("many-desk").hidden = true;
+    $("many-tiles").replaceChildren();
+    $("many-overview").hidden = true;
     $("view-many").dataset.state = "empty";
     $("many-folder").focus();
   }
 
   #finish() {
-    this.#endTrouble();
+    this.#hideError();
     this.#run = null;
     const hadFocus = document.activeElement === $("many-cancel");
     $("view-many").dataset.state = "done";
@@ -222,7 +224,7 @@ class Many {
     $("many-retry").textContent = left.some((item) => item.state === "stopped") ? "Read the rest" : "Retry what failed";
     if (hadFocus) (left.length ? $("many-retry") : $("many-clear")).focus();
     this.#count();
-    say($("many-count").textContent);
+    announce($("many-count").textContent);
   }
 
   #count() {
@@ -241,16 +243,16 @@ class Many {
     $("many-csv").disabled = $("many-json").disabled = !over;
     this.#countFilters();
     const quarter = Math.floor(share * 4);
-    if (quarter !== this.#left && this.#run) say($("many-count").textContent);
-    this.#left = quarter;
+    if (quarter !== this.#announcedQuarter && this.#run) announce($("many-count").textContent);
+    this.#announcedQuarter = quarter;
   }
 
-  #layFilters() {
+  #buildFilters() {
     const names = ["all", ...service.labels, "uncertain", "failed"];
     if ($("many-filters").childElementCount === names.length) return;
     $("many-filters").replaceChildren(
       ...names.map((name) => {
-        const text = service.labels.includes(name) ? capital(seen(name)) : { all: "All", uncertain: "Uncertain", failed: "Not read" }[name];
+        const text = service.labels.includes(name) ? capital(adjective(name)) : { all: "All", uncertain: "Uncertain", failed: "Not read" }[name];
         const button = h("button", { type: "button", "aria-pressed": name === this.#filter, data: { filter: name } }, text, " ", h("span", { class: "filters__count" }, "0"));
         button.addEventListener("click", () => this.#choose(name));
         return button;
@@ -262,7 +264,7 @@ class Many {
     if (name === "all") return true;
     if (name === "failed") return item.state === "failed" || item.state === "stopped";
     if (item.state !== "done") return false;
-    if (name === "uncertain") return level(item.result.confidence, item.result.is_uncertain) === "low";
+    if (name === "uncertain") return levelOf(item.result.confidence, item.result.is_uncertain) === "low";
     return item.result.emotion === name;
   }
 
@@ -276,7 +278,7 @@ class Many {
     this.#filter = name;
     for (const button of $("many-filters").children) button.setAttribute("aria-pressed", button.dataset.filter === name);
     this.#items.forEach((item) => this.#applyFilter(item));
-    say(`${plural(this.#items.filter((item) => this.#matches(item, name)).length, "photo")} shown`);
+    announce(`${plural(this.#items.filter((item) => this.#matches(item, name)).length, "photo")} shown`);
   }
 
   #applyFilter(item) {

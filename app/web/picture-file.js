@@ -1,4 +1,4 @@
-/** A picked file made ready to send: upright, no larger than useful, in a format that the service reads. */
+/** Prepares a chosen file for sending: upright, no larger than useful, in a format that the service reads. */
 
 export const LONGEST_SIDE = 2048;
 
@@ -22,7 +22,7 @@ export function megabytes(bytes) {
   return bytes < 100_000 ? `${Math.max(1, Math.round(bytes / 1000))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** The picture upright as a person sees it, or null where the browser cannot open it. */
+/** The picture, upright, or null if the browser cannot open it. */
 function open(file) {
   return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
 }
@@ -42,8 +42,8 @@ function draw(bitmap, scale) {
 const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 
 /**
- * `{ file, width, height, note }`: what to send, its size upright (0 where the browser cannot open it), and a
- * sentence for the person where the file was changed. A file that needs no change is sent byte for byte.
+ * Returns `{ file, width, height, note }`: what to send, its upright size (0 if the browser cannot open it), and a
+ * sentence that says what was changed. A file that needs no change is sent byte for byte.
  */
 export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
   const [bitmap, format] = await Promise.all([open(file), formatOf(file)]);
@@ -70,7 +70,7 @@ export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
   return { file: new File([blob], name, { type: "image/jpeg" }), width: canvas.width, height: canvas.height, note };
 }
 
-/** A small square picture of a file, cut from its middle, as a canvas; null where the browser cannot open it. */
+/** A small square from the middle of a picture, as a canvas, or null if the browser cannot open the file. */
 export async function thumbnail(file, side) {
   const bitmap = await open(file);
   if (!bitmap) return null;

@@ -1,9 +1,9 @@
-/** How a failure is shown: its own words, what helps, and the next step. */
+/** The panel that shows an error: what happened, what helps, and buttons for the next step. */
 
 import { health, useKey } from "./api.js";
-import { h, icon, say } from "./dom.js";
+import { announce, h, icon } from "./dom.js";
 import { service } from "./service.js";
-import { wordsFor } from "./words.js";
+import { textsFor } from "./texts.js";
 
 const LABELS = {
   again: "Try again",
@@ -17,21 +17,21 @@ const DEFAULT_WAIT = { rate_limited: 10, overloaded: 3, timeout: 3 };
 const POLL_MS = 1000;
 
 /**
- * Fills `place` with a failure and returns a function that takes it away.
- * `actions` maps the names of words.js to what they do; an action that is not in it is not offered.
+ * Shows an error in `place` and returns a function that removes it.
+ * `actions` maps the names of actions in texts.js to functions; others are not offered.
  */
-export function showTrouble(place, error, actions, { slim = false } = {}) {
-  const words = wordsFor(error.code);
+export function showError(place, error, actions, { small = false } = {}) {
+  const texts = textsFor(error.code);
   const ends = [];
-  const title = h(slim ? "h2" : "h1", { class: "trouble__title", tabindex: "-1" }, words.title);
-  const next = words.next ? h("ul", { class: "trouble__next" }, words.next.map((line) => h("li", {}, line))) : null;
+  const title = h(small ? "h2" : "h1", { class: "error__title", tabindex: "-1" }, texts.title);
+  const next = texts.next ? h("ul", { class: "error__next" }, texts.next.map((line) => h("li", {}, line))) : null;
   const buttons = h("div", { class: "actions" });
-  const parts = [title, h("p", {}, words.text), next];
+  const parts = [title, h("p", {}, texts.text), next];
   let main = true;
-  for (const name of words.actions) {
+  for (const name of texts.actions) {
     if (name === "wait" && actions.again) parts.push(countdown(error, actions.again, ends));
-    else if (name === "wake" && actions.again) parts.push(awakening(actions.again, ends));
-    else if (name === "online" && actions.again) parts.push(reconnection(actions.again, ends));
+    else if (name === "ready" && actions.again) parts.push(waitUntilReady(actions.again, ends));
+    else if (name === "online" && actions.again) parts.push(waitForConnection(actions.again, ends));
     else if (name === "key" && actions.again) parts.push(keyForm(actions.again));
     else if (actions[name] || name === "reload") {
       const act = actions[name] ?? (() => location.reload());
@@ -40,12 +40,12 @@ export function showTrouble(place, error, actions, { slim = false } = {}) {
     }
   }
   if (buttons.childElementCount) parts.push(buttons);
-  if (error.requestId) parts.push(h("p", { class: "fine" }, `${error.code} · request ${error.requestId}`));
-  place.classList.add("trouble");
-  place.classList.toggle("trouble--slim", slim);
+  if (error.requestId) parts.push(h("p", { class: "small-print" }, `${error.code} · request ${error.requestId}`));
+  place.classList.add("error");
+  place.classList.toggle("error--small", small);
   place.replaceChildren(...parts.filter(Boolean));
   place.hidden = false;
-  say(`${words.title}. ${words.text}`);
+  announce(`${texts.title}. ${texts.text}`);
   return () => {
     ends.forEach((end) => end());
     place.hidden = true;
@@ -84,7 +84,7 @@ function countdown(error, again, ends) {
   return h("div", {}, line, meter);
 }
 
-function awakening(again, ends) {
+function waitUntilReady(again, ends) {
   const started = performance.now();
   const line = h("p", { class: "countdown" });
   const { meter, set } = progress("Waking up");
@@ -92,20 +92,20 @@ function awakening(again, ends) {
   const tick = () => {
     const waited = (performance.now() - started) / 1000;
     line.textContent = `Waiting for ${Math.floor(waited)} s`;
-    // Nobody knows when it ends: the bar slows down and never claims to be full.
+    // The time is unknown, so the bar slows down and never fills up.
     set(1 - Math.exp(-waited / 12));
   };
   const poll = async () => {
     try {
-      const answer = await health();
+      const response = await health();
       if (over) return;
-      service.saw(answer);
+      service.noteHealth(response);
       if (service.state === "ready" || service.state === "cold") {
         over = true;
         return again();
       }
     } catch {
-      // Still asleep; the next poll asks again.
+      // Not reachable yet; the next poll tries again.
     }
     if (!over) waiting = setTimeout(poll, POLL_MS);
   };
@@ -120,7 +120,7 @@ function awakening(again, ends) {
   return h("div", {}, line, meter);
 }
 
-function reconnection(again, ends) {
+function waitForConnection(again, ends) {
   window.addEventListener("online", again, { once: true });
   ends.push(() => window.removeEventListener("online", again));
   return h("p", { class: "countdown" }, "Waiting for the connection");
@@ -131,7 +131,7 @@ function keyForm(again) {
   const submit = (event) => {
     event.preventDefault();
     useKey(input.value);
-    service.learn();
+    service.loadInfo();
     again();
   };
   return h(

@@ -1,13 +1,14 @@
-/** Every label at this moment and over the last minute: one lane each, like the pens of a recorder. */
+/** The probability of each label, as it is and over the last minute. One row for each label. */
 
-import { capital, h, percent } from "./dom.js";
-import { emoji } from "./words.js";
+import { h } from "./dom.js";
+import { capital, percent } from "./format.js";
+import { emoji } from "./texts.js";
 
 const SPAN_MS = 60_000;
 const GAP_MS = 2500;
 
-export class Strip {
-  #lanes = new Map();
+export class Timeline {
+  #rows = new Map();
   #samples = [];
   #drawing = 0;
 
@@ -20,26 +21,26 @@ export class Strip {
         const value = h("span", { class: "bar__value" }, "–");
         const row = h(
           "div",
-          { class: "lane" },
+          { class: "timeline__row" },
           h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)),
           h("span", {}, capital(label)),
           canvas,
           h("span", { class: "bar__track", "aria-hidden": "true" }, fill),
           value,
         );
-        this.#lanes.set(label, { row, canvas, fill, value });
+        this.#rows.set(label, { row, canvas, fill, value });
         return row;
       }),
-      h("div", { class: "lane lane--axis", "aria-hidden": "true" }, h("span", {}, h("span", {}, "a minute ago"), h("span", {}, "just then"))),
+      h("div", { class: "timeline__row timeline__axis", "aria-hidden": "true" }, h("span", {}, h("span", {}, "a minute ago"), h("span", {}, "just then"))),
     );
   }
 
-  /** Takes the shares of one moment; null where there was no face. */
+  /** Adds the probabilities of one frame; null if it showed no face. */
   add(shares, top) {
     const at = performance.now();
     this.#samples.push({ at, shares, top });
     while (at - this.#samples[0].at > SPAN_MS) this.#samples.shift();
-    for (const [label, { row, fill, value }] of this.#lanes) {
+    for (const [label, { row, fill, value }] of this.#rows) {
       const share = shares?.[label] ?? 0;
       fill.style.transform = `translateX(${(share - 1) * 100}%)`;
       value.textContent = shares ? percent(share) : "–";
@@ -55,7 +56,7 @@ export class Strip {
 
   clear() {
     this.#samples = [];
-    for (const { row, canvas, fill, value } of this.#lanes.values()) {
+    for (const { row, canvas, fill, value } of this.#rows.values()) {
       canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
       fill.style.transform = "";
       value.textContent = "–";
@@ -66,9 +67,9 @@ export class Strip {
   #draw() {
     const at = performance.now();
     const style = getComputedStyle(document.documentElement);
-    const quiet = style.getPropertyValue("--control");
-    const loud = style.getPropertyValue("--accent");
-    for (const [label, { canvas }] of this.#lanes) {
+    const plain = style.getPropertyValue("--control");
+    const strong = style.getPropertyValue("--accent");
+    for (const [label, { canvas }] of this.#rows) {
       const ratio = devicePixelRatio || 1;
       const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
@@ -80,8 +81,8 @@ export class Strip {
         const next = this.#samples[index + 1];
         const until = next ? Math.min(next.at, sample.at + GAP_MS) : at;
         const tall = Math.max((sample.shares[label] ?? 0) * (height - 2), ratio);
-        context.fillStyle = sample.top === label ? loud : quiet;
-        // Whole pixels, or hairlines show between neighbours.
+        context.fillStyle = sample.top === label ? strong : plain;
+        // Whole pixels, because fractions leave gaps between neighbours.
         const left = Math.floor(width - (at - sample.at) * step);
         const right = Math.ceil(width - (at - until) * step);
         context.fillRect(left, height - tall, right - left, tall);

@@ -1,10 +1,10 @@
-/** The very request that the page sent, in forms that can be pasted elsewhere. */
+/** The request that the page sent as a curl command, and its result as JSON. */
 
 import { address, hasKey } from "./api.js";
 
 const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-/** A name as curl's `-F` takes it: in double quotes where it would otherwise end early. */
+/** A file name as curl's `-F` takes it: in double quotes if it has characters that end the name. */
 function formFile(name) {
   return /[;,"\\]/.test(name) ? `"${name.replace(/["\\]/g, String.raw`\$&`)}"` : name;
 }
@@ -14,9 +14,9 @@ export function asCurl(path, query, name) {
   return `curl${header} -F ${quoted(`file=@${formFile(name)}`)} \\\n  ${quoted(address(path, query).href)}`;
 }
 
-/** JSON for people: lists of plain values stay on one line. */
-export function asJson(answer) {
-  return JSON.stringify(answer, null, 2).replace(
+/** Indented JSON, with lists of plain values on one line. */
+export function asJson(response) {
+  return JSON.stringify(response, null, 2).replace(
     /\[\n\s+([^[\]{}]+?)\n\s+\]/g,
     (_, inner) => `[${inner.replace(/\s*\n\s*/g, " ")}]`,
   );

@@ -1,4 +1,4 @@
-/** What the page says: expressions, degrees of certainty, warnings and errors, in plain words with a next step. */
+/** The texts of the page: expressions, levels of confidence, warnings and errors. */
 
 const EMOJI = {
   angry: "😠", anger: "😠",
@@ -11,15 +11,15 @@ const EMOJI = {
   contempt: "😒",
 };
 
-const AS_SEEN = { fear: "afraid", disgust: "disgusted", surprise: "surprised" };
+const ADJECTIVES = { fear: "afraid", disgust: "disgusted", surprise: "surprised" };
 
 export const emoji = (label) => EMOJI[label.toLowerCase()] ?? "🙂";
 
-/** The label as it reads after "looks". */
-export const seen = (label) => AS_SEEN[label.toLowerCase()] ?? label;
+/** The label as an adjective, as in "looks afraid". */
+export const adjective = (label) => ADJECTIVES[label.toLowerCase()] ?? label;
 
-/** `high` above 80 %, `mid` from 60 %, `low` below, or wherever the service itself is uncertain. */
-export function level(confidence, isUncertain) {
+/** `high` above 80 %, `mid` from 60 %, `low` below or when the service says that it is uncertain. */
+export function levelOf(confidence, isUncertain) {
   if (isUncertain || confidence < 0.6) return "low";
   return confidence > 0.8 ? "high" : "mid";
 }
@@ -30,7 +30,7 @@ export const LEVELS = {
   low: { lead: "Uncertain, perhaps", sure: "uncertain" },
 };
 
-/** By warning code: what is the matter, and what to do about it. */
+/** By warning code: what is wrong, and what to do about it. */
 export const WARNINGS = {
   face_too_small: ["The face is small in this photo.", "Crop closer to it, or take the photo from nearer."],
   blurred: ["The face is blurred.", "Hold still, wipe the lens, and let the camera focus on the face."],
@@ -43,8 +43,8 @@ export const WARNINGS = {
 };
 
 /**
- * By error code: a title, what happened, what helps, and which actions the page offers.
- * `wait` counts down and sends again; `wake` waits until the service is up and sends again.
+ * By error code: a title, what happened, what helps, and the actions that the page offers.
+ * `wait` counts down and sends again; `ready` waits until the service is ready, `online` until the connection is back.
  */
 export const ERRORS = {
   no_face_detected: {
@@ -103,7 +103,7 @@ export const ERRORS = {
   },
   rate_limited: {
     title: "A short pause",
-    text: "This service reads only so many photos a minute for each visitor. The photo goes out again by itself.",
+    text: "This service reads only so many photos a minute for each person. The photo goes out again by itself.",
     actions: ["wait", "another"],
   },
   overloaded: {
@@ -120,7 +120,7 @@ export const ERRORS = {
   not_ready: {
     title: "Waking up",
     text: "The service was asleep and is loading its model, which mostly takes 5 to 30 seconds. The photo goes out as soon as it is ready.",
-    actions: ["wake", "another"],
+    actions: ["ready", "another"],
   },
   unauthorized: {
     title: "This service asks for a key",
@@ -208,4 +208,4 @@ export const ERRORS = {
   },
 };
 
-export const wordsFor = (code) => ERRORS[code] ?? ERRORS.internal_error;
+export const textsFor = (code) => ERRORS[code] ?? ERRORS.internal_error;

@@ -1,12 +1,12 @@
-/** What was dropped, as files: folders are walked through, other things are left out. */
+/** The files of a drop, with those of its folders. */
 
 const LIKELY = /\.(jpe?g|png|webp|bmp|heic|heif|avif|gif|tiff?)$/i;
 
-/** Whether a file of a folder is worth sending. A file that somebody picked by itself is always sent. */
+/** Whether a file of a folder is sent. A file that was chosen by itself is always sent. */
 export const isPicture = (file) => file.type.startsWith("image/") || LIKELY.test(file.name);
 
 export async function filesOf(transfer) {
-  // The entries are only there until the event is over, so they are taken before anything is waited for.
+  // The browser clears the entries after the event, so they are read before the first await.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const plain = [...transfer.files];
   if (!entries.some((entry) => entry.isDirectory)) return plain;
@@ -21,7 +21,7 @@ async function walk(entry) {
   }
   const reader = entry.createReader();
   const found = [];
-  // A reader gives at most a hundred entries at a time, and an empty list at the end.
+  // A reader returns at most a hundred entries at a time, and an empty list at the end.
   for (;;) {
     const some = await new Promise((done) => reader.readEntries(done, () => done([])));
     if (!some.length) break;

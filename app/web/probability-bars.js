@@ -1,7 +1,8 @@
-/** One bar a label, always in the model's order, so that a label is found in the same place every time. */
+/** One bar for each label, in the model's order, so that a label is always in the same place. */
 
-import { capital, h, percent } from "./dom.js";
-import { emoji } from "./words.js";
+import { h } from "./dom.js";
+import { capital, percent } from "./format.js";
+import { emoji } from "./texts.js";
 
 export class Bars {
   #place;
@@ -28,7 +29,7 @@ export class Bars {
     place.replaceChildren(list);
   }
 
-  /** Moves the bars to an answer; `level` says how sure it is. */
+  /** Shows a prediction; `level` says how sure it is. */
   show(probabilities, top, level) {
     this.#place.dataset.level = level;
     for (const [label, { row, fill, value }] of this.#rows) {

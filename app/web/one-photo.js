@@ -1,32 +1,33 @@
-/** One photo: from a picked file to its reading, the reason for it, and the request behind it. */
+/** The One photo view: a photo, its result, the explanation, and the request that was sent. */
 
 import * as api from "./api.js";
-import { Bars } from "./bars.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
-import { $, capital, copy, duration, h, icon, percent, plural, say } from "./dom.js";
+import { $, announce, copy, h, icon } from "./dom.js";
+import { showError } from "./error-panel.js";
+import { capital, duration, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
-import { cutOut, prepare } from "./picture.js";
-import { asCurl, asJson } from "./request.js";
+import { cutOut, prepare } from "./picture-file.js";
+import { Bars } from "./probability-bars.js";
+import { asCurl, asJson } from "./request-snippets.js";
 import { service } from "./service.js";
-import { showTrouble } from "./trouble.js";
-import { emoji, level, LEVELS, seen, WARNINGS } from "./words.js";
+import { adjective, emoji, levelOf, LEVELS, WARNINGS } from "./texts.js";
 
 const MOST_COMPARED = 4;
 const CAMERA_SIDE = 1280;
 
 class Photo {
   #picture = null;
-  #answer = null;
+  #result = null;
   #face = 0;
   #model = "";
   #onNoFace = "";
-  #asksWhy = false;
+  #wantsExplanation = false;
   #url = "";
   #bars = null;
   #call = null;
-  #endTrouble = () => {};
+  #hideError = () => {};
   #idleNote = "";
-  /** The stages of the last answer, for the diagram of the road. */
+  /** The milliseconds of each stage of the last result; the About view shows them. */
   timings = null;
 
   start() {
@@ -38,18 +39,18 @@ class Photo {
       if (file) this.take([file]);
     });
     $("photo-another").addEventListener("click", () => this.reset());
-    $("photo-camera").addEventListener("click", () => this.#openFinder());
-    $("finder-close").addEventListener("click", () => this.reset());
-    $("finder-shoot").addEventListener("click", () => this.#shoot());
+    $("photo-camera").addEventListener("click", () => this.#openPreview());
+    $("preview-close").addEventListener("click", () => this.reset());
+    $("preview-take").addEventListener("click", () => this.#takePhoto());
     $("samples").addEventListener("click", (event) => {
       const button = event.target.closest("[data-sample]");
       if (button) this.#takeSample(button.dataset.sample);
     });
-    $("reason-opacity").addEventListener("input", () => this.#fade());
-    $("reason-opacity").addEventListener("change", () => this.#askWhy());
+    $("heatmap-opacity").addEventListener("input", () => this.#setOpacity());
+    $("heatmap-opacity").addEventListener("change", () => this.#requestExplanation());
     $("model").addEventListener("change", (event) => {
       this.#model = event.target.value;
-      this.#ask();
+      this.#predict();
     });
     for (const button of document.querySelectorAll("#request [data-copy]")) {
       button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
@@ -59,9 +60,9 @@ class Photo {
       if (image.complete && !image.naturalWidth) drop();
       else image.addEventListener("error", drop);
     }
-    service.addEventListener("learned", () => this.#offerModels());
-    new ResizeObserver(() => this.#fit()).observe($("plate"));
-    this.#layBars();
+    service.addEventListener("loaded", () => this.#offerModels());
+    new ResizeObserver(() => this.#fit()).observe($("frame"));
+    this.#buildBars();
   }
 
   leave() {
@@ -70,56 +71,56 @@ class Photo {
 
   async take([file]) {
     this.#stop();
-    closeCamera($("finder-video"));
-    this.#answer = null;
+    closeCamera($("preview-video"));
+    this.#result = null;
     this.#onNoFace = "";
-    this.#asksWhy = false;
-    this.#become("busy");
-    this.#clearReading();
+    this.#wantsExplanation = false;
+    this.#setState("busy");
+    this.#clearResult();
     const run = (this.#call = new AbortController());
     const picture = await prepare(file, service.limits.fileBytes);
     if (run.signal.aborted) return;
     this.#picture = picture;
     this.#preview();
-    await this.#ask();
+    await this.#predict();
   }
 
   reset() {
     this.#stop();
-    closeCamera($("finder-video"));
-    this.#picture = this.#answer = null;
+    closeCamera($("preview-video"));
+    this.#picture = this.#result = null;
     $("photo-note").textContent = this.#idleNote;
-    this.#become("empty");
+    this.#setState("empty");
     $("photo-choose").focus({ preventScroll: true });
-    say("Ready for another photo");
+    announce("Ready for another photo");
   }
 
   #stop() {
     this.#call?.abort();
-    this.#endTrouble();
-    this.#endTrouble = () => {};
+    this.#hideError();
+    this.#hideError = () => {};
   }
 
-  #become(state) {
+  #setState(state) {
     const before = $("view-photo").dataset.state;
     $("view-photo").dataset.state = state;
-    const has = state === "busy" || state === "done" || state === "trouble";
-    const hadFocus = $("intro").contains(document.activeElement) || $("plate-drop").contains(document.activeElement);
-    $("plate-drop").hidden = state !== "empty";
+    const has = state === "busy" || state === "done" || state === "error";
+    const hadFocus = $("intro").contains(document.activeElement) || $("frame-drop").contains(document.activeElement);
+    $("frame-drop").hidden = state !== "empty";
     $("intro").hidden = has;
-    $("reading").hidden = !(state === "busy" || state === "done");
-    $("stage").hidden = !has || !this.#picture?.width;
-    $("plate-blind").hidden = !has || this.#picture?.width !== 0;
+    $("result").hidden = !(state === "busy" || state === "done");
+    $("picture").hidden = !has || !this.#picture?.width;
+    $("frame-blank").hidden = !has || this.#picture?.width !== 0;
     $("photo-another").hidden = !has;
-    $("finder").hidden = state !== "camera";
-    $("reason").hidden = !has || state === "trouble";
-    $("reading").setAttribute("aria-busy", state === "busy");
+    $("preview").hidden = state !== "camera";
+    $("explanation").hidden = !has || state === "error";
+    $("result").setAttribute("aria-busy", state === "busy");
     if (before === "empty" && has) {
       window.scrollTo(0, 0);
       if (hadFocus) $("photo-another").focus({ preventScroll: true });
     }
     if (state !== "done" && state !== "busy") {
-      $("stage-boxes").replaceChildren();
+      $("picture-boxes").replaceChildren();
       $("faces").hidden = true;
     }
   }
@@ -129,31 +130,31 @@ class Photo {
     this.#url = "";
     const { file, width, note } = this.#picture;
     $("photo-note").textContent = note;
-    $("stage").hidden = !width;
-    $("plate-blind").hidden = width !== 0;
+    $("picture").hidden = !width;
+    $("frame-blank").hidden = width !== 0;
     if (!width) return;
     this.#url = URL.createObjectURL(file);
-    const image = $("stage-picture");
+    const image = $("picture-image");
     image.src = this.#url;
     image.alt = `The photo ${file.name}`;
     this.#fit();
   }
 
-  /** The stage has the picture's own proportions, as large as the plate allows. */
+  /** Makes the picture as large as its frame allows, in its own proportions. */
   #fit() {
     const { width, height } = this.#picture ?? {};
     if (!width) return;
-    const plate = $("plate").getBoundingClientRect();
-    const scale = Math.min(plate.width / width, plate.height / height, 4);
-    $("stage").style.width = `${width * scale}px`;
-    $("stage").style.height = `${height * scale}px`;
+    const frame = $("frame").getBoundingClientRect();
+    const scale = Math.min(frame.width / width, frame.height / height, 4);
+    $("picture").style.width = `${width * scale}px`;
+    $("picture").style.height = `${height * scale}px`;
   }
 
   async #takeSample(name) {
     this.#stop();
     this.#picture = null;
-    this.#become("busy");
-    this.#clearReading();
+    this.#setState("busy");
+    this.#clearResult();
     const run = (this.#call = new AbortController());
     try {
       const response = await fetch(api.address(`samples/${name}.jpg`), { signal: run.signal });
@@ -162,164 +163,164 @@ class Photo {
     } catch (error) {
       if (run.signal.aborted) return;
       const code = navigator.onLine === false ? "offline" : "unreachable";
-      this.#fail(error instanceof api.CallError ? error : new api.CallError(code), () => this.#takeSample(name));
+      this.#showError(error instanceof api.CallError ? error : new api.CallError(code), () => this.#takeSample(name));
     }
   }
 
   #query() {
-    const explain = this.#asksWhy || this.#explainsAtOnce ? "grid" : "";
+    const explain = this.#wantsExplanation || this.#explainsQuickly ? "grid" : "";
     return { faces: "all", explain, model: this.#model, on_no_face: this.#onNoFace };
   }
 
-  /** A map in closed form costs nothing; one by covering parts costs many readings, and is asked for when wanted. */
-  get #explainsAtOnce() {
+  /** Class-activation maps cost nothing. Occlusion maps take many inferences, so they are requested only when wanted. */
+  get #explainsQuickly() {
     return service.model(this.#model || service.defaultModel)?.explains_by !== "occlusion";
   }
 
-  #askWhy() {
-    if (this.#asksWhy || this.#explainsAtOnce || $("view-photo").dataset.state !== "done") return;
-    this.#asksWhy = true;
-    this.#ask();
+  #requestExplanation() {
+    if (this.#wantsExplanation || this.#explainsQuickly || $("view-photo").dataset.state !== "done") return;
+    this.#wantsExplanation = true;
+    this.#predict();
   }
 
-  async #ask() {
+  async #predict() {
     this.#stop();
     const run = (this.#call = new AbortController());
     const fresh = $("view-photo").dataset.state !== "done";
-    this.#become("busy");
-    if (fresh) this.#clearReading();
+    this.#setState("busy");
+    if (fresh) this.#clearResult();
     try {
-      const answer = await api.predict(this.#picture.file, this.#query(), run.signal);
+      const result = await api.predict(this.#picture.file, this.#query(), run.signal);
       if (run.signal.aborted) return;
-      this.#show(answer);
+      this.#show(result);
     } catch (error) {
-      if (error.code !== "aborted" && !run.signal.aborted) this.#fail(error, () => this.#ask());
+      if (error.code !== "aborted" && !run.signal.aborted) this.#showError(error, () => this.#predict());
     }
   }
 
-  #fail(error, again) {
-    this.#become("trouble");
+  #showError(error, again) {
+    this.#setState("error");
     if (error.code === "not_ready") service.check();
-    this.#endTrouble = showTrouble($("photo-trouble"), error, {
+    this.#hideError = showError($("photo-error"), error, {
       again,
       another: () => this.reset(),
       center: () => {
         this.#onNoFace = "center";
-        this.#ask();
+        this.#predict();
       },
       default: () => {
         this.#model = "";
         $("model").value = service.defaultModel;
-        service.learn();
-        this.#ask();
+        service.loadInfo();
+        this.#predict();
       },
     });
   }
 
-  #layBars() {
+  #buildBars() {
     const labels = service.model(this.#model)?.labels ?? service.labels;
     if (this.#bars?.labels.join() !== labels.join()) this.#bars = new Bars($("bars"), labels);
   }
 
-  #clearReading() {
-    this.#layBars();
+  #clearResult() {
+    this.#buildBars();
     this.#bars.clear();
-    $("verdict").dataset.level = "none";
-    $("verdict-lead").textContent = "Looking";
-    $("verdict-label").replaceChildren(h("span", { class: "verdict__wait", "aria-hidden": "true" }), h("span", { class: "vh" }, "The photo is being read"));
-    $("verdict-sure").replaceChildren();
-    $("notes").replaceChildren();
+    $("prediction").dataset.level = "none";
+    $("prediction-lead").textContent = "Reading";
+    $("prediction-label").replaceChildren(h("span", { class: "prediction__wait", "aria-hidden": "true" }), h("span", { class: "visually-hidden" }, "The photo is being read"));
+    $("prediction-sure").replaceChildren();
+    $("warnings").replaceChildren();
     $("extras").hidden = true;
-    $("stage-boxes").replaceChildren();
+    $("picture-boxes").replaceChildren();
     $("faces").hidden = true;
-    $("reason-opacity").value = 0;
-    $("reason-opacity").disabled = true;
-    $("reason-hint").textContent = "Slide to lay over the face what moved the answer.";
-    this.#fade();
+    $("heatmap-opacity").value = 0;
+    $("heatmap-opacity").disabled = true;
+    $("heatmap-hint").textContent = "Slide to show on the face what led to this result.";
+    this.#setOpacity();
     $("compare-body").replaceChildren();
   }
 
-  #show(answer) {
-    this.#answer = answer;
+  #show(result) {
+    this.#result = result;
     this.#face = 0;
-    this.timings = answer.timings_ms;
-    const labels = Object.keys(answer.probabilities);
+    this.timings = result.timings_ms;
+    const labels = Object.keys(result.probabilities);
     if (this.#bars.labels.join() !== labels.join()) this.#bars = new Bars($("bars"), labels);
-    this.#become("done");
+    this.#setState("done");
     this.#boxFaces();
     this.#showFace(0);
     this.#showRequest();
     this.#offerModels();
     $("extras").hidden = false;
-    say(this.#spoken());
+    announce(this.#announcement());
   }
 
   get #faces() {
-    return this.#answer.faces?.length ? this.#answer.faces : [this.#answer];
+    return this.#result.faces?.length ? this.#result.faces : [this.#result];
   }
 
-  #spoken() {
+  #announcement() {
     const faces = this.#faces;
     const face = faces[this.#face];
     const which = faces.length > 1 ? `Face ${this.#face + 1} of ${faces.length}. ` : "";
-    const grade = level(face.confidence, face.is_uncertain);
+    const level = levelOf(face.confidence, face.is_uncertain);
     const noted = face.warnings.length ? ` ${plural(face.warnings.length, "note")} on the photo.` : "";
-    return `${which}${LEVELS[grade].lead} ${seen(face.emotion)}, ${percent(face.confidence)}, ${LEVELS[grade].sure}.${noted}`;
+    return `${which}${LEVELS[level].lead} ${adjective(face.emotion)}, ${percent(face.confidence)}, ${LEVELS[level].sure}.${noted}`;
   }
 
   #showFace(index) {
     this.#face = index;
     const face = this.#faces[index];
-    const grade = level(face.confidence, face.is_uncertain);
+    const level = levelOf(face.confidence, face.is_uncertain);
     const [, second] = Object.entries(face.probabilities).sort((a, b) => b[1] - a[1]);
-    $("verdict").dataset.level = grade;
-    $("verdict-lead").textContent = LEVELS[grade].lead;
-    $("verdict-label").replaceChildren(
-      h("span", { class: "shown" }, capital(seen(face.emotion))),
+    $("prediction").dataset.level = level;
+    $("prediction-lead").textContent = LEVELS[level].lead;
+    $("prediction-label").replaceChildren(
+      h("span", { class: "shown" }, capital(adjective(face.emotion))),
       h("span", { class: "emoji", "aria-hidden": "true" }, emoji(face.emotion)),
     );
-    const runnerUp = grade === "low" && second ? h("span", { class: "verdict__also" }, `or ${seen(second[0])}, ${percent(second[1])}`) : null;
-    $("verdict-sure").replaceChildren(
-      ...[h("span", { class: "badge" }, icon(grade), `${percent(face.confidence)}, ${LEVELS[grade].sure}`), runnerUp].filter(Boolean),
+    const runnerUp = level === "low" && second ? h("span", { class: "prediction__also" }, `or ${adjective(second[0])}, ${percent(second[1])}`) : null;
+    $("prediction-sure").replaceChildren(
+      ...[h("span", { class: "badge" }, icon(level), `${percent(face.confidence)}, ${LEVELS[level].sure}`), runnerUp].filter(Boolean),
     );
-    this.#bars.show(face.probabilities, face.emotion, grade);
+    this.#bars.show(face.probabilities, face.emotion, level);
     this.#showWarnings(face.warnings);
-    this.#showReason(face);
-    for (const button of document.querySelectorAll("#stage-boxes button, #faces button")) {
+    this.#showExplanation(face);
+    for (const button of document.querySelectorAll("#picture-boxes button, #faces button")) {
       button.setAttribute("aria-pressed", Number(button.dataset.face) === index);
     }
   }
 
   #showWarnings(warnings) {
     const found = this.#faces.length;
-    // With every face boxed and named, several faces are no trouble.
+    // Every face has its own box here, so the warning about several faces is left out.
     const shown = warnings.filter((warning) => !(warning.code === "multiple_faces" && found > 1));
-    $("notes").replaceChildren(
+    $("warnings").replaceChildren(
       ...shown.map(({ code, message }) => {
         const [what, then] = WARNINGS[code] ?? [message, ""];
-        return h("div", { class: "note", data: { code } }, icon("warn"), h("strong", {}, what), h("p", {}, then));
+        return h("div", { class: "warning", data: { code } }, icon("warn"), h("strong", {}, what), h("p", {}, then));
       }),
     );
   }
 
-  #showReason(face) {
+  #showExplanation(face) {
     const { explanation } = face;
-    $("reason-opacity").disabled = false;
-    $("reason-hint").textContent = explanation
+    $("heatmap-opacity").disabled = false;
+    $("heatmap-hint").textContent = explanation
       ? `Slide to see it: the warmer a spot, the more it spoke for “${explanation.label}”.`
       : "Slide to see it. This model takes a moment longer to tell.";
-    const { width, height } = this.#answer.image;
-    drawHeat($("stage-heat"), explanation, width, height);
+    const { width, height } = this.#result.image;
+    drawHeat($("picture-heatmap"), explanation, width, height);
   }
 
-  #fade() {
-    const value = Number($("reason-opacity").value);
-    $("stage-heat").style.opacity = value / 100;
-    $("reason-value").textContent = `${value} %`;
+  #setOpacity() {
+    const value = Number($("heatmap-opacity").value);
+    $("picture-heatmap").style.opacity = value / 100;
+    $("heatmap-value").textContent = `${value} %`;
   }
 
   #boxFaces() {
-    const { width, height } = this.#answer.image;
+    const { width, height } = this.#result.image;
     const faces = this.#faces;
     const boxes = faces.map((face, index) => {
       const { box } = face.face;
@@ -333,20 +334,20 @@ class Photo {
       button.style.height = `${(box.height / height) * 100}%`;
       return button;
     });
-    $("stage-boxes").replaceChildren(...boxes);
+    $("picture-boxes").replaceChildren(...boxes);
     this.#listFaces();
   }
 
-  /** The same faces as a list: small faces are hard to hit in the picture. */
+  /** A list of the faces, because small boxes are hard to click. */
   async #listFaces() {
     const faces = this.#faces;
     $("faces").hidden = true;
     if (faces.length < 2) return;
-    const answer = this.#answer;
-    const image = $("stage-picture");
+    const result = this.#result;
+    const image = $("picture-image");
     await image.decode().catch(() => {});
-    if (answer !== this.#answer) return;
-    const scale = image.naturalWidth / answer.image.width;
+    if (result !== this.#result) return;
+    const scale = image.naturalWidth / result.image.width;
     $("faces").replaceChildren(
       ...faces.map((face, index) => {
         const { x, y, width, height } = face.face.box;
@@ -356,7 +357,7 @@ class Photo {
           "button",
           { type: "button", "aria-pressed": index === this.#face, data: { face: index }, onclick: () => this.#choose(index) },
           cut,
-          `${capital(seen(face.emotion))} ${percent(face.confidence)}`,
+          `${capital(adjective(face.emotion))} ${percent(face.confidence)}`,
         );
       }),
     );
@@ -365,28 +366,28 @@ class Photo {
 
   #choose(index) {
     this.#showFace(index);
-    say(this.#spoken());
+    announce(this.#announcement());
   }
 
   #showRequest() {
     $("curl").textContent = asCurl("predict", this.#query(), this.#picture.file.name);
-    $("json").textContent = asJson(this.#answer);
-    const { timings_ms: timings, model, faces_detected: found } = this.#answer;
-    $("fine").textContent = `${plural(found, "face")} found, read in ${duration(timings.total)} by ${model.name} ${model.version}.`;
+    $("json").textContent = asJson(this.#result);
+    const { timings_ms: timings, model, faces_detected: found } = this.#result;
+    $("result-summary").textContent = `${plural(found, "face")} found, read in ${duration(timings.total)} by ${model.name} ${model.version}.`;
   }
 
   #offerModels() {
     const { models } = service;
     const several = models.length > 1;
-    $("picker").hidden = !several;
+    $("model-picker").hidden = !several;
     $("compare").hidden = !several;
     if (!several) return;
     const chosen = this.#model || service.defaultModel;
     $("model").replaceChildren(...models.map(({ name, version }) => h("option", { value: name, selected: name === chosen }, version ? `${name} ${version}` : name)));
-    if (!$("compare-body").childElementCount) this.#layComparison(models);
+    if (!$("compare-body").childElementCount) this.#buildComparison(models);
   }
 
-  #layComparison(models) {
+  #buildComparison(models) {
     const boxes = models.map(({ name }, index) =>
       h("label", {}, h("input", { type: "checkbox", value: name, checked: index < MOST_COMPARED }), name),
     );
@@ -396,70 +397,70 @@ class Photo {
       const names = boxes.map((box) => box.firstChild).filter((input) => input.checked).map((input) => input.value);
       this.#compare(names, button, place);
     });
-    const legend = h("legend", { class: "vh" }, "Models to compare");
+    const legend = h("legend", { class: "visually-hidden" }, "Models to compare");
     $("compare-body").replaceChildren(h("fieldset", { class: "choices" }, legend, boxes), button, place);
   }
 
   async #compare(names, button, place) {
     if (names.length < 2) {
-      place.replaceChildren(h("p", { class: "verdictline" }, "Choose at least two."));
+      place.replaceChildren(h("p", { class: "comparison-result" }, "Choose at least two."));
       return;
     }
     button.disabled = true;
     const picture = this.#picture;
     try {
-      const answer = await api.compare(picture.file, { models: names.join(","), faces: "largest" });
-      if (picture === this.#picture) place.replaceChildren(...this.#compared(answer));
+      const result = await api.compare(picture.file, { models: names.join(","), faces: "largest" });
+      if (picture === this.#picture) place.replaceChildren(...this.#compared(result));
     } catch (error) {
-      const slim = h("div");
-      place.replaceChildren(slim);
-      const end = showTrouble(slim, error, {
+      const small = h("div");
+      place.replaceChildren(small);
+      const end = showError(small, error, {
         again: () => {
           end();
           this.#compare(names, button, place);
         },
-      }, { slim: true });
+      }, { small: true });
     }
     button.disabled = false;
   }
 
-  #compared(answer) {
-    const rows = answer.models.map((entry) => {
-      const grade = level(entry.confidence, entry.is_uncertain);
+  #compared(result) {
+    const rows = result.models.map((entry) => {
+      const level = levelOf(entry.confidence, entry.is_uncertain);
       return h(
         "tr",
-        { data: { level: grade } },
+        { data: { level: level } },
         h("th", { scope: "row" }, entry.model.name),
         h("td", {}, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(entry.emotion)), ` ${capital(entry.emotion)}`),
-        h("td", { class: "num" }, `${percent(entry.confidence)}${grade === "low" ? ", uncertain" : ""}`),
+        h("td", { class: "num" }, `${percent(entry.confidence)}${level === "low" ? ", uncertain" : ""}`),
         h("td", { class: "num" }, duration(entry.inference_time_ms)),
       );
     });
     const heads = ["Model", "Says", "Confidence", "Time"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "num" : "" }, text));
-    const [widest] = Object.entries(answer.largest_difference ?? {}).sort((a, b) => b[1] - a[1]);
+    const [widest] = Object.entries(result.largest_difference ?? {}).sort((a, b) => b[1] - a[1]);
     const apart = widest ? ` They are furthest apart on ${widest[0]}: ${Math.round(widest[1] * 100)} points.` : "";
     return [
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows))),
-      h("p", { class: "verdictline" }, (answer.agree ? "They agree." : "They disagree.") + apart),
-      answer.faces_detected > 1 ? h("p", { class: "fine" }, "Compared on the largest face.") : "",
+      h("p", { class: "comparison-result" }, (result.agree ? "They agree." : "They disagree.") + apart),
+      result.faces_detected > 1 ? h("p", { class: "small-print" }, "Compared on the largest face.") : "",
     ];
   }
 
-  async #openFinder() {
+  async #openPreview() {
     this.#stop();
-    this.#become("camera");
+    this.#setState("camera");
     try {
-      await openCamera($("finder-video"), CAMERA_SIDE);
-      $("finder-shoot").focus({ preventScroll: true });
+      await openCamera($("preview-video"), CAMERA_SIDE);
+      $("preview-take").focus({ preventScroll: true });
     } catch (error) {
       this.#picture = null;
-      this.#fail(error, () => this.#openFinder());
+      this.#showError(error, () => this.#openPreview());
       $("photo-another").hidden = false;
     }
   }
 
-  async #shoot() {
-    const video = $("finder-video");
+  async #takePhoto() {
+    const video = $("preview-video");
     if (!video.videoWidth) return;
     const file = await snapshot(video, CAMERA_SIDE, 0.92);
     this.take([file]);
