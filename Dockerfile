@@ -9,6 +9,7 @@ RUN apt-get update -qq \
     && apt-get install --yes -qq --no-install-recommends binutils >/dev/null
 WORKDIR /build
 COPY requirements/ requirements/
+COPY scripts/check_environment.py scripts/
 RUN case "$FLAVOUR" in \
       cpu) file=service ;; \
       otel) file=otel ;; \
@@ -16,7 +17,8 @@ RUN case "$FLAVOUR" in \
       *) echo "FLAVOUR takes cpu, otel or cuda, not $FLAVOUR" >&2; exit 2 ;; \
     esac \
     && python -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-cache-dir --no-compile \
-      --no-deps --only-binary :all: --require-hashes --target /opt/site --requirement "requirements/$file.txt"
+      --no-deps --only-binary :all: --require-hashes --target /opt/site --requirement "requirements/$file.txt" \
+    && PYTHONPATH=/opt/site python scripts/check_environment.py --exact "requirements/$file.txt"
 COPY scripts/slim_image.py scripts/
 RUN python scripts/slim_image.py /opt/site
 WORKDIR /srv/visage

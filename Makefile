@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 DEV := $(VENV)/.dev
+AXE := tests/e2e/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format check clean
@@ -12,21 +13,32 @@ DEV := $(VENV)/.dev
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# Installs what requirements/NAME.txt lists, nothing else, and checks it: $(1) is the environment, $(2) the NAME,
+# $(3) every NAME that the environment holds.
+define install
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/$(2).txt
+$(1)/bin/python scripts/check_environment.py $(3:%=requirements/%.txt)
+endef
+
+%/bin/python:
+	$(PYTHON) -m venv $*
 
 $(SERVICE): requirements/service.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(call install,$(VENV),service,service)
 	@touch $@
 
 $(DEV): requirements/dev.txt $(SERVICE)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(call install,$(VENV),dev,dev)
 	@touch $@
+
+# The tests of accessibility use it; without npm, or where this fails, they are skipped.
+$(AXE): tests/e2e/package.json
+	-cd tests/e2e && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
 
 run: $(SERVICE) ## Serve on $PORT (8000)
 	PORT=$(PORT) $(BIN)/python -m app
 
-test: $(DEV) ## Run every test
+test: $(DEV) $(if $(shell command -v npm),$(AXE)) ## Run every test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: $(DEV) ## Check style, types and the directions of imports
@@ -42,4 +54,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* tests/e2e/node_modules build .mypy_cache .ruff_cache .pytest_cache .coverage

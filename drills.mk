@@ -20,7 +20,7 @@ limits: ## Drill: rate limits shared through a real Redis (needs redis-server)
 integrity: ## Drill: models that were tampered with
 
 $(FUZZ): requirements/fuzz.txt $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(call install,$(VENV),fuzz,dev fuzz)
 	@touch $@
 
 $(DRILLS): $(DEV)

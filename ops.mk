@@ -1,33 +1,39 @@
 # What an operator of the repository needs: the image, the manifests, the pinned requirements, the replicas.
 UV ?= $(BIN)/uv
 OPS := $(VENV)/.ops
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
+  --no-header
 
-.PHONY: lock platforms audit manifests smoke-image replicas cold-start dashboard
+.PHONY: lock platforms audit manifests smoke-image replicas cold-start dashboard install-check
 
-lock: ## Pin the requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
-	command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet uv
+$(OPS): requirements/manifests.txt $(DEV)
+	$(call install,$(VENV),manifests,dev manifests)
+	@touch $@
+
+lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements/service.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/service.txt --extra gpu --no-emit-package onnxruntime --output-file requirements/gpu.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/service.txt --extra otel --output-file requirements/otel.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/service.txt --group test --group lint --output-file requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group train --no-emit-package torch --output-file requirements/train.txt
+	$(if $(UPGRADE),cp requirements/dev.txt requirements/bench.txt)
+	$(COMPILE) pyproject.toml benchmarks/requirements.in --output-file requirements/bench.txt
 
-platforms: ## Check that every pinned requirement of an image installs from wheels on both architectures and all Pythons
+install-check: ## Install everything that is pinned with the oldest and the newest pip of every supported Python at hand
+	scripts/check_installs.sh
+
+platforms: $(OPS) ## Check that every pinned requirement of an image installs from wheels on both architectures and all Pythons
 	@for python in 3.11 3.12 3.13; do for wanted in service:x86_64 service:aarch64 otel:x86_64 otel:aarch64 gpu:x86_64; do \
 	  file=$${wanted%:*}; platform=$${wanted#*:}; \
-	  $(UV) pip install --quiet --dry-run --require-hashes --only-binary :all: --target $(VENV)/.nowhere \
+	  $(UV) pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target $(VENV)/.nowhere \
 	    --python-version $$python --python-platform $$platform-manylinux_2_28 --requirement requirements/$$file.txt \
 	    && echo "$$file on $$platform, Python $$python: every package has a wheel" || exit 1; \
 	done; done
 
 audit: $(DEV) ## Look every pinned requirement up among the known vulnerabilities
 	@scripts/audit.sh $(BIN)
-
-$(OPS): requirements/manifests.txt $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
 
 manifests: $(OPS) ## Check the Kubernetes manifests against the published schemas, the alerts and the workflows
 	$(BIN)/python scripts/kubernetes_settings.py --check

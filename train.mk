@@ -9,10 +9,17 @@ SMOKE := runs/smoke
 
 .PHONY: prepare train ship evaluate report train-test train-types train-smoke
 
-$(TRAINING): requirements/dev.txt requirements/train.txt
-	test -x $(TRAIN_VENV)/bin/python || $(PYTHON) -m venv $(TRAIN_VENV)
-	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
-	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements/train.txt
+# PyTorch itself is pinned by version, not by hash: which build fits a machine, and whether it brings gigabytes of
+# CUDA libraries, is for the package index at hand to say. Everything else that it needs is in requirements/train.txt.
+$(TRAIN_VENV)/.pinned: requirements/dev.txt requirements/train.txt | $(TRAIN_VENV)/bin/python
+	$(call install,$(TRAIN_VENV),dev,dev)
+	$(call install,$(TRAIN_VENV),train,dev train)
+	@touch $@
+
+$(TRAINING): requirements/torch.txt $(TRAIN_VENV)/.pinned
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(TRAIN_VENV)/bin/python -c "import torch"
+	$(TRAIN_VENV)/bin/python scripts/check_environment.py requirements/dev.txt requirements/train.txt
 	@touch $@
 
 prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like

@@ -3,7 +3,7 @@
 # that cannot be asked, since nothing was looked up then.
 set -u
 
-for file in service otel gpu dev fuzz manifests; do
+for file in service otel gpu dev fuzz manifests train; do
   said=$("$1/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
     --requirement "requirements/$file.txt" 2>&1) && { echo "$file: ${said##*$'\n'}"; continue; }
   last=${said##*$'\n'}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "train.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "torch.txt"
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="PyTorch is not here: `make train-test` runs the tests that need it")
