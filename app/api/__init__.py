@@ -1,1 +1,1 @@
-"""The HTTP edge. Knows FastAPI; knows no pixels and no tensors."""
+"""The HTTP interface. Knows FastAPI; knows no pixels and no tensors."""

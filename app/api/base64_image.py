@@ -1,4 +1,4 @@
-"""Pictures inside JSON: base64 or data URLs, as browsers and other programs write them."""
+"""Decodes pictures inside JSON: base64 or data URLs, in the variants that browsers and other programs write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_HEADER: Final = 200
 
 
 def picture_of(body: bytes, *, max_bytes: int) -> bytes:
-    """The picture of a body ``{"image": "…"}``. Takes milliseconds for a large one: not for the event loop."""
+    """The picture in a body ``{"image": "…"}``. Takes milliseconds for a large one, so a worker calls it."""
     try:
         fields: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -30,7 +30,7 @@ def picture_of(body: bytes, *, max_bytes: int) -> bytes:
 
 
 def decode(text: str, *, max_bytes: int) -> bytes:
-    """The bytes of base64 or of a data URL. White space, the URL-safe alphabet and missing padding do no harm."""
+    """Decodes base64 or a data URL. Accepts white space, the URL-safe alphabet and missing padding."""
     text = _without_header(text)
     try:
         packed = text.encode("ascii").translate(_URL_SAFE, _BLANK).rstrip(b"=")
@@ -45,7 +45,7 @@ def decode(text: str, *, max_bytes: int) -> bytes:
 
 
 def _without_header(text: str) -> str:
-    """The part of a data URL that holds the picture; all of a text that is none."""
+    """The data of a data URL; any other text as it is."""
     start = text[:_LONGEST_HEADER].lstrip()
     if start[:5].lower() != "data:":
         return text

@@ -1,4 +1,4 @@
-"""A batch as a table: one row an item, safe to open in a spreadsheet."""
+"""Writes a batch as a table with one row an item, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from app.api.results import BatchItem, BatchPrediction
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the start of a formula, the full-width forms too."""
+"""Beginnings that a spreadsheet takes for a formula, in full width too."""
 
 
 def table(items: Iterable[BatchItem], labels: Sequence[str]) -> bytes:
@@ -37,7 +37,7 @@ def table(items: Iterable[BatchItem], labels: Sequence[str]) -> bytes:
 
 
 def neutral(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """The text, with a quote before it where a spreadsheet would take it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

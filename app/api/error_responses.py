@@ -1,4 +1,4 @@
-"""The one place where an error becomes HTTP: one shape, whatever layer it comes from, and never a traceback."""
+"""Turns every exception into the response of an error of the catalogue. No response holds a traceback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from app.worker_pool import ClientDisconnected
 logger = logging.getLogger("visage.errors")
 
 CLIENT_LEFT = 499
-"""The status in the log and the metrics of a request whose client has gone; nobody receives it."""
+"""The status in logs and metrics of a request whose client has disconnected. No client receives it."""
 
 _BY_STATUS: dict[int, type[VisageError]] = {
     HTTPStatus.NOT_FOUND: NotFound,
@@ -54,13 +54,13 @@ class Error(TypedDict):
 
 
 def body_of(error: VisageError, request_id: str) -> bytes:
-    """The JSON that every error has."""
+    """An error as JSON."""
     body: Error = {"success": False, "error": error.code, "message": error.message, "request_id": request_id}
     return orjson.dumps(body)
 
 
 def response_to(scope: Scope, exception: Exception) -> Response:
-    """The response to a request that ended in an exception, which is noted in the request's record."""
+    """The response to a request that ended in an exception. The request's record gets the code of the error."""
     if isinstance(exception, ClientDisconnected | ClientDisconnect):
         return Response(status_code=CLIENT_LEFT)
     record = request_record(scope)
@@ -75,16 +75,16 @@ def response_to(scope: Scope, exception: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every exception that leaves an endpoint take this way."""
+    """Registers the handler of exceptions that leave a route."""
     for kind in (VisageError, RequestValidationError, HTTPException, ClientDisconnected, ClientDisconnect):
         app.add_exception_handler(kind, _handle)
 
 
 def known_error(exception: Exception, request_id: str) -> VisageError:
-    """The error of the catalogue that an exception stands for. One that stands for none is logged."""
-    error = _meant_by(exception)
+    """The error of the catalogue for an exception. An exception without one becomes InternalError and is logged."""
+    error = _catalogued(exception)
     if isinstance(error, InternalError):
-        # The message of a foreign exception may quote what a client sent; its kind and place are enough to find it.
+        # Its message may quote what a client sent. Its type and place are enough to find the defect.
         logger.error("%s in request %s%s", type(exception).__name__, request_id, _place(exception))
     return error
 
@@ -93,14 +93,14 @@ async def _handle(request: Request, exception: Exception) -> Response:
     return response_to(request.scope, exception)
 
 
-def _meant_by(exception: Exception) -> VisageError:
+def _catalogued(exception: Exception) -> VisageError:
     if isinstance(exception, VisageError):
         return exception
     if isinstance(exception.__cause__, VisageError):
-        # FastAPI hides what is raised while it reads a body behind a 400 of its own.
+        # FastAPI raises a 400 of its own from an error that is raised while it reads a body.
         return exception.__cause__
     if isinstance(exception, RequestValidationError):
-        return InvalidRequest(_first_complaint(exception))
+        return InvalidRequest(_first_problem(exception))
     if isinstance(exception, HTTPException):
         kind = _BY_STATUS.get(exception.status_code)
         if kind is not None:
@@ -110,16 +110,16 @@ def _meant_by(exception: Exception) -> VisageError:
     return InternalError()
 
 
-def _first_complaint(exception: RequestValidationError) -> str:
-    """What is wrong and where, without the value, which may be a picture."""
-    complaint = exception.errors()[0]
-    where = ".".join(str(part) for part in complaint["loc"] if part not in ("body", "query", "path", "header"))
-    what = str(complaint["msg"]).removeprefix("Value error, ").rstrip(".")
+def _first_problem(exception: RequestValidationError) -> str:
+    """What is wrong with which field, without its value, which may be a picture."""
+    problem = exception.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header"))
+    what = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{where}: {what}." if where else f"{what}."
 
 
 def _place(exception: BaseException) -> str:
-    """File names and lines of where an exception was raised, the innermost last."""
+    """File names and line numbers of the traceback, the innermost last."""
     places = []
     trace = exception.__traceback__
     while trace is not None:

@@ -47,7 +47,7 @@ NOTICE: Final = (
 """What every user of the service has to know."""
 
 ADMISSION: tuple[ErrorClass, ...] = (Unauthorized, RateLimited, NotReady, Timeout, InternalError)
-"""The errors of every route that needs admission."""
+"""The errors that admission can raise on any route."""
 
 PICTURES: tuple[ErrorClass, ...] = (
     InvalidRequest,

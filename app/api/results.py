@@ -86,13 +86,13 @@ class _Explanation(TypedDict):
 
 
 class OverlayExplanation(_Explanation):
-    """Which parts of the face speak for a label, as a picture (`explain=true`)."""
+    """Which parts of the face support a label, as a picture (`explain=true`)."""
 
     overlay: Annotated[str, Field(description="The map over the face's crop, as the data URL of a PNG.")]
 
 
 class GridExplanation(_Explanation):
-    """Which parts of the face speak for a label, as numbers (`explain=grid`)."""
+    """Which parts of the face support a label, as numbers (`explain=grid`)."""
 
     grid: Annotated[list[list[float]], Field(description="The map as rows of values from 0 to 1.")]
 

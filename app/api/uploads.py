@@ -1,7 +1,7 @@
-"""Uploads: multipart bodies into bytes in memory, part by part, never on a disk.
+"""Reads the files of multipart forms into memory.
 
-Starlette's own form parser spools a large part into a temporary file, and holds every part before it gives the first.
-This one yields each file as soon as it is complete, so a batch never holds more than what is being read.
+Starlette's form parser writes large parts to temporary files and returns the form as a whole. This one never writes to
+disk and yields each file as soon as it is complete, so that a batch is not in memory at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
 
 _OTHER_FIELDS: Final = 8
-"""Most parts of a form that are not the files; they are read over."""
+"""Most parts of a form that are not the files. They are ignored."""
 
 _HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
@@ -29,14 +29,14 @@ _NAME_LENGTH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file of a form. ``name`` is safe to echo; ``data`` is None when the file was larger than it may be."""
+    """One file of a form. ``name`` is safe to show; ``data`` is None when the file was larger than allowed."""
 
     name: str | None
     data: bytes | None
     size: int
 
     def content(self) -> bytes:
-        """The file's bytes, or the error that says why there are none."""
+        """The file's bytes. Raises FileTooLarge or EmptyFile."""
         if self.data is None:
             raise FileTooLarge
         if not self.data:
@@ -45,7 +45,7 @@ class Upload:
 
 
 async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
-    """The one file of a form, or the error that says what is wrong with it."""
+    """The bytes of a form's one file."""
     found: list[bytes] = []
     async with aclosing(files(request, field, max_files=2, max_bytes=max_bytes)) as uploads:
         async for upload in uploads:
@@ -56,7 +56,7 @@ async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
 
 
 async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncGenerator[Upload]:
-    """The files of a form in their order, each as soon as it has arrived; there is at least one."""
+    """Yields the files of a form in their order, each as soon as it has arrived. A form without one is an error."""
     form = _Form(field, max_bytes)
     parser = MultipartParser(
         _boundary(request.headers.get("content-type", ""), field),
@@ -94,7 +94,7 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
 
 
 def safe_name(raw: bytes) -> str | None:
-    """A file name that is safe to echo: no folders, no control or invisible characters, of bounded length."""
+    """A file name that is safe to show: without folders and control or invisible characters, of bounded length."""
     name = raw[-4 * _HEADER_BYTES :].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
     if len(name) > _NAME_LENGTH:
@@ -114,7 +114,7 @@ def _boundary(content_type: str, field: str) -> bytes:
 
 
 class _Form:
-    """What the parser tells, gathered into uploads."""
+    """Collects the parser's callbacks into uploads."""
 
     def __init__(self, field: str, max_bytes: int) -> None:
         self.ready: deque[Upload] = deque()

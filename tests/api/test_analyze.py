@@ -17,14 +17,14 @@ ENCODED = base64.b64encode(PICTURE).decode()
 def analyze(client: TestClient, image: str = ENCODED, query: str = "") -> dict[str, Any]:
     response = client.post(f"/analyze/facial{query}", json={"image": image})
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    result: dict[str, Any] = response.json()
+    return result
 
 
-def test_an_answer_has_the_shape_of_the_contract(client: TestClient, script: Script) -> None:
-    answer = analyze(client)
-    assert len(answer.pop("request_id")) == 32
-    assert answer == {
+def test_a_result_has_the_shape_of_the_contract(client: TestClient, script: Script) -> None:
+    result = analyze(client)
+    assert len(result.pop("request_id")) == 32
+    assert result == {
         "success": True,
         "emotions": dict(zip(LABELS, (0.01, 0.0, 0.01, 0.92, 0.02, 0.02, 0.02), strict=True)),
         "dominant_emotion": "happy",
@@ -50,11 +50,11 @@ def test_a_picture_without_a_face_is_an_error(client: TestClient, script: Script
     assert (response.status_code, response.json()["error"]) == (422, "no_face_detected")
 
 
-def test_the_centre_is_read_where_somebody_insists(client: TestClient, script: Script) -> None:
+def test_the_centre_is_read_with_on_no_face_center(client: TestClient, script: Script) -> None:
     script.faces = 0
-    answer = analyze(client, query="?on_no_face=center")
-    assert answer["face_detected"] is False
-    assert answer["face_box"] == [0, 0, 48, 48]
+    result = analyze(client, query="?on_no_face=center")
+    assert result["face_detected"] is False
+    assert result["face_box"] == [0, 0, 48, 48]
 
 
 def test_the_largest_of_several_faces(client: TestClient, script: Script) -> None:

@@ -27,8 +27,8 @@ def form(*pictures: bytes, names: tuple[str, ...] = ()) -> dict[str, Any]:
 def batch(client: TestClient, *pictures: bytes, query: str = "", names: tuple[str, ...] = ()) -> dict[str, Any]:
     response = client.post(f"/predict/batch{query}", **form(*pictures, names=names))
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    result: dict[str, Any] = response.json()
+    return result
 
 
 BAD = b"error:invalid_image\n"
@@ -36,10 +36,10 @@ BAD = b"error:invalid_image\n"
 
 def test_good_and_bad_items_stand_in_the_order_of_the_request(start: Start) -> None:
     client = start(workers=3)
-    answer = batch(client, PICTURE, BAD, PICTURE, b"", b"error:no_face_detected\n", PICTURE)
-    assert [item["index"] for item in answer["results"]] == [0, 1, 2, 3, 4, 5]
-    assert [item["filename"] for item in answer["results"]] == [f"{i}.jpg" for i in range(6)]
-    assert [item.get("error") for item in answer["results"]] == [
+    result = batch(client, PICTURE, BAD, PICTURE, b"", b"error:no_face_detected\n", PICTURE)
+    assert [item["index"] for item in result["results"]] == [0, 1, 2, 3, 4, 5]
+    assert [item["filename"] for item in result["results"]] == [f"{i}.jpg" for i in range(6)]
+    assert [item.get("error") for item in result["results"]] == [
         None,
         "invalid_image",
         None,
@@ -47,7 +47,7 @@ def test_good_and_bad_items_stand_in_the_order_of_the_request(start: Start) -> N
         "no_face_detected",
         None,
     ]
-    assert answer["summary"] == {
+    assert result["summary"] == {
         "total": 6,
         "succeeded": 3,
         "failed": 3,
@@ -55,10 +55,10 @@ def test_good_and_bad_items_stand_in_the_order_of_the_request(start: Start) -> N
         "by_emotion": {"happy": 3},
         "by_error": {"invalid_image": 1, "empty_file": 1, "no_face_detected": 1},
     }
-    assert answer["model"] == {"name": "default", "version": "1.2.3"}
+    assert result["model"] == {"name": "default", "version": "1.2.3"}
 
 
-def test_an_item_says_what_a_single_request_would_say(client: TestClient) -> None:
+def test_an_item_has_the_result_of_a_single_request(client: TestClient) -> None:
     (item,) = batch(client, PICTURE)["results"]
     single = client.post("/predict", files={"file": ("0.jpg", PICTURE)}).json()
     for name in ("emotion", "confidence", "probabilities", "face", "warnings", "faces_detected", "image"):
@@ -68,8 +68,8 @@ def test_an_item_says_what_a_single_request_would_say(client: TestClient) -> Non
 def test_items_are_read_next_to_each_other_but_no_more_than_there_is_room_for(start: Start, script: Script) -> None:
     client = start(workers=2)
     script.gate = threading.Event()
-    answers: list[dict[str, Any]] = []
-    sender = threading.Thread(target=lambda: answers.append(batch(client, *[PICTURE] * 9)))
+    results: list[dict[str, Any]] = []
+    sender = threading.Thread(target=lambda: results.append(batch(client, *[PICTURE] * 9)))
     sender.start()
     try:
         script.wait_until_entered()
@@ -79,7 +79,7 @@ def test_items_are_read_next_to_each_other_but_no_more_than_there_is_room_for(st
     finally:
         script.gate.set()
         sender.join()
-    assert answers[0]["summary"]["succeeded"] == 9
+    assert results[0]["summary"]["succeeded"] == 9
 
 
 def test_uncertain_items_are_counted(start: Start) -> None:
@@ -89,25 +89,25 @@ def test_uncertain_items_are_counted(start: Start) -> None:
 
 def test_a_foreign_exception_in_one_item_is_that_items_error(client: TestClient, script: Script) -> None:
     script.fails = ZeroDivisionError("a secret of the code")
-    answer = batch(client, PICTURE, PICTURE)
-    assert [item["success"] for item in answer["results"]] == [False, True]
-    assert answer["results"][0]["error"] == "internal_error"
-    assert "secret" not in str(answer)
+    result = batch(client, PICTURE, PICTURE)
+    assert [item["success"] for item in result["results"]] == [False, True]
+    assert result["results"][0]["error"] == "internal_error"
+    assert "secret" not in str(result)
 
 
 def test_a_thread_that_dies_costs_the_item_it_was_at(start: Start) -> None:
     client = start(workers=1)
-    answer = batch(client, PICTURE, PICTURE, b"dies:\n", PICTURE, PICTURE, PICTURE)
-    assert [item.get("error") for item in answer["results"]] == [None, None, "internal_error", None, None, None]
+    result = batch(client, PICTURE, PICTURE, b"dies:\n", PICTURE, PICTURE, PICTURE)
+    assert [item.get("error") for item in result["results"]] == [None, None, "internal_error", None, None, None]
 
 
 def test_what_was_read_before_the_time_was_up_is_kept(start: Start, script: Script) -> None:
     client = start(workers=1, request_timeout_seconds=0.5, queue_timeout_seconds=0.5)
     try:
-        answer = batch(client, PICTURE, b"waits:\n", PICTURE)
+        result = batch(client, PICTURE, b"waits:\n", PICTURE)
     finally:
         script.patience.set()
-    assert [item.get("error") for item in answer["results"]] == [None, "timeout", "timeout"]
+    assert [item.get("error") for item in result["results"]] == [None, "timeout", "timeout"]
 
 
 def test_an_error_does_not_hold_its_picture_while_the_next_is_read(client: TestClient, script: Script) -> None:
@@ -118,8 +118,8 @@ def test_an_error_does_not_hold_its_picture_while_the_next_is_read(client: TestC
 
 def test_an_item_that_is_too_large_has_its_error_in_its_place(start: Start) -> None:
     client = start(max_file_size_mb=0.01)
-    answer = batch(client, b"x" * 20_000, PICTURE)
-    assert [item.get("error") for item in answer["results"]] == ["file_too_large", None]
+    result = batch(client, b"x" * 20_000, PICTURE)
+    assert [item.get("error") for item in result["results"]] == ["file_too_large", None]
 
 
 def test_more_files_than_allowed_are_refused(start: Start) -> None:
@@ -137,20 +137,20 @@ def test_two_hundred_files_are_refused_and_the_next_request_is_answered(client: 
 
 
 def test_names_are_echoed_safely(client: TestClient) -> None:
-    answer = batch(client, PICTURE, PICTURE, names=("../../etc/pass\u202ewd", "x" * 500))
-    assert answer["results"][0]["filename"] == "passwd"
-    assert len(answer["results"][1]["filename"]) == 120
+    result = batch(client, PICTURE, PICTURE, names=("../../etc/pass\u202ewd", "x" * 500))
+    assert result["results"][0]["filename"] == "passwd"
+    assert len(result["results"][1]["filename"]) == 120
 
 
 def test_explanations_come_with_each_item(client: TestClient) -> None:
-    answer = batch(client, PICTURE, PICTURE, query="?explain=true")
-    assert all(item["explanation"]["overlay"].startswith("data:image/png") for item in answer["results"])
+    result = batch(client, PICTURE, PICTURE, query="?explain=true")
+    assert all(item["explanation"]["overlay"].startswith("data:image/png") for item in result["results"])
 
 
 def test_all_faces_of_each_item(client: TestClient, script: Script) -> None:
     script.faces = 2
-    answer = batch(client, PICTURE, query="?faces=all")
-    assert len(answer["results"][0]["faces"]) == 2
+    result = batch(client, PICTURE, query="?faces=all")
+    assert len(result["results"][0]["faces"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def rows(client: TestClient, accept: str, *pictures: bytes, names: tuple[str, ..
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "text/csv;q=0.9, application/json;q=0.5", "Text/CSV , */*;q=0.1"])
-def test_csv_where_a_client_likes_it_better(client: TestClient, accept: str) -> None:
+def test_csv_where_a_client_prefers_it(client: TestClient, accept: str) -> None:
     first, second = rows(client, accept, PICTURE, BAD, names=("=cmd().jpg", "b.jpg"))
     assert first["filename"] == "'=cmd().jpg"
     assert (first["emotion"], first["p_happy"], first["x"]) == ("happy", "0.92", "10")

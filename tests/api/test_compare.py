@@ -1,4 +1,4 @@
-"""``POST /predict/compare``: one look, several opinions."""
+"""``POST /predict/compare``: one detection, several predictions."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ def client(start: Start) -> TestClient:
 def compare(client: TestClient, query: str = "") -> dict[str, Any]:
     response = client.post(f"/predict/compare{query}", **upload())
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    result: dict[str, Any] = response.json()
+    return result
 
 
 def test_models_that_disagree(client: TestClient, script: Script) -> None:
-    answer = compare(client, "?models=default,gloomy")
-    assert answer["agree"] is False
-    assert answer["by_emotion"] == {"happy": ["default"], "sad": ["gloomy"]}
-    assert [entry["model"]["name"] for entry in answer["models"]] == ["default", "gloomy"]
-    assert [entry["is_uncertain"] for entry in answer["models"]] == [False, True]
-    assert answer["largest_difference"]["happy"] == 0.52
-    assert answer["largest_difference"]["disgust"] == 0.0
+    result = compare(client, "?models=default,gloomy")
+    assert result["agree"] is False
+    assert result["by_emotion"] == {"happy": ["default"], "sad": ["gloomy"]}
+    assert [entry["model"]["name"] for entry in result["models"]] == ["default", "gloomy"]
+    assert [entry["is_uncertain"] for entry in result["models"]] == [False, True]
+    assert result["largest_difference"]["happy"] == 0.52
+    assert result["largest_difference"]["disgust"] == 0.0
     assert script.started == 1
     assert script.finished == 2
 
 
 def test_models_that_agree_though_their_labels_differ(client: TestClient) -> None:
-    answer = compare(client, "?models=small,default")
-    assert answer["agree"] is True
-    assert answer["by_emotion"] == {"happy": ["small", "default"]}
-    assert answer["models"][0]["probabilities"] == {"happy": 0.8, "bored": 0.2}
-    assert answer["largest_difference"]["bored"] == 0.0
+    result = compare(client, "?models=small,default")
+    assert result["agree"] is True
+    assert result["by_emotion"] == {"happy": ["small", "default"]}
+    assert result["models"][0]["probabilities"] == {"happy": 0.8, "bored": 0.2}
+    assert result["largest_difference"]["bored"] == 0.0
 
 
 def test_all_models_where_none_is_named(client: TestClient) -> None:
     assert [entry["model"]["name"] for entry in compare(client)["models"]] == ["default", "gloomy", "small"]
 
 
-def test_a_model_that_is_named_twice_answers_once(client: TestClient) -> None:
+def test_a_model_that_is_named_twice_predicts_once(client: TestClient) -> None:
     assert len(compare(client, "?models=gloomy,%20gloomy,")["models"]) == 1
 
 

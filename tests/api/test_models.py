@@ -17,8 +17,8 @@ def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Pa
     (tmp_path / "default").mkdir()
     (tmp_path / "default" / "CARD.md").write_text("# A card", "utf-8")
     registry = FakeRegistry(FakeModel(), FakeModel(manifest("other")), failures={"broken": "Model broken: it lies."})
-    answer = start(registry=registry, models_dir=tmp_path).get("/models").json()
-    first, second = answer["models"]
+    result = start(registry=registry, models_dir=tmp_path).get("/models").json()
+    first, second = result["models"]
     assert first["card"] == "# A card"
     assert second["card"] is None
     assert {name: first[name] for name in ("name", "version", "default", "license", "sha256")} == {
@@ -33,7 +33,7 @@ def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Pa
     assert first["providers"] == ["cpu"]
     assert first["explains_by"] == "occlusion"
     assert second["default"] is False
-    assert answer["failures"] == {"broken": "Model broken: it lies."}
+    assert result["failures"] == {"broken": "Model broken: it lies."}
 
 
 def test_a_card_that_leads_out_of_the_folder_is_not_shown(start: Start, tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_a_card_that_leads_out_of_the_folder_is_not_shown(start: Start, tmp_path
     folder = tmp_path / "models" / "default"
     folder.mkdir(parents=True)
     (folder / "CARD.md").symlink_to(secret)
-    answer = start(models_dir=tmp_path / "models").get("/models").json()
-    assert answer["models"][0]["card"] is None
+    result = start(models_dir=tmp_path / "models").get("/models").json()
+    assert result["models"][0]["card"] is None
 
 
 def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
@@ -87,5 +87,5 @@ def test_a_reload_that_would_break_the_service_changes_nothing_and_says_why(
 def test_the_page_and_info_tell_the_same_facts(start: Start) -> None:
     client = start()
     (listed,) = client.get("/models").json()["models"]
-    (told,) = client.get("/info").json()["models"]
-    assert {name: listed[name] for name in told} == told
+    (shown,) = client.get("/info").json()["models"]
+    assert {name: listed[name] for name in shown} == shown

@@ -14,8 +14,8 @@ from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 def predict(client: TestClient, query: str = "") -> dict[str, Any]:
     response = client.post(f"/predict{query}", **upload())
     assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
+    result: dict[str, Any] = response.json()
+    return result
 
 
 def code(client: TestClient, query: str = "", **kwargs: Any) -> tuple[int, str]:
@@ -24,11 +24,11 @@ def code(client: TestClient, query: str = "", **kwargs: Any) -> tuple[int, str]:
     return response.status_code, response.json()["error"]
 
 
-def test_an_answer_has_the_shape_of_the_contract(client: TestClient) -> None:
-    answer = predict(client)
-    timings = answer.pop("timings_ms")
-    request_id = answer.pop("request_id")
-    assert answer == {
+def test_a_result_has_the_shape_of_the_contract(client: TestClient) -> None:
+    result = predict(client)
+    timings = result.pop("timings_ms")
+    request_id = result.pop("request_id")
+    assert result == {
         "success": True,
         "emotion": "happy",
         "confidence": 0.92,
@@ -52,7 +52,7 @@ def test_an_answer_has_the_shape_of_the_contract(client: TestClient) -> None:
         "model": {"name": "default", "version": "1.2.3"},
         "inference_time_ms": 1.1,
     }
-    assert list(answer["probabilities"]) == list(LABELS)
+    assert list(result["probabilities"]) == list(LABELS)
     assert timings["decode"] == 2.0
     assert timings["total"] >= timings["queue"] >= 0
     assert len(request_id) == 32
@@ -68,11 +68,11 @@ def test_the_bytes_of_the_upload_reach_the_engine(client: TestClient, script: Sc
     assert script.seen == [PICTURE[:64]]
 
 
-def test_an_uncertain_answer_names_the_two_likeliest(start: Start) -> None:
+def test_an_uncertain_prediction_names_the_two_likeliest(start: Start) -> None:
     client = start(registry=FakeRegistry(FakeModel(probabilities=(0.05, 0.0, 0.05, 0.45, 0.05, 0.05, 0.35))))
-    answer = predict(client)
-    assert answer["is_uncertain"] is True
-    assert "happy (0.45) and neutral (0.35)" in answer["message"]
+    result = predict(client)
+    assert result["is_uncertain"] is True
+    assert "happy (0.45) and neutral (0.35)" in result["message"]
 
 
 def test_the_threshold_of_uncertainty_is_a_setting(start: Start) -> None:
@@ -82,17 +82,17 @@ def test_the_threshold_of_uncertainty_is_a_setting(start: Start) -> None:
 
 def test_probabilities_are_rounded_and_still_add_up(start: Start) -> None:
     third = (1 / 3, 1 / 3, 1 / 3 - 1e-9, 0.0, 0.0, 0.0, 0.0)
-    answer = predict(start(registry=FakeRegistry(FakeModel(probabilities=third))))
-    assert answer["probabilities"]["angry"] == 0.3333
-    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=0.001)
-    assert answer["emotion"] == "angry"
+    result = predict(start(registry=FakeRegistry(FakeModel(probabilities=third))))
+    assert result["probabilities"]["angry"] == 0.3333
+    assert sum(result["probabilities"].values()) == pytest.approx(1, abs=0.001)
+    assert result["emotion"] == "angry"
 
 
 def test_labels_are_the_models_own(start: Start) -> None:
     model = FakeModel(manifest("five", labels=("b", "a")), probabilities=(0.3, 0.7))
-    answer = predict(start(default_model="five", registry=FakeRegistry(model)))
-    assert answer["probabilities"] == {"b": 0.3, "a": 0.7}
-    assert answer["emotion"] == "a"
+    result = predict(start(default_model="five", registry=FakeRegistry(model)))
+    assert result["probabilities"] == {"b": 0.3, "a": 0.7}
+    assert result["emotion"] == "a"
 
 
 def test_several_faces_are_refused_by_default(client: TestClient, script: Script) -> None:
@@ -102,18 +102,18 @@ def test_several_faces_are_refused_by_default(client: TestClient, script: Script
 
 def test_the_largest_of_several_faces(client: TestClient, script: Script) -> None:
     script.faces = 3
-    answer = predict(client, "?faces=largest")
-    assert answer["faces_detected"] == 3
-    assert answer["face"]["box"]["x"] == 10
-    assert "faces" not in answer
+    result = predict(client, "?faces=largest")
+    assert result["faces_detected"] == 3
+    assert result["face"]["box"]["x"] == 10
+    assert "faces" not in result
 
 
 def test_all_faces_largest_first_and_the_largest_on_top(client: TestClient, script: Script) -> None:
     script.faces = 3
-    answer = predict(client, "?faces=all")
-    assert [face["face"]["box"]["x"] for face in answer["faces"]] == [10, 110, 210]
-    top = {name: answer[name] for name in answer["faces"][0]}
-    assert answer["faces"][0] == top
+    result = predict(client, "?faces=all")
+    assert [face["face"]["box"]["x"] for face in result["faces"]] == [10, 110, 210]
+    top = {name: result[name] for name in result["faces"][0]}
+    assert result["faces"][0] == top
 
 
 def test_all_can_be_the_default(start: Start, script: Script) -> None:
@@ -128,12 +128,12 @@ def test_a_picture_without_a_face_is_an_error(client: TestClient, script: Script
     assert code(client) == (422, "no_face_detected")
 
 
-def test_the_centre_is_read_where_somebody_insists(client: TestClient, script: Script) -> None:
+def test_the_centre_is_read_with_on_no_face_center(client: TestClient, script: Script) -> None:
     script.faces = 0
-    answer = predict(client, "?on_no_face=center")
-    assert answer["faces_detected"] == 0
-    assert answer["face"]["landmarks"] == {}
-    assert [warning["code"] for warning in answer["warnings"]] == ["face_assumed"]
+    result = predict(client, "?on_no_face=center")
+    assert result["faces_detected"] == 0
+    assert result["face"]["landmarks"] == {}
+    assert [warning["code"] for warning in result["warnings"]] == ["face_assumed"]
 
 
 def test_an_explanation_is_a_picture(client: TestClient) -> None:
@@ -177,7 +177,7 @@ def test_a_model_is_chosen_by_name(start: Start) -> None:
         ("?explain=grid&explain_label=bored", 422, "invalid_request"),
     ],
 )
-def test_a_wrong_query_is_told_before_the_upload_is_read(
+def test_a_wrong_query_is_refused_before_the_upload_is_read(
     client: TestClient, script: Script, query: str, status: int, error: str
 ) -> None:
     assert code(client, query) == (status, error)
@@ -217,5 +217,5 @@ def test_a_file_that_is_too_large_is_refused(start: Start, script: Script) -> No
         ("image_too_small", 422),
     ],
 )
-def test_what_is_wrong_with_a_picture_is_told(client: TestClient, error: str, status: int) -> None:
+def test_what_is_wrong_with_a_picture_is_said(client: TestClient, error: str, status: int) -> None:
     assert code(client, **upload(f"error:{error}\n".encode())) == (status, error)

@@ -1,4 +1,4 @@
-"""The built-in page, the samples and Swagger UI, served as the files that they are. A middleware adds the headers."""
+"""Serves the files of the built-in page, the samples and Swagger UI. A middleware adds the security headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _swagger = StaticFiles(directory=_SWAGGER)
 _samples = StaticFiles(directory=_ROOT / "sample_images", check_dir=False)
 
 _REVALIDATE: Final = "no-cache"
-"""Kept by the browser, but asked for each time, which an ETag answers with 304."""
+"""The browser keeps the file and asks each time whether it changed; an unchanged ETag gets a 304."""
 _A_DAY: Final = "public, max-age=86400"
 
 
