@@ -41,27 +41,17 @@ class Settings(BaseSettings):
         description="ONNX Runtime providers in order of preference (`cpu`, `cuda`, `tensorrt`, `openvino`, `coreml`, "
         "`directml`), or `auto`.",
     )
-    strict_providers: bool = Field(
-        False, description="Refuse to start when the first provider asked for is not the one in use."
-    )
-    workers: int = Field(
-        0, ge=0, le=256, description="Worker threads; 0 means one per core that the container may use."
-    )
+    strict_providers: bool = Field(False, description="Refuse to start when the first provider cannot be used.")
+    workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core of the container.")
     face_detector: Literal["mediapipe", "onnx"] = Field(
         _DETECTOR,
         description="Engine that finds faces; `onnx` is the default on Linux on Arm, where MediaPipe has no wheel.",
     )
-    detection_threshold: float = Field(
-        0.5, ge=0.1, le=0.95, description="Least score of a detection that counts as a face."
-    )
+    detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Least score of a detected face.")
 
-    confidence_threshold: float = Field(
-        0.6, ge=0, le=1, description="Confidence below which a prediction is uncertain."
-    )
+    confidence_threshold: float = Field(0.6, ge=0, le=1, description="A prediction below it is uncertain.")
     enable_multiple_faces: bool = Field(False, description="Make `faces=all` the default of `/predict`.")
-    max_faces: int = Field(
-        50, ge=1, le=200, description="Most faces that are classified in one picture, largest first."
-    )
+    max_faces: int = Field(50, ge=1, le=200, description="Most faces to classify in one picture, largest first.")
 
     max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture file that is accepted, in megabytes.")
     max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of a picture that is accepted.")
@@ -76,16 +66,10 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(30, gt=0, description="Longest time for a whole request.")
     header_timeout_seconds: float = Field(10, gt=0, description="Longest time to receive a request's headers.")
     body_timeout_seconds: float = Field(20, gt=0, description="Longest time to receive a request's body.")
-    drain_seconds: float = Field(
-        5, ge=0, description="How long new requests get 503 after SIGTERM before the server exits."
-    )
+    drain_seconds: float = Field(5, ge=0, description="Time from SIGTERM to the exit; new requests get 503.")
 
-    rate_limit: str = Field(
-        "600/minute", description="Requests allowed per client, such as `10/minute`; `off` turns the limit off."
-    )
-    rate_limit_storage: str = Field(
-        "memory://", description="Where requests are counted: `memory://` or `redis://host`."
-    )
+    rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
+    rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
     api_keys: Words = Field((), description="API keys as `name:key`, comma-separated; empty leaves the service open.")
     cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
     trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is trusted.")

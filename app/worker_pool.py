@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import InternalError, Overloaded, Timeout
@@ -55,19 +55,17 @@ class PoolLimits:
     """A reserved place is held this long, until the request's body has arrived."""
 
 
+@dataclass(slots=True, eq=False)
 class Reservation:
     """One admitted request: its deadline, and whether its client still waits.
 
     A reservation may run several jobs. Only the first of them competes for a place in the queue.
     """
 
-    __slots__ = ("_cancelled", "_jobs", "admitted", "deadline")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.admitted = False
-        self._cancelled = False
-        self._jobs: set[_Job] = set()
+    deadline: float
+    admitted: bool = False
+    _cancelled: bool = False
+    _jobs: set[_Job] = field(default_factory=set)
 
     def check(self) -> None:
         """Raises when the result is not wanted any more. Safe from any thread."""
@@ -86,19 +84,15 @@ class Reservation:
             job.resolve(ClientDisconnected())
 
 
+@dataclass(slots=True, eq=False)
 class _Job:
     """One piece of work of a reservation, and the future that its caller awaits."""
 
-    __slots__ = ("future", "reservation", "started", "timer", "work")
-
-    def __init__(
-        self, reservation: Reservation, work: Callable[[Pipeline, Checkpoint], Any], future: asyncio.Future[Any]
-    ) -> None:
-        self.reservation = reservation
-        self.work = work
-        self.future = future
-        self.started = False
-        self.timer: asyncio.TimerHandle | None = None
+    reservation: Reservation
+    work: Callable[[Pipeline, Checkpoint], Any]
+    future: asyncio.Future[Any]
+    started: bool = False
+    timer: asyncio.TimerHandle | None = None
 
     def check(self) -> None:
         """The checkpoint of the work. Runs on the worker's thread."""
@@ -116,17 +110,15 @@ class _Job:
             self.future.set_exception(error)
 
 
+@dataclass(slots=True, eq=False)
 class _Worker:
     """One thread and its job. ``job`` and ``abandoned`` change under the pool's lock."""
 
-    __slots__ = ("abandoned", "core", "job", "ready", "thread")
-
-    def __init__(self, core: int | None, run: Callable[[_Worker], None]) -> None:
-        self.core = core
-        self.ready = False
-        self.abandoned = False
-        self.job: _Job | None = None
-        self.thread = threading.Thread(target=run, args=(self,), name="visage-worker", daemon=True)
+    core: int | None
+    thread: threading.Thread = field(init=False)
+    ready: bool = False
+    abandoned: bool = False
+    job: _Job | None = None
 
 
 class WorkerPool:
@@ -310,7 +302,8 @@ class WorkerPool:
             return
         taken = {worker.core for worker in self._workers}
         core = next((core for core in self._limits.cores if core not in taken), None)
-        worker = _Worker(core, self._run_worker)
+        worker = _Worker(core)
+        worker.thread = threading.Thread(target=self._run_worker, args=(worker,), name="visage-worker", daemon=True)
         self._workers.append(worker)
         worker.thread.start()
 

@@ -1,1 +1,1 @@
-"""Bytes to faces. Knows pixels; knows no HTTP and no ONNX session of a classifier."""
+"""Bytes to faces. Knows pixels; knows no HTTP and no classifier."""

@@ -1,4 +1,4 @@
-"""From a face in a picture to the square that a model looks at."""
+"""From a face in a picture to the square crop that a model sees."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from app.vision.geometry import Face, Point
 
 _SHARPEST_SCALE = 1.5
-"""Pixels are averaged down to this many source pixels a target pixel before the last, bilinear step."""
+"""The picture is averaged down to this many source pixels per target pixel before the last, bilinear step."""
 
 
 @dataclass(frozen=True, slots=True)
 class EyeFraming:
-    """The square is placed and turned by the eyes; all values are shares of its side."""
+    """Places and turns the crop by the eyes. All values are shares of the crop's side."""
 
     eye_distance: float
     eye_center: Point
@@ -25,7 +25,7 @@ class EyeFraming:
 
 @dataclass(frozen=True, slots=True)
 class BoxFraming:
-    """The square is placed by the detected box; all values are in box widths."""
+    """Places the crop by the detected box. All values are in box widths."""
 
     side: float
     offset_x: float
@@ -37,7 +37,7 @@ Framing = EyeFraming | BoxFraming
 
 @dataclass(frozen=True, slots=True)
 class CropRegion:
-    """A square in a picture: its top left corner, its side in pixels, and its roll in radians about that corner."""
+    """A square in a picture: its top left corner, its side in pixels, and its rotation about that corner in radians."""
 
     x: float
     y: float
@@ -61,7 +61,7 @@ class CropRegion:
 
 
 def region_of(face: Face, framing: Framing) -> CropRegion:
-    """The square of a face, as a model's manifest frames it; that of an assumed face is its box."""
+    """The crop of a face by a model's framing. The crop of an assumed face is its box."""
     if face.assumed:
         return CropRegion(face.box.x, face.box.y, face.box.width)
     if isinstance(framing, EyeFraming):
@@ -74,7 +74,7 @@ def region_of(face: Face, framing: Framing) -> CropRegion:
 
 def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
     (rx, ry), (lx, ly) = face.right_eye, face.left_eye
-    # A head in profile shows its eyes side by side; a floor keeps the square from shrinking to the eye itself.
+    # In profile the eyes are close together; without a lower bound the crop would shrink to the eye.
     distance = max(math.hypot(lx - rx, ly - ry), 0.2 * face.box.width)
     side = distance / framing.eye_distance
     roll = math.atan2(ly - ry, lx - rx)
@@ -86,61 +86,49 @@ def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
 
 
 def extract(picture: NDArray[np.uint8], region: CropRegion, width: int, height: int) -> NDArray[np.uint8]:
-    """The square's pixels as (height, width, channels); beyond the edge the picture is reflected."""
-    x, y, side, roll = region.x, region.y, region.side, region.roll
-    shrink = side / (max(width, height) * _SHARPEST_SCALE)
+    """The region's pixels as (height, width, channels). Beyond the edge, the picture is reflected."""
+    shrink = region.side / (max(width, height) * _SHARPEST_SCALE)
     if shrink > 1:
-        picture, x, y, shrink = _shrunk_region(picture, region, shrink)
-        side /= shrink
-    step_x, step_y = side / width, side / height
-    cos, sin = math.cos(roll), math.sin(roll)
+        picture, region = _shrunk(picture, region, shrink)
+    step_x, step_y = region.side / width, region.side / height
+    cos, sin = math.cos(region.roll), math.sin(region.roll)
     # Pixel centres: target (i, j) stands for the point (i + 0.5, j + 0.5) of its grid.
     to_source = np.array(
         [
-            [cos * step_x, -sin * step_y, x + 0.5 * (cos * step_x - sin * step_y) - 0.5],
-            [sin * step_x, cos * step_y, y + 0.5 * (sin * step_x + cos * step_y) - 0.5],
+            [cos * step_x, -sin * step_y, region.x + 0.5 * (cos * step_x - sin * step_y) - 0.5],
+            [sin * step_x, cos * step_y, region.y + 0.5 * (sin * step_x + cos * step_y) - 0.5],
         ]
     )
-    warped = cv2.warpAffine(
-        picture,
-        to_source,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(picture, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _shrunk_region(
-    picture: NDArray[np.uint8], region: CropRegion, shrink: float
-) -> tuple[NDArray[np.uint8], float, float, float]:
-    """The part of the picture around the square, averaged down, with the square's corner and the scale in it."""
+def _shrunk(picture: NDArray[np.uint8], region: CropRegion, shrink: float) -> tuple[NDArray[np.uint8], CropRegion]:
+    """The surroundings of the region, averaged down by about ``shrink``, and the region in them."""
     height, width = picture.shape[:2]
     xs, ys = zip(*region.corners, strict=True)
     margin = 2 * shrink
-    left = max(math.floor(min(xs) - margin), 0)
-    top = max(math.floor(min(ys) - margin), 0)
-    right = min(math.ceil(max(xs) + margin), width)
-    bottom = min(math.ceil(max(ys) + margin), height)
+    left, top = max(math.floor(min(xs) - margin), 0), max(math.floor(min(ys) - margin), 0)
+    right, bottom = min(math.ceil(max(xs) + margin), width), min(math.ceil(max(ys) + margin), height)
     step = 1 << int(math.log2(shrink))
     right -= (right - left) % step
     bottom -= (bottom - top) % step
     if right - left < 2 or bottom - top < 2:
-        return picture, region.x, region.y, 1.0
-    part = picture[top:bottom, left:right]
-    new_width = max(round((right - left) / shrink), 1)
-    new_height = max(round((bottom - top) / shrink), 1)
-    small = cv2.resize(_halved(part, shrink), (new_width, new_height), interpolation=cv2.INTER_AREA)
-    scale_x, scale_y = (right - left) / new_width, (bottom - top) / new_height
-    x = (region.x - left) / scale_x
-    y = (region.y - top) / scale_y
-    return np.asarray(small, dtype=np.uint8), x, y, (scale_x + scale_y) / 2
+        return picture, region
+    size = (max(round((right - left) / shrink), 1), max(round((bottom - top) / shrink), 1))
+    small = cv2.resize(_halved(picture[top:bottom, left:right], shrink), size, interpolation=cv2.INTER_AREA)
+    scale_x, scale_y = (right - left) / size[0], (bottom - top) / size[1]
+    side = region.side / ((scale_x + scale_y) / 2)
+    return np.asarray(small, dtype=np.uint8), CropRegion(
+        (region.x - left) / scale_x, (region.y - top) / scale_y, side, region.roll
+    )
 
 
-def _halved(region: NDArray[np.uint8], shrink: float) -> NDArray[np.uint8]:
-    """The region halved as often as ``shrink`` allows: OpenCV has a fast path for it, and for no other average."""
-    while shrink >= 2 and not (region.shape[0] % 2 or region.shape[1] % 2):
-        half = (region.shape[1] // 2, region.shape[0] // 2)
-        region = np.asarray(cv2.resize(region, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def _halved(pixels: NDArray[np.uint8], shrink: float) -> NDArray[np.uint8]:
+    """The pixels halved as often as ``shrink`` allows. OpenCV averages fast only when it halves."""
+    while shrink >= 2 and not (pixels.shape[0] % 2 or pixels.shape[1] % 2):
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         shrink /= 2
-    return region
+    return pixels

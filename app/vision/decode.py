@@ -1,10 +1,9 @@
-"""Bytes to the picture that a person would see: upright, RGB, first frame, transparency over white.
+"""Decodes bytes to the picture that a person would see: upright, RGB, first frame, transparency over white.
 
-Colour profiles are ignored: a face in a wide-gamut photo is read a little paler than it is shown.
+Colour profiles are ignored, so a wide-gamut photo becomes a little paler.
 
-Pillow decodes rather than OpenCV. Both use libjpeg-turbo and give the same pixels; OpenCV saves 0.2 ms of 1.2 at
-640x480, but the libraries inside it write to stderr about every damaged file, and it lets pass some of the damage
-that Pillow reports.
+Pillow decodes, not OpenCV. Both use libjpeg-turbo and give the same pixels. OpenCV saves 0.2 ms of 1.2 at 640x480, but
+its libraries print each damaged file to stderr, and it accepts some of the damage that Pillow reports.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from app.vision.headers import READABLE, Header, PictureFormat, png_is_whole, re
 __all__ = ["READABLE", "ImageLimits", "Picture", "decode", "sniff"]
 
 ImageFile.MAXBLOCK = 4 << 20
-"""By default Pillow hands pixels over in 64 KB blocks, lets go of the interpreter's lock for each, then joins them."""
+"""With its default of 64 KB, Pillow releases the interpreter's lock once per block and joins the blocks afterwards."""
 
 _PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImageFile,
@@ -41,36 +40,36 @@ _PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "bmp": BmpImageFile,
 }
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-"""All that a decoder raises on a damaged file, as fuzzing showed; anything else is a defect of ours."""
+"""All that decoders raised for damaged files in fuzzing. Anything else is a defect of the service."""
 
 _DETECTION_SIDE = 512
-"""Shorter side that a JPEG keeps for detection: the smallest tile of it still fills the detector's 128 pixels."""
+"""Shorter side that a JPEG keeps for detection. Its smallest tile still fills the detector's 128 pixels."""
 
 _REDUCED_FROM = 16_000_000
-"""Pixels from which the other formats are reduced too. They are decoded whole, so only memory is saved."""
+"""Pixels from which other formats are reduced too. They are decoded whole, so this saves only memory."""
 
 _one_at_a_time = threading.Lock()
-"""Two pictures of 50 million pixels decoded side by side would take a container of 512 MB down."""
+"""Two pictures of 50 million pixels decoded at once would exceed the memory of a container of 512 MB."""
 
 _BAND = 1 << 20
-"""Pixels that are converted at once, so that a large picture is never held three times."""
+"""Pixels that are converted at once, so that memory never holds a large picture three times."""
 
 _WEBP_SHARE = 3
-"""A WebP may have this much fewer pixels: its decoder takes 16 bytes for each, the others 3 to 6."""
+"""The limit on pixels is divided by this for a WebP: its decoder takes 16 bytes per pixel, the others 3 to 6."""
 
 _MISSING_BLOCK = frozenset({127, 128})
-"""Values of a pixel that libjpeg made up; CMYK is stored inverted."""
+"""Values of a pixel that libjpeg fills in for missing data. CMYK is stored inverted."""
 
 _FILLER = bytes(range(1, 255)) * 4
-"""Data that no encoder would put behind a picture, and that decodes to anything but grey."""
+"""Data that no encoder appends to a picture, and that does not decode to grey."""
 
 _MAX_WORK = 1_500_000_000
-"""Pixels times scans of a progressive JPEG; a small file may ask for thousands of passes over a large picture."""
+"""Most pixels times scans of a progressive JPEG. A small file can request thousands of passes over a large picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What is decoded at all; checked on the header, before any pixel is."""
+    """Limits that are checked on the header, before any pixel is decoded."""
 
     max_pixels: int
     min_side: int = 32
@@ -79,7 +78,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture: ``pixels`` is uint8 (h, w, 3) RGB, perhaps reduced; ``width`` and ``height`` are full-size."""
+    """A decoded picture. ``pixels`` is uint8 (h, w, 3) RGB, perhaps reduced; ``width`` and ``height`` are full-size."""
 
     pixels: NDArray[np.uint8]
     width: int
@@ -93,23 +92,23 @@ class Picture:
 
 
 def decode(data: bytes, limits: ImageLimits, at_most: float | None = None) -> Picture:
-    """The picture in ``data``, or the error of the catalogue that says why there is none.
+    """The picture in ``data``. Raises an error of the catalogue when there is none.
 
-    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by no more than ``at_most``.
+    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``.
     """
     name = _readable_format(data)
     header = read_header(data, name)
     _check(header, name, limits)
     factor = _reduction(header, name, at_most)
-    with _turn(header, name):
+    with _memory_lock(header, name):
         pixels = _upright(_decoded(header, name, factor), header.orientation)
     turned = header.orientation >= 5
     width, height = (header.height, header.width) if turned else (header.width, header.height)
     return Picture(pixels, width, height, name)
 
 
-def _turn(header: Header, name: str) -> AbstractContextManager[object]:
-    """What to hold while decoding: a picture that is held whole on the way waits until no other one is."""
+def _memory_lock(header: Header, name: str) -> AbstractContextManager[object]:
+    """The lock to hold while decoding: only one large picture at a time may be in memory at full size."""
     is_held_whole = name != "jpeg" or header.scans > 1
     return _one_at_a_time if is_held_whole and header.pixels >= _REDUCED_FROM else nullcontext()
 
@@ -123,16 +122,16 @@ def _readable_format(data: bytes) -> PictureFormat:
     for readable in READABLE:
         if name == readable:
             return readable
-    raise UnsupportedMediaType(f"{name.upper()} files are not read here. Send a JPEG, PNG, WebP or BMP file.")
+    raise UnsupportedMediaType(f"{name.upper()} files are not supported. Send a JPEG, PNG, WebP or BMP file.")
 
 
 def _check(header: Header, name: str, limits: ImageLimits) -> None:
     size = f"{header.width} x {header.height}"
     most = limits.max_pixels // (_WEBP_SHARE if name == "webp" else 1)
     if header.pixels > most:
-        raise ImageTooLarge(f"The picture has {size} pixels; at most {most:,} in all are taken of this format.")
+        raise ImageTooLarge(f"The picture has {size} pixels; the limit for this format is {most:,} in total.")
     if max(header.width, header.height) > limits.max_side:
-        raise ImageTooLarge(f"The picture has {size} pixels; at most {limits.max_side:,} on a side are taken.")
+        raise ImageTooLarge(f"The picture has {size} pixels; the limit is {limits.max_side:,} on a side.")
     if min(header.width, header.height) < limits.min_side:
         raise ImageTooSmall(f"The picture has {size} pixels; a face needs at least {limits.min_side} on a side.")
     if header.pixels * header.scans > _MAX_WORK:
@@ -164,7 +163,7 @@ def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile.Im
     if image.size != (header.width, header.height):
         raise InvalidImage
     if image.mode == "P" and image.palette is None:
-        # Numbers of colours, and no colours; Pillow stumbles over it only where something is transparent.
+        # A picture of palette indices without a palette. Pillow notices only when it has transparency.
         raise InvalidImage
     if name == "jpeg" and factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))
@@ -173,27 +172,27 @@ def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile.Im
 
 
 def _ends_in_grey(image: Image.Image) -> bool:
-    """Whether blocks may be missing: libjpeg fills a picture whose data ends too soon with grey, in silence."""
+    """Whether blocks may be missing: libjpeg fills them with grey, without an error, when the data ends too soon."""
     width, height = image.size
     last = image.getpixel((width - 1, height - 1))
     return set(last if isinstance(last, tuple) else (last,)) <= _MISSING_BLOCK
 
 
 def _reads_beyond_its_end(image: Image.Image, header: Header, factor: int) -> bool:
-    """Whether a JPEG asks for more data than it has: bytes put behind its last ones would then show."""
+    """Whether a JPEG needs more data than it has: bytes that are appended to its data then change the picture."""
     end = header.body.rfind(b"\xff\xd9")
     longer = header.body[:end] + _FILLER + header.body[end:]
     return _loaded(longer, header, "jpeg", factor).tobytes() != image.tobytes()
 
 
 def _may_end_early(image: Image.Image) -> bool:
-    """Whether rows may be missing: Pillow leaves them empty, in silence, when a PNG's data ends too soon."""
+    """Whether rows may be missing: Pillow leaves them empty, without an error, when a PNG's data ends too soon."""
     width, height = image.size
     return "interlace" in image.info or image.crop((0, height - 1, width, height)).getbbox() is None
 
 
 def _pixels(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """The image as RGB, averaged down by ``factor``, converted band by band."""
+    """The image as RGB, averaged down by ``factor``. Converts some rows at a time."""
     width, height = image.size
     rows = max(_BAND // width // factor, 1) * factor
     if rows >= height:
@@ -215,7 +214,7 @@ def _reduced(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        # 16 bits a pixel; Pillow's own conversion would clip them at 255.
+        # 16 bits per pixel, which Pillow's own conversion clips at 255.
         grey = np.asarray(image).astype(np.uint32)
         return np.repeat(((grey * 255 + 32_767) // 65_535).astype(np.uint8)[..., None], 3, axis=2)
     if image.has_transparency_data:
@@ -225,7 +224,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undoes how the camera was held. The eight EXIF orientations are the symmetries of a rectangle."""
+    """Turns the picture upright. The eight EXIF orientations are the symmetries of a rectangle."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     flip_rows = orientation in (3, 4, 7, 8)

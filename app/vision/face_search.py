@@ -1,4 +1,4 @@
-"""Where the faces of a picture are: one look at the whole, then closer looks until nothing more is to be found."""
+"""Finds the faces of a picture: in the whole picture, then in smaller and smaller tiles until no more are found."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
 
 TILE_SHARES: Final = (0.6, 0.4, 0.25)
-"""Sides of the tiles, coarse to fine. A detector is sure of faces from a quarter of what it sees, and every face
-that is too small for one level fits whole into a tile of the next."""
+"""Sides of the tiles, coarse to fine. A detector finds faces from a quarter of its input reliably, and a face that is
+too small at one level fits into one tile of the next."""
 
 _OVERLAP = 0.25
-"""Least share of a tile that its neighbour shows too."""
+"""Least share of a tile that overlaps its neighbour."""
 
-_BARELY_SEEN = 0.18
-"""Share of a tile up to which a found face hints at others of its size that were missed."""
+_SMALL_FACE = 0.18
+"""Share of a tile up to which a detected face suggests that others of its size were missed."""
 
-_MOST = 200
-"""Faces that are kept of one level; a picture of a thousand does not hold a worker for long."""
+_MOST_FACES = 200
+"""Faces that are kept per level, so that a picture of a thousand faces does not occupy a worker for long."""
 
 _SAME_FACE = 0.3
-"""Intersection over union from which two boxes are one face."""
+"""Intersection over union from which two boxes are the same face."""
 
 _PART_OF = 0.6
-"""Share of a box inside a larger one from which it is a part of that face."""
+"""Share of a box inside a larger one from which it is part of that face."""
 
-_SURE = 0.75
-"""Score from which a face in the whole picture needs no second look."""
+_SURE_SCORE = 0.75
+"""Score from which a face in the whole picture needs no confirmation."""
 
 _CLOSE_UP = 2.2
-"""Side of the second look at a face, in box widths: where the detector sees best."""
+"""Side of the close-up that confirms a face, in box widths. The detector works best at this size."""
 
-_CONFIRMED = 0.7
-"""Least mean score of the second look and its mirror image. Of 1,878 portraits one scores less, of the textures,
-machines and cats that pass for a face at first nearly all."""
+_CONFIRMED_SCORE = 0.7
+"""Least mean score of the close-up and its mirror image. One of 1,878 portraits scores less, and nearly all textures,
+machines and cats that the detector takes for a face at first."""
 
-_PAPER = (128, 128, 128)
-"""What surrounds a picture in a second look that reaches beyond it."""
+_SURROUND = (128, 128, 128)
+"""Colour around a picture in a close-up that extends beyond it."""
 
 _ENOUGH_PIXELS = 1024
-"""Longer side from which a look is halved: the detector scales it down to 128 pixels, and less gently."""
+"""Longer side from which the detector's input is halved first. The detector itself scales with more aliasing."""
 
 _ASSUMED_SHARE = 0.6
-"""Side of the face that is assumed in the middle of a picture, as a share of the picture's shorter side."""
+"""Side of an assumed face, as a share of the picture's shorter side."""
 
 
 class FaceDetector(Protocol):
-    """Finds large faces: those of at least a quarter of the pixels' width."""
+    """Finds large faces: at least a quarter of the pixels' width."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (h, w, 3) RGB, in its pixels; a box may reach beyond them."""
+        """The faces in uint8 (h, w, 3) RGB, in its pixels. A box may extend beyond them."""
         ...
 
     def close(self) -> None: ...
@@ -78,44 +78,38 @@ class _Tile:
 def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Face]:
     """The faces of a picture in its full-size pixels, largest first.
 
-    ``thorough`` looks into the coarse tiles even when the whole picture shows a face already.
+    ``thorough`` searches the coarse tiles even when the whole picture shows a face already.
     """
     pixels = picture.pixels
     height, width = pixels.shape[:2]
     whole = _Tile(0, 0, width, height)
-    found = _merged(
-        [sure for face in _look(detector, pixels, whole) if (sure := _sure(detector, pixels, face)) is not None]
-    )
-    look_closer = thorough or _hints_at_more(found, whole)
+    found = _merged([sure for face in _detect(detector, pixels, whole) if (sure := _sure(detector, pixels, face))])
+    search_tiles = thorough or _suggests_more(found, whole)
     for share in TILE_SHARES:
-        if not look_closer:
+        if not search_tiles:
             break
         tiles = list(_tiles(width, height, share))
-        seen = _merged([face for tile in tiles for face in _look(detector, pixels, tile)])
-        fresh = [
-            again
-            for face in seen
-            if not _known(face, found) and (again := _second_look(detector, pixels, face)) is not None
-        ]
-        look_closer = not found + fresh or (bool(fresh) and _hints_at_more(fresh, tiles[0]))
+        seen = _merged([face for tile in tiles for face in _detect(detector, pixels, tile)])
+        fresh = [sure for face in seen if not _known(face, found) and (sure := _confirmed(detector, pixels, face))]
+        search_tiles = not found + fresh or (bool(fresh) and _suggests_more(fresh, tiles[0]))
         found = _merged(found + fresh)
     found.sort(key=lambda face: face.box.area, reverse=True)
     return [face.scaled(picture.width / width, picture.height / height) for face in found]
 
 
 def assumed(picture: Picture) -> Face:
-    """The central region of a picture, for a caller who insists on an answer."""
+    """The central region of a picture, for a caller who wants a result in any case."""
     side = _ASSUMED_SHARE * min(picture.width, picture.height)
     box = Box((picture.width - side) / 2, (picture.height - side) / 2, side, side)
     return Face(box, 0.0, (), assumed=True)
 
 
-def _hints_at_more(found: list[Face], tile: _Tile) -> bool:
-    return not found or max(face.box.width for face in found) < _BARELY_SEEN * tile.side
+def _suggests_more(found: list[Face], tile: _Tile) -> bool:
+    return not found or max(face.box.width for face in found) < _SMALL_FACE * tile.side
 
 
 def _tiles(width: int, height: int, share: float) -> Iterator[_Tile]:
-    # A picture much taller than wide is not cut into a tile for every bit of its height.
+    # The height counts too, so that a very tall picture does not get too many tiles.
     side = max(round(share * max(width, 0.75 * height)), 1)
     across, down = min(side, width), min(side, height)
     for top in _starts(height, down):
@@ -124,12 +118,12 @@ def _tiles(width: int, height: int, share: float) -> Iterator[_Tile]:
 
 
 def _starts(length: int, part: int) -> list[int]:
-    """Where parts begin that cover a length evenly and overlap enough."""
+    """Starts of equally spaced parts that cover a length and overlap enough."""
     count = 1 + math.ceil((length - part) / (part * (1 - _OVERLAP)) - 0.05)
     return [round(number * (length - part) / max(count - 1, 1)) for number in range(count)]
 
 
-def _look(detector: FaceDetector, pixels: NDArray[np.uint8], tile: _Tile) -> list[Face]:
+def _detect(detector: FaceDetector, pixels: NDArray[np.uint8], tile: _Tile) -> list[Face]:
     part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
     while max(part.shape) >= _ENOUGH_PIXELS:
         half = (max(part.shape[1] // 2, 1), max(part.shape[0] // 2, 1))
@@ -140,11 +134,11 @@ def _look(detector: FaceDetector, pixels: NDArray[np.uint8], tile: _Tile) -> lis
 
 
 def _sure(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
-    return face if face.score >= _SURE else _second_look(detector, pixels, face)
+    return face if face.score >= _SURE_SCORE else _confirmed(detector, pixels, face)
 
 
-def _second_look(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
-    """The face as a closer look shows it, or none if that look and its mirror image do not confirm it."""
+def _confirmed(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
+    """The face as found in a close-up, or None if the close-up and its mirror image do not confirm it."""
     height, width = pixels.shape[:2]
     side = max(round(_CLOSE_UP * face.box.width), 2)
     left, top = (round(middle - side / 2) for middle in face.box.center)
@@ -152,21 +146,21 @@ def _second_look(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) 
     if not part.size:
         return None
     beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
-    close_up = np.asarray(cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT, value=_PAPER), dtype=np.uint8)
+    close_up = np.asarray(cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT, value=_SURROUND), dtype=np.uint8)
     tile = _Tile(0, 0, side, side)
     expected = face.moved(-left, -top).box
-    again = _surest(_look(detector, close_up, tile), expected)
+    again = _best(_detect(detector, close_up, tile), expected)
     if again is None:
         return None
-    mirrored = _surest(
-        _look(detector, np.asarray(close_up[:, ::-1]), tile), expected.moved(side - 2 * expected.center[0], 0)
+    mirrored = _best(
+        _detect(detector, np.asarray(close_up[:, ::-1]), tile), expected.moved(side - 2 * expected.center[0], 0)
     )
-    if mirrored is None or again.score + mirrored.score < 2 * _CONFIRMED:
+    if mirrored is None or again.score + mirrored.score < 2 * _CONFIRMED_SCORE:
         return None
     return again.moved(left, top)
 
 
-def _surest(found: list[Face], where: Box) -> Face | None:
+def _best(found: list[Face], where: Box) -> Face | None:
     there = [face for face in found if face.box.overlap(where) > _SAME_FACE]
     return max(there, key=lambda face: face.score, default=None)
 
@@ -176,10 +170,10 @@ def _known(face: Face, found: list[Face]) -> bool:
 
 
 def _merged(faces: list[Face]) -> list[Face]:
-    """Non-maximum suppression: each face once, the surest of its detections, and no part of a larger one."""
+    """Non-maximum suppression: of each face the detection with the highest score, and no parts of larger faces."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: face.score, reverse=True):
-        if len(kept) == _MOST:
+        if len(kept) == _MOST_FACES:
             break
         if not any(face.box.overlap(other.box) > _SAME_FACE for other in kept):
             kept.append(face)

@@ -1,4 +1,4 @@
-"""Where a face is: its box, its landmarks, and what moves them from one frame of pixels to another."""
+"""Boxes and faces, and moving them between coordinate systems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels. It may reach beyond the picture: a face cut by the edge keeps its whole box."""
+    """A rectangle in pixels. It may extend beyond the picture: a face that the edge cuts keeps its whole box."""
 
     x: float
     y: float
@@ -36,25 +36,24 @@ class Box:
 
     def overlap(self, other: Box) -> float:
         """Intersection over union."""
-        across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        if across <= 0 or down <= 0:
-            return 0.0
-        shared = across * down
-        return shared / (self.area + other.area - shared)
+        shared = self._intersection(other)
+        return shared / (self.area + other.area - shared) if shared else 0.0
 
     def covered_by(self, other: Box) -> float:
         """The share of this box that lies inside the other."""
+        return self._intersection(other) / self.area if self.area else 0.0
+
+    def _intersection(self, other: Box) -> float:
         across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        return max(across, 0.0) * max(down, 0.0) / self.area if self.area else 0.0
+        return across * down if across > 0 and down > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face. ``landmarks`` holds six points in the order of :data:`LANDMARK_NAMES`.
 
-    ``assumed`` marks a face that nobody detected: the caller asked to read the centre of the picture.
+    ``assumed`` marks a face that was not detected: the caller asked for the centre of the picture instead.
     """
 
     box: Box

@@ -1,7 +1,7 @@
-"""What a picture's file says of itself, read without any decoder: its format, its size, and how it is turned.
+"""Reads the header of a picture's file without a decoder: format, size, orientation.
 
-The readers are strict and small on purpose. They take what the pixels need and leave everything else of a file
-(thumbnails, comments, colour profiles, animation frames of a PNG) out of the bytes that a decoder gets to see.
+The readers are strict and small on purpose. They pass on to the decoder only what the pixels need: no thumbnails,
+comments, colour profiles, or further frames of an animated PNG.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from app.errors import InvalidImage, UnsupportedMediaType
 PictureFormat = Literal["jpeg", "png", "webp", "bmp"]
 
 READABLE: Final[tuple[PictureFormat, ...]] = ("jpeg", "png", "webp", "bmp")
-"""The formats that are decoded; :func:`sniff` names others too, so that an answer can."""
+"""The formats that are decoded. :func:`sniff` names others too, for messages of errors."""
 
-_PREFIXES: Final = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"II+\x00", "tiff"),
-    (b"MM\x00+", "tiff"),
-    (b"%PDF-", "pdf"),
-    (b"\xff\x0a", "jpeg xl"),
-    (b"\x00\x00\x00\x0cJXL ", "jpeg xl"),
-)
+_PREFIXES: Final = {
+    "jpeg": (b"\xff\xd8\xff",),
+    "png": (b"\x89PNG\r\n\x1a\n",),
+    "gif": (b"GIF87a", b"GIF89a"),
+    "tiff": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    "pdf": (b"%PDF-",),
+    "jpeg xl": (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "),
+}
+_BRANDS: Final = {
+    "avif": {b"avif", b"avis"},
+    "heic": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"},
+    "heif": {b"mif1", b"msf1", b"mif2"},
+}
+"""Brands in the header of an ISO media file. AVIF and HEIC files often carry those of HEIF too."""
 
 _MAX_SEGMENTS = 20_000
-"""Segments of a JPEG or chunks of a PNG that are walked; a hostile file may be made of millions."""
+"""Most segments of a JPEG or chunks of a PNG. A hostile file may have millions."""
 
 _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
 _SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
-"""Markers that no length follows, and the fill bytes between segments."""
+"""Markers without a length, and the fill bytes between segments."""
 
 _JPEG_METADATA = frozenset({0xFE, *range(0xE1, 0xF0)} - {0xEE})
-"""Comments and application data, but for Adobe's mark, which says how the colours are stored."""
+"""Comments and application data, except Adobe's marker, which says how the colours are stored."""
 
 _PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -51,16 +52,13 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 _UNPACKED_AT_ONCE = 1 << 20
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_HEIF_BRANDS = frozenset({b"mif1", b"msf1", b"mif2"})
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A picture's size as stored, its EXIF orientation (1 to 8), and the bytes to decode.
+    """A picture's stored size, its EXIF orientation (1 to 8), and the bytes to decode.
 
-    ``scans`` is how often a decoder passes over a JPEG's pixels: once, or many times when it is progressive.
+    ``scans`` is how often a decoder passes over a JPEG's pixels: once, or often when it is progressive.
     """
 
     width: int
@@ -75,34 +73,24 @@ class Header:
 
 
 def sniff(data: bytes) -> str | None:
-    """The format that the first bytes claim, readable here or not: ``jpeg``, ``heic``, ``pdf``…; None if unknown."""
-    for prefix, name in _PREFIXES:
-        if data.startswith(prefix):
+    """The format by the first bytes, supported or not: ``jpeg``, ``heic``, ``pdf``…; None if unknown."""
+    for name, prefixes in _PREFIXES.items():
+        if data.startswith(prefixes):
             return name
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "webp"
     if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
         return "bmp"
     if data[4:8] == b"ftyp":
-        return _sniff_container(data)
+        size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
+        return next((name for name, known in _BRANDS.items() if brands & known), None)
     text = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return "svg" if text.startswith(b"<") and b"<svg" in text else None
 
 
-def _sniff_container(data: bytes) -> str | None:
-    size = min(int.from_bytes(data[:4], "big"), 256)
-    brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
-    if brands & _AVIF_BRANDS:
-        return "avif"
-    if brands & _HEIC_BRANDS:
-        return "heic"
-    if brands & _HEIF_BRANDS:
-        return "heif"
-    return None
-
-
 def read_header(data: bytes, name: str) -> Header:
-    """The header of a file of a readable format; :class:`InvalidImage` when it is none."""
+    """The header of a file of a supported format. Raises :class:`InvalidImage` when it has none."""
     readers = {"jpeg": _jpeg, "png": _png, "webp": _webp, "bmp": _bmp}
     try:
         header = readers[name](data)
@@ -114,7 +102,7 @@ def read_header(data: bytes, name: str) -> Header:
 
 
 def orientation(exif: bytes) -> int:
-    """The orientation (1 to 8) that an EXIF block asks for; 1 when it says nothing that makes sense."""
+    """The orientation (1 to 8) in an EXIF block; 1 when it has no valid one."""
     block = exif.removeprefix(b"Exif\x00\x00")
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(block[:4])
     if order is None:
@@ -132,7 +120,7 @@ def orientation(exif: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> Header:
-    """Walks the markers up to the first scan; keeps tables, frame, Adobe's colour mark and all that follows."""
+    """Reads the segments up to the first scan. Keeps tables, frame, Adobe's marker, and all from the scan on."""
     kept = [data[:2]]
     exif = b""
     width = height = components = frame = 0
@@ -143,7 +131,7 @@ def _jpeg(data: bytes) -> Header:
             frame = marker
             precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
             if precision != 8 or components not in (1, 3, 4):
-                raise UnsupportedMediaType("This JPEG is of a rare kind. Save it as an ordinary 8-bit JPEG or as PNG.")
+                raise UnsupportedMediaType("This kind of JPEG is not supported. Save it as an 8-bit JPEG or as PNG.")
         if marker == _EXIF and not exif and data[at + 4 : at + 10] == b"Exif\x00\x00":
             exif = data[at + 4 : end]
         if marker not in _JPEG_METADATA:
@@ -151,14 +139,14 @@ def _jpeg(data: bytes) -> Header:
     if data.rfind(b"\xff\xd9") < at:
         raise InvalidImage
     kept.append(data[at:])
-    # A sequential picture whose first scan holds all its colours has no other; what follows may be a phone's video.
+    # A sequential JPEG with all components in its first scan has no other. What follows may be a phone's video.
     single = frame in _SEQUENTIAL and data[at + 4] == components
     scans = 1 if single else data.count(b"\xff\xda", at)
     return Header(width, height, orientation(exif), b"".join(kept), scans)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each segment's marker, with where it starts and ends."""
+    """The marker, start and end of each segment."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
         at = data.find(b"\xff", at)
@@ -182,7 +170,7 @@ def _is_frame(marker: int) -> bool:
 
 
 def _png(data: bytes) -> Header:
-    """Keeps the chunks that the still picture needs; an animation's further frames are none of them."""
+    """Keeps the chunks of the first frame only."""
     width, height = struct.unpack_from(">II", data, 16)
     if data[12:16] != b"IHDR":
         raise InvalidImage
@@ -210,7 +198,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def png_is_whole(data: bytes) -> bool:
-    """Whether a PNG unpacks to as many bytes as its header promises. Costs about as much as decoding it."""
+    """Whether a PNG unpacks to the number of bytes in its header. Takes about as long as decoding it."""
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     bits = depth * _PNG_CHANNELS.get(colour, 1)
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
@@ -264,7 +252,7 @@ def _bmp(data: bytes) -> Header:
         return Header(width, height, 1, data)
     width, height = struct.unpack_from("<ii", data, 18)
     (compression,) = struct.unpack_from("<I", data, 30)
-    # 0: plain rows, 3: plain rows with bit masks. The others are run lengths or another format in disguise.
+    # 0: plain rows, 3: plain rows with bit masks. Others are run-length encoded, or embed another format.
     if compression not in (0, 3):
         raise UnsupportedMediaType("This BMP is compressed. Save it as an ordinary BMP, or as JPEG or PNG.")
     return Header(width, abs(height), 1, data)

@@ -1,4 +1,4 @@
-"""What about a picture may make its reading worse, and what a person can do about it."""
+"""Warnings about a picture's quality, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WarningCode = TypeAliasType(
 
 
 class WarningThreshold(TypedDict):
-    """The value from which a warning is given, and what it is a value of."""
+    """The limit of a warning, and what it measures."""
 
     value: float
     meaning: str
@@ -38,7 +38,7 @@ class WarningThreshold(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class QualityWarning:
-    """One reason to doubt a reading. ``code`` is for programs, ``message`` for the person who took the picture."""
+    """One reason to doubt a prediction. ``code`` is for programs, ``message`` for the person who took the picture."""
 
     code: WarningCode
     message: str
@@ -52,31 +52,31 @@ THRESHOLDS: Final[dict[WarningCode, WarningThreshold]] = {
     "turned_away": {"value": 0.35, "meaning": "nose beside the middle of the eyes, in eye distances, above"},
     "at_edge": {"value": 0.2, "meaning": "share of the face's width that lies beyond the picture's edge, above"},
     "multiple_faces": {"value": 1, "meaning": "faces in the picture, above"},
-    "face_assumed": {"value": 1, "meaning": "no face was found and the middle of the picture was read instead"},
+    "face_assumed": {"value": 1, "meaning": "no face was found and the middle of the picture was used instead"},
 }
-"""Chosen so that of ordinary portraits each of blur and light warns of no more than one in thirty. Light is judged
-by a face's highlights and its shadows, not by its mean, which differs with the colour of the skin."""
+"""Chosen so that at most one in thirty ordinary portraits gets a warning of blur, and of light. Light is measured by
+the highlights and shadows of a face, not by its mean, which differs with the colour of the skin."""
 
 _MESSAGES: Final[dict[WarningCode, str]] = {
     "face_too_small": "The face is small. Move closer, or send the picture in its full size.",
     "blurred": "The face is blurred. Hold the camera still, focus on the face, or use more light.",
     "too_dark": "The face is dark. Turn towards the light, or use more of it.",
     "too_bright": "The face is overexposed. Step out of the direct light, or lower the exposure.",
-    "turned_away": "The face looks aside. Look straight at the camera.",
+    "turned_away": "The face is turned aside. Look straight at the camera.",
     "at_edge": "The face is cut off by the edge of the picture. Show all of it.",
     "multiple_faces": "There are several faces in the picture. If you mean one of them, crop the picture to it.",
-    "face_assumed": "No face was found, so the middle of the picture was read. Do not rely on the answer.",
+    "face_assumed": "No face was found, so the middle of the picture was used. Do not rely on the result.",
 }
 
 _SIDE = 64
-"""Pixels a side at which faces are compared, whatever their size in the picture."""
+"""Pixels on a side to which every face is scaled before it is measured."""
 
 _TOO_COARSE = 32
-"""Decoded pixels of a face's width below which its blur says nothing."""
+"""Decoded width of a face below which its blur cannot be measured."""
 
 
 def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[QualityWarning, ...]:
-    """The warnings for one face, in full-size pixels, of a picture that shows so many."""
+    """The warnings for one face, in full-size pixels, of a picture with ``faces_detected`` faces."""
     codes: list[WarningCode] = []
     if face.assumed:
         codes.append("face_assumed")
@@ -97,19 +97,19 @@ def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[QualityWa
 
 
 def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:
-    """The face's box as uint8 (64, 64) grey, or none if it shows less than two pixels."""
+    """The face's box as uint8 (64, 64) grey, or None if less than two pixels of it are visible."""
     box = face.box.scaled(1 / picture.scale, 1 / picture.scale)
     height, width = picture.pixels.shape[:2]
     left, right = max(round(box.x), 0), min(round(box.x + box.width), width)
     top, bottom = max(round(box.y), 0), min(round(box.y + box.height), height)
     if right - left < 2 or bottom - top < 2:
         return None
-    # Every second, third… pixel of a large face is enough, and keeps the cost the same for every size.
+    # Every n-th pixel of a large face is enough, and the cost stays the same for all sizes.
     step = max((right - left) // (2 * _SIDE), 1)
     part = np.ascontiguousarray(picture.pixels[top:bottom:step, left:right:step])
     grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     while min(grey.shape) >= 2 * _SIDE:
-        # Halving has a fast path; the rest of the way is short.
+        # OpenCV averages fast only when it halves.
         even = grey[: grey.shape[0] // 2 * 2, : grey.shape[1] // 2 * 2]
         grey = cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -118,7 +118,7 @@ def _grey(picture: Picture, face: Face) -> NDArray[np.uint8] | None:
 def _light(grey: NDArray[np.uint8]) -> list[WarningCode]:
     edge = _SIDE // 8
     inner = grey[edge:-edge, edge:-edge]
-    # Two counts of OpenCV's take less than half of the time of NumPy's percentiles.
+    # Counting twice with OpenCV takes less than half of the time of NumPy's percentiles.
     if _brighter(inner, THRESHOLDS["too_dark"]["value"] - 1) < 0.05 * inner.size:
         return ["too_dark"]
     return ["too_bright"] if _brighter(inner, THRESHOLDS["too_bright"]["value"]) >= 0.75 * inner.size else []
@@ -130,13 +130,13 @@ def _brighter(grey: NDArray[np.uint8], value: float) -> int:
 
 
 def _detail(grey: NDArray[np.uint8]) -> float:
-    """Energy of the finest detail over that of all of it: low when blurred, whatever the light."""
+    """Energy of the finest detail as a share of all contrast: low when blurred, in any light."""
     contrast = cv2.meanStdDev(grey)[1].item()
     return float((cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item() / contrast) ** 2) if contrast else 0.0
 
 
 def _nose_offset(face: Face) -> float:
-    """How far the nose lies beside the middle of the eyes, along the line through them, in eye distances."""
+    """Distance of the nose from the middle of the eyes, along the line through them, in eye distances."""
     (rx, ry), (lx, ly), (nx, ny) = face.landmarks[:3]
     across, down = lx - rx, ly - ry
     distance = math.hypot(across, down)

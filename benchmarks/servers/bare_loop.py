@@ -1,4 +1,4 @@
-"""The limit: the pipeline in a bare loop on worker threads, with no HTTP. Told what to do by lines of JSON.
+"""The limit: the pipeline in a loop on worker threads, without HTTP. Controlled by lines of JSON.
 
 Takes ``{"picture": path, "faces": mode, "threads": n, "seconds": s, "expected": label or error}`` and answers with one
 line; without ``expected`` it answers with the label alone.
@@ -21,37 +21,44 @@ import numpy as np
 from app.errors import VisageError
 from app.pipeline import DetectOptions
 from app.system import pin_thread, worker_cores
-from benchmarks.servers.road import Road
+from benchmarks.servers.bare_pipeline import BarePipeline
 
 
 class Runner(threading.Thread):
-    """One worker thread, which reads the same picture until the time is over. ``core`` is where its road was built."""
+    """A worker thread that repeats one picture until the time is over. ``core`` is where its pipeline was built."""
 
     def __init__(
-        self, road: Road, data: bytes, look: DetectOptions, expected: str, until: float, *, core: int | None
+        self,
+        pipeline: BarePipeline,
+        data: bytes,
+        options: DetectOptions,
+        expected: str,
+        until: float,
+        *,
+        core: int | None,
     ) -> None:
         super().__init__()
         self._core = core
         self.latencies: list[float] = []
         self.stages: dict[str, list[float]] = defaultdict(list)
         self.wrong = 0
-        self._work = (road, data, look, expected)
+        self._work = (pipeline, data, options, expected)
         self._until = until
 
     def run(self) -> None:
-        road, data, look, expected = self._work
+        pipeline, data, options, expected = self._work
         if self._core is not None:
             pin_thread(self._core)
         finished = time.perf_counter()
         while not self.latencies or finished < self._until:
             started = finished
             try:
-                detected, reading = road.read(data, look)
+                detected, prediction = pipeline.predict(data, options)
             except VisageError as error:
                 self.wrong += error.code != expected
             else:
-                probabilities = reading.faces[0].probabilities
-                labels = reading.model.manifest.labels
+                probabilities = prediction.faces[0].probabilities
+                labels = prediction.model.manifest.labels
                 self.wrong += labels[probabilities.index(max(probabilities))] != expected
                 for name, milliseconds in detected.timings.stages.items():
                     self.stages[name].append(milliseconds)
@@ -59,12 +66,12 @@ class Runner(threading.Thread):
             self.latencies.append((finished - started) * 1000)
 
 
-def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
-    look = DetectOptions(faces=asked["faces"])
+def measure(pipelines: list[tuple[BarePipeline, int | None]], data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
+    options = DetectOptions(faces=asked["faces"])
     started, cpu = time.perf_counter(), time.process_time()
     runners = [
-        Runner(road, data, look, asked["expected"], started + asked["seconds"], core=core)
-        for road, core in roads[: asked["threads"]]
+        Runner(pipeline, data, options, asked["expected"], started + asked["seconds"], core=core)
+        for pipeline, core in pipelines[: asked["threads"]]
     ]
     for runner in runners:
         runner.start()
@@ -90,29 +97,29 @@ def measure(roads: list[tuple[Road, int | None]], data: bytes, asked: dict[str, 
     }
 
 
-def label(road: Road, data: bytes, faces: str) -> str:
+def label(pipeline: BarePipeline, data: bytes, faces: str) -> str:
     """What the pipeline says of a picture: its label, or the code of its error."""
     try:
-        return road.label(data, DetectOptions(faces=faces))  # type: ignore[arg-type]
+        return pipeline.label(data, DetectOptions(faces=faces))  # type: ignore[arg-type]
     except VisageError as error:
         return error.code
 
 
-def _roads(count: int) -> list[tuple[Road, int | None]]:
-    """One for each thread, built on the core that it stays on where the service would keep it to one."""
+def _pipelines(count: int) -> list[tuple[BarePipeline, int | None]]:
+    """One for each thread, built on the core that the service would pin the thread to, if any."""
     cores = worker_cores(count)
     if not cores:
-        return [(Road(), None) for _ in range(count)]
-    roads: list[tuple[Road, int | None]] = []
+        return [(BarePipeline(), None) for _ in range(count)]
+    pipelines: list[tuple[BarePipeline, int | None]] = []
     for core in cores:
         pin_thread(core)
-        roads.append((Road(), core))
+        pipelines.append((BarePipeline(), core))
     os.sched_setaffinity(0, cores)
-    return roads
+    return pipelines
 
 
 def main() -> None:
-    roads = _roads(int(sys.argv[1]))
+    pipelines = _pipelines(int(sys.argv[1]))
     gc.collect()
     gc.freeze()
     print(json.dumps({"ready": True}), flush=True)
@@ -120,9 +127,9 @@ def main() -> None:
         asked = json.loads(line)
         data = Path(asked["picture"]).read_bytes()
         if "expected" in asked:
-            print(json.dumps(measure(roads, data, asked)), flush=True)
+            print(json.dumps(measure(pipelines, data, asked)), flush=True)
         else:
-            print(json.dumps({"label": label(roads[0][0], data, asked["faces"])}), flush=True)
+            print(json.dumps({"label": label(pipelines[0][0], data, asked["faces"])}), flush=True)
 
 
 if __name__ == "__main__":

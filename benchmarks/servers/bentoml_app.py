@@ -11,7 +11,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 
 from app.errors import VisageError
-from benchmarks.servers.road import Road
+from benchmarks.servers.bare_pipeline import BarePipeline
 
 
 class Refused(BentoMLException):
@@ -25,11 +25,11 @@ class Refused(BentoMLException):
 )
 class Expressions:
     def __init__(self) -> None:
-        self.road = Road()
+        self.pipeline = BarePipeline()
 
     @bentoml.api
     def predict(self, file: Path) -> dict[str, Any]:
         try:
-            return self.road.answer(file.read_bytes())
+            return self.pipeline.result(file.read_bytes())
         except VisageError as error:
             raise Refused(error.code) from error

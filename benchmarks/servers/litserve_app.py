@@ -10,12 +10,12 @@ import litserve
 from fastapi import HTTPException, Request
 
 from app.errors import VisageError
-from benchmarks.servers.road import Road
+from benchmarks.servers.bare_pipeline import BarePipeline
 
 
 class Expressions(litserve.LitAPI):
     def setup(self, device: str) -> None:  # noqa: ARG002
-        self.road = Road()
+        self.pipeline = BarePipeline()
 
     def decode_request(self, request: Request) -> bytes:
         content: bytes = request["file"].file.read()
@@ -23,7 +23,7 @@ class Expressions(litserve.LitAPI):
 
     def predict(self, data: bytes) -> dict[str, Any]:
         try:
-            return self.road.answer(data)
+            return self.pipeline.result(data)
         except VisageError as error:
             raise HTTPException(error.status, error.code) from error
 

@@ -1,4 +1,4 @@
-"""Which engine finds the faces. Each is imported only when it is chosen: the other need not be installed."""
+"""Makes the face detector. Each engine is imported only when it is chosen, so the other need not be installed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SHA256 = {
 
 
 class BadDetector(Exception):
-    """The detector's file is not the one that the service was made with; the message says so without a full stop."""
+    """The detector's file is missing or not the expected one. The message has no full stop."""
 
 
 def make_detector(name: DetectorName, models_dir: Path, threshold: float) -> FaceDetector:
-    """A detector of its own for one worker. ``threshold`` is the score from which a detection is a face."""
+    """A detector for one worker. ``threshold`` is the least score of a detection that counts as a face."""
     if name == "onnx":
         from app.vision.detectors.onnx import OnnxDetector  # noqa: PLC0415
 
         return OnnxDetector(_weights(models_dir, ".onnx"), threshold)
-    # MediaPipe looks for a sound library that no picture needs, for which ctypes starts a compiler and writes files.
+    # MediaPipe imports a sound library, for which ctypes starts a compiler and writes files. Pictures need none.
     sys.modules.setdefault("sounddevice", None)  # type: ignore[arg-type]
     from app.vision.detectors.mediapipe import MediaPipeDetector  # noqa: PLC0415
 
@@ -37,12 +37,12 @@ def make_detector(name: DetectorName, models_dir: Path, threshold: float) -> Fac
 
 
 def _weights(models_dir: Path, suffix: str) -> Path:
-    """The file with the weights, or :class:`BadDetector` where it is missing or was tampered with."""
+    """The file with the weights. Raises :class:`BadDetector` when it is missing or its hash is wrong."""
     path = models_dir / _FOLDER / f"{_NAME}{suffix}"
     try:
         data = path.read_bytes()
     except OSError:
         raise BadDetector(f"the face detector's file {path.name} cannot be read") from None
     if hashlib.sha256(data).hexdigest() != _SHA256[suffix]:
-        raise BadDetector(f"the face detector's file {path.name} is not the one that it should be")
+        raise BadDetector(f"the face detector's file {path.name} has the wrong SHA-256")
     return path

@@ -1,13 +1,13 @@
 """The face detector of MediaPipe's Tasks API (BlazeFace, short range), called without its Python.
 
-MediaPipe's own `detect` hands each call of the library to a thread of its own and waits for it, twice a look, and
-registers thirty functions anew for each image. Here every thread has a detector for itself anyway, so it makes the
-calls; that saves half a millisecond of five, and more where threads compete for the interpreter's lock. The task is
-made and closed by MediaPipe. The names of the library's functions are no public interface: the version is pinned, and
-`tests/unit/test_mediapipe_detector.py` compares both ways.
+MediaPipe's own `detect` passes every call of the library to another thread and waits for it, twice per detection, and
+registers thirty functions again for each image. Here each worker owns its detector, so it makes the calls itself. That
+saves half a millisecond of five, and more where threads compete for the interpreter's lock. MediaPipe creates and
+closes the task. The library's functions are no public interface: the version is pinned, and
+`tests/unit/vision/test_mediapipe_detector.py` compares the results with those of MediaPipe's `detect`.
 
-Making a task prints three lines of MediaPipe's own to stderr (an "INFO" on XNNPACK, a "W0000" on feedback tensors).
-They are harmless, and nothing turns them off that would not swallow a real error too.
+Creating a task prints three harmless lines to stderr (an "INFO" on XNNPACK, a "W0000" on feedback tensors). They cannot
+be turned off without hiding real errors too.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from app.vision.geometry import Box, Face
 
 _CUT = 0.5
-"""What a number loses on average when it is cut to a whole one."""
+"""What a number loses on average when it is truncated to an integer."""
 
 _BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 
 class MediaPipeDetector:
-    """Belongs to one thread. Close it: MediaPipe complains on stderr about one that is open when the process ends."""
+    """For one thread only. Close it: MediaPipe prints an error when one is open at the end of the process."""
 
     def __init__(self, model_path: Path, threshold: float) -> None:
         options = FaceDetectorOptions(
@@ -44,7 +44,7 @@ class MediaPipeDetector:
         )
         self._task = Task.create_from_options(options)
         self._library = load_raw_library(images._CTYPES_SIGNATURES)
-        # What only frees memory is done before another thread could take the interpreter's lock.
+        # PyDLL keeps the interpreter's lock: freeing memory takes less time than releasing the lock.
         held = ctypes.PyDLL(self._library._name, handle=self._library._handle)
         self._free_image = held.MpImageFree
         self._free_image.argtypes, self._free_image.restype = [ctypes.c_void_p], None
@@ -52,7 +52,7 @@ class MediaPipeDetector:
         self._free_result.argtypes, self._free_result.restype = [ctypes.POINTER(DetectionResultC)], None
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (h, w, 3) RGB, surest first. MediaPipe cuts boxes to whole pixels, landmarks not."""
+        """The faces in uint8 (h, w, 3) RGB, best first. MediaPipe truncates boxes, but not landmarks, to pixels."""
         height, width = pixels.shape[:2]
         found = DetectionResultC()
         with self._image(pixels) as image:
@@ -80,7 +80,7 @@ class MediaPipeDetector:
             self._free_image(image)
 
     def _call(self, function: ctypes._NamedFuncPointer, *arguments: object) -> None:
-        """Calls what answers with a status, and raises what it complains of."""
+        """Calls a function that returns a status, and raises an exception for an error."""
         message = ctypes.c_char_p()
         status = function(*arguments, ctypes.byref(message))
         try:

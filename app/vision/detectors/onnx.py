@@ -1,7 +1,7 @@
-"""The same network as MediaPipe's detector, run by ONNX Runtime: for machines that have no mediapipe.
+"""The network of MediaPipe's detector, run by ONNX Runtime, for machines without mediapipe.
 
-It does what MediaPipe does around the network: the picture in the middle of a black square of 128 pixels, boxes
-decoded from 896 anchors, and overlapping boxes averaged by their scores.
+Around the network it does the same as MediaPipe: it places the picture in a black square of 128 pixels, decodes boxes
+from 896 anchors, and averages overlapping boxes by their scores.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from app.vision.geometry import Box, Face
 
 _SIDE: Final = 128
 _GRIDS: Final = ((16, 2), (8, 6))
-"""Cells a side of the network's two feature maps, and the anchors of each cell."""
+"""Cells on a side of the network's two feature maps, and the anchors of each cell."""
 
 _SAME_FACE: Final = 0.3
 """Intersection over union from which boxes are averaged."""
 
 
 class OnnxDetector:
-    """Runs on the thread that calls it, and on no other."""
+    """Runs on the calling thread only."""
 
     def __init__(self, model_path: Path, threshold: float) -> None:
         options = onnxruntime.SessionOptions()
@@ -34,12 +34,12 @@ class OnnxDetector:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
         self._threshold = threshold
-        # Scores are compared as logits: the network's 896 need no exponential then.
+        # Comparing logits saves 896 exponentials.
         self._logit = float(np.log(threshold / (1 - threshold)))
         self._anchors = _anchors()
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (h, w, 3) RGB, surest first."""
+        """The faces in uint8 (h, w, 3) RGB, best score first."""
         square, scale, left, top = _letterbox(pixels)
         logits, raw = self._session.run(["classificators", "regressors"], {"image": square[None]})
         likely = np.flatnonzero(logits[0, :, 0] >= self._logit)
@@ -51,7 +51,7 @@ class OnnxDetector:
         return [_face(score, face) for score, face in _averaged(scores, points)]
 
     def close(self) -> None:
-        """Nothing is held that the collector would not free."""
+        """Does nothing: Python frees the session."""
 
 
 def _anchors() -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ def _anchors() -> NDArray[np.float64]:
 
 
 def _letterbox(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float, float]:
-    """The square that the network sees, the picture's pixels a pixel of it, and its corner in the picture."""
+    """The network's input, the picture's pixels per pixel of it, and its corner in the picture."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     scale = side / _SIDE
@@ -85,7 +85,7 @@ def _points(raw: NDArray[np.float64], anchors: NDArray[np.float64]) -> NDArray[n
 
 
 def _averaged(scores: NDArray[np.float64], points: NDArray[np.float64]) -> list[tuple[float, NDArray[np.float64]]]:
-    """Weighted non-maximum suppression: the surest box takes in all that overlap it, each by its score."""
+    """Weighted non-maximum suppression: overlapping boxes are averaged by their scores, from the best one on."""
     rest = np.argsort(-scores, kind="stable")
     faces = []
     while rest.size:
@@ -98,7 +98,7 @@ def _averaged(scores: NDArray[np.float64], points: NDArray[np.float64]) -> list[
 
 
 def _overlaps(points: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of each box with one."""
+    """Intersection over union of each box with one box."""
     shared = np.clip(np.minimum(points[:, 1], one[1]) - np.maximum(points[:, 0], one[0]), 0, None).prod(axis=1)
     areas = np.clip(points[:, 1] - points[:, 0], 0, None).prod(axis=1)
     union = areas + np.clip(one[1] - one[0], 0, None).prod() - shared

@@ -145,7 +145,7 @@ def test_weights_that_were_tampered_with_are_never_loaded(engine: DetectorName, 
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
 
-    with pytest.raises(BadDetector, match="not the one that it should be"):
+    with pytest.raises(BadDetector, match="has the wrong SHA-256"):
         make_detector(engine, tmp_path, 0.5)
 
     weights.unlink()
