@@ -1,23 +1,23 @@
-# What must hold under load, faults and bad input. Each prints its figures and fails when a bound does not hold.
-# LONG=1 runs the long form, SECONDS=90 a soak of another length. docs/reliability.md lists the bounds.
+# Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
+# LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
 DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
 
-drills: $(DRILLS) ## Run every drill, one after another (LONG=1 for the long forms)
+drills: $(DRILLS) ## Run every drill in turn (LONG=1 for the long forms)
 
-fuzz: $(FUZZ) ## Drill: hostile bytes into the decoder and the multipart parser
-contract: ## Drill: the live service against its API document
-overload: ## Drill: ten times more requests than can be served
-slow-clients: ## Drill: clients that dawdle
-cancel: ## Drill: clients that leave while they wait
+fuzz: $(FUZZ) ## Drill: hostile bytes for the decoder and the parsers of forms and JSON
+contract: ## Drill: generated requests, checked against the OpenAPI document
+overload: ## Drill: up to ten times the capacity (needs nginx and redis-server)
+slow-clients: ## Drill: clients that send slowly or not at all
+cancel: ## Drill: clients that disconnect while they wait
 drain: ## Drill: SIGTERM and SIGKILL under load
-soak: ## Drill: 20 minutes of mixed traffic, with flat memory
-memory: ## Drill: what bombs, the largest pictures and 10,000 requests take and leave behind
-retention: ## Drill: nothing written, nobody called (needs strace)
-limits: ## Drill: rate limits shared through a real Redis (needs redis-server)
-integrity: ## Drill: models that were tampered with
+soak: ## Drill: 20 minutes of mixed traffic without growing memory
+memory: ## Drill: memory with bombs, the largest pictures and 10,000 requests
+retention: ## Drill: nothing written to disk, no outbound connection (needs strace)
+limits: ## Drill: rate limits shared through Redis (needs redis-server)
+integrity: ## Drill: modified model files
 
 $(FUZZ): requirements/fuzz.txt $(DEV)
 	$(call install,$(VENV),fuzz,dev fuzz)

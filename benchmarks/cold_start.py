@@ -1,9 +1,9 @@
-"""From process start to ready, and the first request against warm ones, over several starts on a warm disk.
+"""Time from process start to ready, and the first request compared with warm ones, with a warm disk cache.
 
     python -m benchmarks.cold_start [--starts 7] [--json FILE]
 
-Each start is a process of its own, ``python -m app`` with the settings of the environment. One start before the first
-that counts brings the files into memory. Fails when a bound does not hold.
+Each start is a new ``python -m app`` with the settings of the environment. One start before the first
+that counts fills the disk cache. Exits with 1 if a bound does not hold.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.processes import Server, free_port
 PICTURE = Path(__file__).resolve().parents[1] / "sample_images/happy_sample.jpg"
 WARM_REQUESTS = 30
 UNCOUNTED = 5
-"""Requests after the first that count neither as it nor as warm."""
+"""Requests after the first that are left out of the warm ones."""
 
 LONGEST_START = 2.0
 MOST_FIRST_TO_WARM = 2.0
@@ -35,11 +35,11 @@ MOST_FIRST_TO_WARM = 2.0
 class Start:
     """One start, in milliseconds from the start of the process, and the requests after it."""
 
-    answers_ms: float
-    """Until the socket answers a probe, be it that the service is starting."""
+    live_ms: float
+    """Until the liveness probe gets 200, before the service is ready."""
     ready_ms: float
     cpu_ms: float
-    """Processor time until it was ready, over all threads."""
+    """CPU time of all threads until ready."""
     first_ms: float
     warm_ms: float
     """Median of the warm requests."""
@@ -54,17 +54,17 @@ def start_once(scratch: Path) -> Start:
     environment = {"PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off", "DRAIN_SECONDS": "0"}
     server = Server([sys.executable, "-m", "app"], environment, scratch / "log")
     try:
-        answers = server.wait_ready(port, "/health/live")
+        live = server.wait_ready(port, "/health/live")
         ready = server.wait_ready(port, "/health/ready")
         spent = server.cpu_seconds()
         first, *others = requests(port)
     finally:
         server.stop()
-    return Start(answers * 1000, ready * 1000, spent * 1000, first, median(others[UNCOUNTED:]))
+    return Start(live * 1000, ready * 1000, spent * 1000, first, median(others[UNCOUNTED:]))
 
 
 def requests(port: int) -> list[float]:
-    """Milliseconds of each request from a connection that is open already to the last byte of its answer."""
+    """Milliseconds of each request on an open connection, to the last byte of its response."""
     body, headers = form(PICTURE.read_bytes()), {"Content-Type": CONTENT_TYPE}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.connect()
@@ -76,19 +76,19 @@ def requests(port: int) -> list[float]:
         response.read()
         found.append((time.perf_counter() - began) * 1000)
         if response.status != 200:
-            raise SystemExit(f"a prediction was answered {response.status}")
+            raise SystemExit(f"a prediction got status {response.status}")
     connection.close()
     return found
 
 
 def report(starts: list[Start]) -> None:
     rows = {
-        "until it answers": ([start.answers_ms for start in starts], "ms"),
-        "until it is ready": ([start.ready_ms for start in starts], "ms"),
-        "processor time until then": ([start.cpu_ms for start in starts], "ms"),
+        "until live": ([start.live_ms for start in starts], "ms"),
+        "until ready": ([start.ready_ms for start in starts], "ms"),
+        "CPU time until ready": ([start.cpu_ms for start in starts], "ms"),
         "first request": ([start.first_ms for start in starts], "ms"),
         "warm request": ([start.warm_ms for start in starts], "ms"),
-        "first against warm": ([start.first_to_warm for start in starts], "times"),
+        "first / warm": ([start.first_to_warm for start in starts], "times"),
     }
     print(f"{len(starts)} starts on {len(os.sched_getaffinity(0))} cores       median    least     most")
     for name, (values, unit) in rows.items():
@@ -109,7 +109,7 @@ def broken_bounds(starts: list[Start]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", type=int, default=7, help="how many starts count")
-    parser.add_argument("--json", type=Path, help="file that takes the figures")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         starts = [start_once(Path(folder)) for _ in range(1 + arguments.starts)][1:]

@@ -1,4 +1,4 @@
-"""What a run was made on: cores and kind of the machine, versions of what matters. No names, no paths."""
+"""The machine of a run, and the versions of the packages that matter. No host names, no paths."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import psutil
 
 _PACKAGES = (
     "fastapi",
@@ -25,7 +27,7 @@ def machine() -> dict[str, object]:
     return {
         "cores": len(os.sched_getaffinity(0)),
         "kind": _processor(),
-        "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -42,6 +44,7 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
+    """The model of the CPU, which neither the standard library nor psutil knows on Linux."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":

@@ -1,45 +1,43 @@
-"""Server processes: started, waited for, put to sleep while another is measured, weighed, and ended."""
+"""Server processes: start, wait until ready, suspend while another is measured, measure, stop."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_PROC = Path("/proc")
+import psutil
+
 _POLL = 0.002
 _SAMPLING = 0.1
 
 
 class ServerDied(Exception):
-    """A server ended, or did not answer in time; the message holds the end of what it wrote."""
+    """A server ended, or was not ready in time. The message holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes of a process tree: resident in all its processes, and with shared pages counted once."""
+    """Megabytes of a process tree: the sum of resident memory, and with shared pages counted once."""
 
     resident: float
     proportional: float
 
 
 class Server:
-    """A server's process tree on one port."""
+    """A server and its child processes."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, *, prefix: Sequence[str] = ()
     ) -> None:
-        """``prefix`` is a command that runs ``command`` in its own place, held back in some way."""
+        """``prefix`` is a command that starts ``command`` with fewer cores, such as ``taskset``."""
         self._log = log
         self._output = log.open("wb")
         self._started = time.perf_counter()
@@ -53,8 +51,8 @@ class Server:
         )
 
     def wait_ready(self, port: int, path: str, timeout: float = 90) -> float:
-        """Waits for status 200 at ``path``; the seconds since the start of the process."""
-        while not _answers(port, path):
+        """Waits for status 200 at ``path``. Returns the seconds since the start of the process."""
+        while not _responds(port, path):
             if self._process.poll() is not None:
                 raise ServerDied(f"The server ended with status {self._process.returncode}.\n{self._tail()}")
             if time.perf_counter() - self._started > timeout:
@@ -63,38 +61,49 @@ class Server:
         return time.perf_counter() - self._started
 
     @property
-    def tree(self) -> list[int]:
-        """The process and all that descend from it, parents first."""
-        return _descendants(self._process.pid)
+    def processes(self) -> list[psutil.Process]:
+        """The process and all its descendants, parents first; none once it has ended."""
+        try:
+            root = psutil.Process(self._process.pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
-    def sleep(self) -> None:
-        """Stops the whole tree, so that it costs the others nothing."""
-        for pid in self.tree:
-            _signal(pid, signal.SIGSTOP)
+    def suspend(self) -> None:
+        """Stops all processes, so that they take no CPU from the others."""
+        for process in self.processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
 
-    def wake(self) -> None:
-        for pid in reversed(self.tree):
-            _signal(pid, signal.SIGCONT)
+    def resume(self) -> None:
+        for process in reversed(self.processes):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def cpu_seconds(self) -> float:
-        """CPU time of the tree so far, its ended children included."""
-        return sum(_cpu_seconds(pid) for pid in self.tree)
+        """CPU time of all processes so far, including children that have ended."""
+        return _total(self.processes, lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> Memory:
-        tree = self.tree
-        return Memory(sum(map(_resident, tree)) / 1e6, sum(map(_proportional, tree)) / 1e6)
+        tree = self.processes
+        return Memory(_resident(tree) / 1e6, _total(tree, lambda process: process.memory_full_info().pss) / 1e6)
 
-    def stop(self) -> None:
-        self.wake()
-        tree = self.tree
-        _signal(self._process.pid, signal.SIGTERM)
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, patience: float = 8) -> None:
+        """Sends SIGTERM, and SIGKILL to what has not ended after ``patience`` seconds."""
+        self.resume()
+        children = self.processes[1:]
+        self._process.terminate()
         try:
-            self._process.wait(8)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for pid in tree[1:]:
-            _signal(pid, signal.SIGKILL)
+            self.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self._output.close()
 
     def _tail(self) -> str:
@@ -102,7 +111,7 @@ class Server:
 
 
 class MemoryWatch:
-    """The most memory that a server's tree is seen to hold while the ``with`` block runs, in megabytes resident."""
+    """The peak of a server's resident memory while the ``with`` block runs, in megabytes."""
 
     def __init__(self, server: Server) -> None:
         self.peak = 0.0
@@ -121,19 +130,19 @@ class MemoryWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        tree = self._server.tree
+        tree = self._server.processes
         while not self._done.wait(_SAMPLING):
-            self.peak = max(self.peak, sum(map(_resident, tree)) / 1e6)
+            self.peak = max(self.peak, _resident(tree) / 1e6)
 
 
 def busy_seconds() -> float:
-    """CPU time that all processes of the machine, and its neighbours, have taken. Interrupts are nobody's."""
-    user, nice, system, _, _, _, _, stolen = map(int, _read(_PROC / "stat").split()[1:9])
-    return (user + nice + system + stolen) / _TICKS
+    """CPU time of all processes and of other virtual machines, without interrupts."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + getattr(times, "steal", 0.0))
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment, without what would make every start compile its modules anew."""
+    """This process's environment, without the variable that makes every start compile all modules."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -146,7 +155,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What holds a process back to some cores: the command to start it with, and how that is called."""
+    """A limit on the cores of a process: the command to start it with, and what limits it."""
 
     prefix: tuple[str, ...]
     how: str
@@ -154,9 +163,9 @@ class Hold:
 
 @contextlib.contextmanager
 def quota(cores: float) -> Iterator[Hold]:
-    """A control group with a CPU quota; where none can be made, an affinity, which knows whole cores only.
+    """A control group with a CPU quota; without the right to create one, an affinity to whole cores.
 
-    Raises PermissionError when neither can do it.
+    Raises PermissionError if neither is possible.
     """
     version_two = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     group = Path("/sys/fs/cgroup" if version_two else "/sys/fs/cgroup/cpu") / f"visage-bench-{os.getpid()}"
@@ -165,7 +174,7 @@ def quota(cores: float) -> Iterator[Hold]:
     except OSError:
         if cores != int(cores):
             raise PermissionError(
-                "No control group can be made here, and an affinity knows whole cores only."
+                "No control group can be created here, and an affinity takes whole cores only."
             ) from None
         yield Hold(("taskset", "--cpu-list", f"0-{int(cores) - 1}"), "affinity")
         return
@@ -182,13 +191,13 @@ def quota(cores: float) -> Iterator[Hold]:
 
 
 def _empty(group: Path) -> None:
-    """Waits until no process is left in a group, which cannot be removed before."""
+    """Waits until no process is left in a group; it cannot be removed before."""
     until = time.monotonic() + 10
     while (group / "cgroup.procs").read_text() and time.monotonic() < until:
         time.sleep(_POLL)
 
 
-def _answers(port: int, path: str) -> bool:
+def _responds(port: int, path: str) -> bool:
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
@@ -198,45 +207,14 @@ def _answers(port: int, path: str) -> bool:
         return False
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+def _total(processes: Iterable[psutil.Process], measure: Callable[[psutil.Process], float]) -> float:
+    """Sums a figure over processes. Those that have ended count as 0."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += measure(process)
+    return total
 
 
-def _descendants(root: int) -> list[int]:
-    tree = [root]
-    for pid in tree:
-        for task in _list(_PROC / str(pid) / "task"):
-            tree += [int(child) for child in _read(task / "children").split()]
-    return tree
-
-
-def _list(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
-
-
-def _resident(pid: int) -> int:
-    fields = _read(_PROC / str(pid) / "statm").split()
-    return int(fields[1]) * _PAGE if fields else 0
-
-
-def _proportional(pid: int) -> int:
-    for line in _read(_PROC / str(pid) / "smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def _resident(processes: Iterable[psutil.Process]) -> float:
+    return _total(processes, lambda process: process.memory_info().rss)

@@ -1,9 +1,9 @@
-"""Three processes of the service behind a real nginx, with one real Redis: what they add, share and survive.
+"""Up to three processes of the service behind a real nginx with one real Redis: throughput, shared limits, a crash.
 
     python -m benchmarks.replicas [--quick] [--json FILE]
 
-It measures the throughput of a pod of two workers and of one, two and three replicas of one worker each, proves that
-replicas share one budget of requests, kills one under load, and starts it again. The proxy's server block is the one of
+It measures the throughput of one replica with two workers and of one, two and three replicas with one worker each. It
+checks that replicas share one rate limit, kills one under load, and starts it again. The proxy has the server block of
 deploy/nginx. Bounds that need free cores are checked only without ``--quick``.
 """
 
@@ -14,19 +14,21 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.form import CONTENT_TYPE, form
+from benchmarks.processes import Server, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "sample_images/happy_sample.jpg"
@@ -34,7 +36,6 @@ PROXY = ROOT / "deploy/nginx/visage.conf"
 BUDGET = 30
 CLIENTS = 8
 LONGEST_START = 120.0
-TICKS = os.sysconf("SC_CLK_TCK")
 
 WRK_SCRIPT = """
 local file = io.open("{body}", "rb")
@@ -62,7 +63,7 @@ class Load:
     p50_ms: float
     p99_ms: float
     cpu_ms: float
-    """Processor time that the replicas took for one request."""
+    """CPU time of the replicas per request."""
     proxy_cpu_ms: float
     memory_mb: tuple[float, ...]
     """Proportional set size of each replica after the load."""
@@ -70,7 +71,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything that one run found."""
+    """The figures of one run."""
 
     cores: int
     loads: tuple[Load, ...]
@@ -86,53 +87,26 @@ class Result:
 class Replica:
     """One process of the service on a port of its own."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], scratch: Path) -> None:
         self.port = free_port()
-        self._environment = environment
         self.start_ms = 0.0
-        self.process = self._spawn()
+        self._environment = environment | {"PORT": str(self.port), "HOST": "127.0.0.1"}
+        self._log = scratch / f"replica-{self.port}.log"
+        self.server = self._start()
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = os.environ | self._environment | {"PORT": str(self.port), "HOST": "127.0.0.1"}
-        self._began = time.monotonic()
-        return subprocess.Popen(
-            [sys.executable, "-m", "app"],
-            cwd=ROOT,
-            env=environment,
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
+    def _start(self) -> Server:
+        return Server([sys.executable, "-m", "app"], self._environment, self._log)
 
     def wait_ready(self) -> None:
-        wait(lambda: status(self.port, "/health/ready") == 200, f"replica on {self.port}")
-        self.start_ms = (time.monotonic() - self._began) * 1000
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self.start_ms = self.server.wait_ready(self.port, "/health/ready") * 1000
 
     def restart(self) -> None:
-        self.process = self._spawn()
+        self.server.stop()
+        self.server = self._start()
         self.wait_ready()
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=60)
-
-    @property
-    def memory_mb(self) -> float:
-        for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("the kernel tells no proportional set size")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        self.server.stop(patience=60)
 
 
 def status(port: int, path: str) -> int | None:
@@ -154,12 +128,8 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def cpu_seconds(pids: Sequence[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 @contextmanager
@@ -190,12 +160,11 @@ class Proxy:
     """A running nginx."""
 
     port: int
-    master: int
+    master: psutil.Process
 
     @property
-    def pids(self) -> list[int]:
-        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()
-        return [self.master, *map(int, children)]
+    def processes(self) -> list[psutil.Process]:
+        return [self.master, *self.master.children()]
 
 
 @contextmanager
@@ -219,7 +188,7 @@ def nginx(replicas: Sequence[Replica], scratch: Path) -> Iterator[Proxy]:
     )
     with running(["nginx", "-c", str(config)]) as process:
         wait(lambda: status(port, "/health") == 200, "nginx")
-        yield Proxy(port, process.pid)
+        yield Proxy(port, psutil.Process(process.pid))
 
 
 @contextmanager
@@ -227,7 +196,7 @@ def service(count: int, environment: dict[str, str], scratch: Path) -> Iterator[
     with ExitStack() as stack:
         replicas = []
         for _ in range(count):
-            replicas.append(Replica(environment))
+            replicas.append(Replica(environment, scratch))
             stack.callback(replicas[-1].stop)
         for replica in replicas:
             replica.wait_ready()
@@ -245,9 +214,8 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
     body, script = scratch / "body", scratch / "wrk.lua"
     body.write_bytes(form(PICTURE.read_bytes()))
     script.write_text(WRK_SCRIPT.format(body=body, content_type=CONTENT_TYPE))
-    pids = [replica.process.pid for replica in replicas]
     for duration in (2, seconds):
-        before = cpu_seconds(pids), cpu_seconds(proxy.pids)
+        before = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(proxy.processes)
         output = subprocess.run(
             [
                 "wrk",
@@ -264,7 +232,7 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
             capture_output=True,
             text=True,
         ).stdout
-        after = cpu_seconds(pids), cpu_seconds(proxy.pids)
+        after = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(proxy.processes)
     found = json.loads(output.splitlines()[-1])
     requests = max(found["requests"], 1)
     return Load(
@@ -276,34 +244,34 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
         p99_ms=round(found["p99"] / 1000, 1),
         cpu_ms=round((after[0] - before[0]) / requests * 1000, 2),
         proxy_cpu_ms=round((after[1] - before[1]) / requests * 1000, 2),
-        memory_mb=tuple(round(replica.memory_mb, 1) for replica in replicas),
+        memory_mb=tuple(round(replica.server.memory().proportional, 1) for replica in replicas),
     )
 
 
 def spend_budget(proxy: Proxy) -> tuple[int, int]:
-    """Twice the budget from one client: how many requests are accepted, and how many refused."""
+    """Sends twice the budget from one client. Returns how many requests were accepted and how many refused."""
     body = form(PICTURE.read_bytes())
-    answers = []
+    statuses = []
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     for _ in range(2 * BUDGET):
-        answers.append(predict(connection, body))
+        statuses.append(predict(connection, body))
     connection.close()
-    return answers.count(200), answers.count(429)
+    return statuses.count(200), statuses.count(429)
 
 
 def kill_one(replicas: Sequence[Replica], proxy: Proxy, seconds: float) -> tuple[int, int]:
-    """Requests sent and requests failed while the first replica is killed a third of the way."""
+    """Kills the first replica after a third of the time. Returns how many requests were sent and how many failed."""
     body = form(PICTURE.read_bytes())
-    answers: list[int | None] = []
+    statuses: list[int | None] = []
     end = time.monotonic() + seconds
 
     def client() -> None:
         while time.monotonic() < end:
             connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
             try:
-                answers.append(predict(connection, body))
+                statuses.append(predict(connection, body))
             except OSError:
-                answers.append(None)
+                statuses.append(None)
             finally:
                 connection.close()
 
@@ -311,10 +279,10 @@ def kill_one(replicas: Sequence[Replica], proxy: Proxy, seconds: float) -> tuple
     for thread in threads:
         thread.start()
     time.sleep(seconds / 3)
-    replicas[0].kill()
+    replicas[0].server.kill()
     for thread in threads:
         thread.join()
-    return len(answers), sum(answer != 200 for answer in answers)
+    return len(statuses), sum(status != 200 for status in statuses)
 
 
 def measure(seconds: int) -> Result:
@@ -382,7 +350,7 @@ def listed(values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short runs, and no bounds that need free cores")
-    parser.add_argument("--json", type=Path, help="file that takes the figures")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     for program in ("nginx", "redis-server", "wrk"):
         if shutil.which(program) is None:

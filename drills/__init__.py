@@ -1,5 +1,5 @@
-"""Drills: what must hold under load, faults and bad input, each a command that prints its figures.
+"""Drills: commands that check the service under load, faults and bad input.
 
-``python -m drills.NAME`` is short enough to run often; ``--long`` is the long form. A drill exits with 1 when a
-bound does not hold, and says which.
+``python -m drills.NAME`` is the short form, ``--long`` the long form. A drill prints its figures, and exits with 1 if a
+bound does not hold.
 """

@@ -1,4 +1,4 @@
-"""What bombs, the largest pictures and ten thousand requests take of memory, and what they leave behind."""
+"""Memory during and after decompression bombs, the largest pictures, and ten thousand requests."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from PIL import Image
 from skimage import data
 
 from drills.client import Answer, ask, statuses, upload
+from drills.process_stats import process_stats, reset_peak
 from drills.report import Report, run
 from drills.traffic import Tally, by_clients, rounds
-from drills.vitals import forget_peak, vitals
 from tests.hostile import hostile_files
 from tests.pictures import encoded
 from tests.process import ServerProcess
 
 ATTEMPTS = 5
-"""A bomb is sent so often, and its fastest refusal counts: the rest is what else the machine does."""
+"""How often a bomb is sent. The fastest refusal counts, because other processes can only slow it down."""
 
 LARGEST = 7_000
-"""Pixels on a side of a picture that is just small enough."""
+"""Pixels on a side of the largest picture that is accepted."""
 
 CLIENTS = 4
 FIRST, SHORT, LONG = 40, 100, 300
-"""Rounds of traffic after which the memory is looked at. It takes some thousand requests until every thread has met
-every kind of picture beside every other, and holds what that needs."""
+"""Rounds of traffic after which the memory is measured. It takes some thousand requests until every thread has held
+every kind of picture beside every other."""
 
-REST = 6.0
-"""Seconds of rest before that: the service gives back every five seconds what lies free."""
+PAUSE = 6.0
+"""Seconds without requests before that: every five seconds the service returns free memory to the system."""
 
 
 def drill(report: Report) -> None:
     with ServerProcess({"LOG_LEVEL": "warning"}) as server:
         server.wait_ready()
-        report.figure("resident memory, ready and idle", vitals(server.pid).resident, "MB")
+        report.figure("resident memory, ready and idle", process_stats(server.pid).resident, "MB")
         asyncio.run(_bombs(report, server))
         report.check("no traceback in the log", "Traceback" not in server.log)
     with ServerProcess({"LOG_LEVEL": "warning"}) as server:
@@ -48,34 +48,34 @@ def drill(report: Report) -> None:
 
 
 async def _bombs(report: Report, server: ServerProcess) -> None:
-    """Each is refused soon, and by its header: what it would unpack to is never held."""
+    """Each is refused soon, from its header alone: its pixels are never decoded."""
     bombs = [file for file in hostile_files() if file.name.startswith("bomb-") and not file.readable]
     await ask(server.port, upload("/predict", bombs[0].data))
     for bomb in bombs:
         request = upload("/predict", bomb.data)
-        forget_peak(server.pid)
-        before = vitals(server.pid).resident
+        reset_peak(server.pid)
+        before = process_stats(server.pid).resident
         answers = [await ask(server.port, request) for _ in range(ATTEMPTS)]
         took = min(answer.seconds for answer in answers) * 1000
         report.check(f"{bomb.name} is refused", all(400 <= a.status < 500 for a in answers), statuses(answers))
         report.figure(f"{bomb.name}, {len(bomb.data) / 1000:.0f} KB: refused in", took, "ms", at_most=100)
-        report.figure("  memory that it took", vitals(server.pid).peak - before, "MB", at_most=20)
+        report.figure("  memory taken", process_stats(server.pid).peak - before, "MB", at_most=20)
 
 
 async def _largest(report: Report, server: ServerProcess) -> None:
-    """Two pictures of as many pixels as are taken, at once."""
+    """Two pictures of the largest size at once."""
     for kind, picture in _pictures():
         request = upload("/predict", picture, name="a.png")
-        forget_peak(server.pid)
+        reset_peak(server.pid)
         answers = await asyncio.gather(*(ask(server.port, request) for _ in range(2)))
-        report.check(f"two {kind} of 49 megapixels at once are answered", _read(answers), statuses(answers))
-        report.figure("  most resident memory", vitals(server.pid).peak, "MB", at_most=450)
+        report.check(f"two {kind} of 49 megapixels at once are processed", _processed(answers), statuses(answers))
+        report.figure("  peak of resident memory", process_stats(server.pid).peak, "MB", at_most=450)
     await asyncio.sleep(0.5)
-    report.figure("resident memory once they are answered", vitals(server.pid).resident, "MB", at_most=300)
+    report.figure("resident memory afterwards", process_stats(server.pid).resident, "MB", at_most=300)
 
 
 def _pictures() -> list[tuple[str, bytes]]:
-    """A face in large pixels: the files are small, what they unpack to is not."""
+    """A face in large pixels: small files that decode to large pictures."""
     face = Image.fromarray(data.astronaut()).resize((70, 70))
     large = face.resize((LARGEST, LARGEST), Image.Resampling.NEAREST)
     transparent = large.convert("RGBA")
@@ -89,27 +89,27 @@ def _pictures() -> list[tuple[str, bytes]]:
     ]
 
 
-def _read(answers: list[Answer]) -> bool:
+def _processed(answers: list[Answer]) -> bool:
     return all(answer.status in {200, 422} for answer in answers)
 
 
 async def _traffic(report: Report, server: ServerProcess, count: int) -> None:
-    """The traffic of the soak, as fast as it goes."""
+    """The traffic of the soak, as fast as the service responds."""
     tally = Tally()
     started = time.monotonic()
     resident: dict[int, float] = {}
     for number, requests in enumerate(itertools.islice(rounds(), count), 1):
         await by_clients(server.port, requests, CLIENTS, tally)
         if number in {FIRST, count}:
-            await asyncio.sleep(REST)
-            resident[number] = vitals(server.pid).resident
+            await asyncio.sleep(PAUSE)
+            resident[number] = process_stats(server.pid).resident
     sent = tally.statuses.total()
     report.note(f"{sent:,} requests in {time.monotonic() - started:.0f} s; {tally}")
-    report.figure("answers that are a 5xx or missing", tally.unexpected, at_most=0)
+    report.figure("responses that are a 5xx or missing", tally.unexpected, at_most=0)
     report.figure(f"resident memory after {FIRST * sent // count:,} requests", resident[FIRST], "MB")
     most = resident[FIRST] + max(10, 0.05 * resident[FIRST])
     report.figure(f"resident memory after {sent:,} requests", resident[count], "MB", at_most=most)
-    report.figure("most resident memory at any time", vitals(server.pid).peak, "MB", at_most=450)
+    report.figure("peak of resident memory", process_stats(server.pid).peak, "MB", at_most=450)
 
 
 if __name__ == "__main__":

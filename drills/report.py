@@ -1,4 +1,4 @@
-"""What a drill prints, and the exit status that it ends with."""
+"""The output of a drill and its exit status."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """The figures of one run, each with the bound that it must keep."""
+    """The figures of one run and their bounds."""
 
     name: str
     long: bool = False
     seconds: float | None = None
-    """How long the load lasts, where somebody wants it other than the form has it."""
+    """Seconds of load, if not those of the form."""
     failures: list[str] = field(default_factory=list)
 
     def figure(
         self, what: str, value: float, unit: str = "", *, at_most: float | None = None, at_least: float | None = None
     ) -> None:
-        """Prints a figure, and notes it when it is out of bounds."""
+        """Prints a figure, and records a failure if it is out of bounds."""
         bounds = [f"at most {at_most:g}"] if at_most is not None else []
         bounds += [f"at least {at_least:g}"] if at_least is not None else []
         kept = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
@@ -33,7 +33,7 @@ class Report:
             self.failures.append(what)
 
     def check(self, what: str, holds: bool, detail: str = "") -> None:
-        """Prints whether something holds; ``detail`` is for the case that it does not."""
+        """Prints whether a condition holds, with ``detail`` if it does not, and records a failure."""
         print(f"  {what:<58} {'yes' if holds else 'NO  ' + detail}", flush=True)
         if not holds:
             self.failures.append(what)
@@ -46,7 +46,7 @@ def run(name: str, drill: Callable[[Report], None]) -> None:
     """Runs a drill from the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m drills.{name}")
     parser.add_argument("--long", action="store_true", help="the long form")
-    parser.add_argument("--seconds", type=float, help="how long the load lasts, where a drill can choose it")
+    parser.add_argument("--seconds", type=float, help="seconds of load, for the drills that let you choose")
     arguments = parser.parse_args()
     report = Report(name, arguments.long, arguments.seconds)
     print(f"{name}{' (long)' if report.long else ''}", flush=True)

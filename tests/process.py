@@ -1,4 +1,4 @@
-"""A real server for tests and drills: ``python -m app`` on a free port of loopback, stopped by its own pid."""
+"""A real server for tests and drills: ``python -m app`` on a free port of the loopback interface."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import httpx
 from app.config import Settings
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 def free_port() -> int:
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 @dataclass
 class ServerProcess:
-    """One server. ``wrap`` stands before its command line, for strace and the like."""
+    """One server. ``wrap`` is put before its command line, for strace and the like."""
 
     settings: Mapping[str, object] = field(default_factory=dict)
     wrap: Sequence[str] = ()
@@ -51,12 +51,12 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """All that it has written."""
+        """Everything that it has written so far."""
         self._log.seek(0)
         return self._log.read().decode()
 
     def start(self) -> Self:
-        """Starts the process and does not wait for it."""
+        """Starts the process, without waiting until it is ready."""
         inherited = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
         chosen = {"HOST": "127.0.0.1", "PORT": self.port, "RATE_LIMIT": "off", **self.settings}
         self.process = subprocess.Popen(
@@ -68,32 +68,28 @@ class ServerProcess:
         )
         return self
 
-    def wait_ready(self, patience: float = PATIENCE) -> float:
-        """Waits until it is ready and tells the seconds that it took."""
+    def wait_ready(self, timeout: float = TIMEOUT) -> float:
+        """Waits until it is ready. Returns the seconds that it took."""
         started = time.monotonic()
-        while time.monotonic() < started + patience:
+        while time.monotonic() < started + timeout:
             assert self.process is not None
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log}"
-            if self._answers("/health/ready"):
+            if self._responds("/health/ready"):
                 return time.monotonic() - started
             time.sleep(0.02)
-        raise AssertionError(f"the server was not ready after {patience:.0f} s:\n{self.log}")
+        raise AssertionError(f"the server was not ready after {timeout:.0f} s:\n{self.log}")
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         assert self.process is not None
-        if self.wrap and (inner := Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()):
-            # What stands before the server need not hand signals on.
-            os.kill(int(inner[0]), number)
-        else:
-            self.process.send_signal(number)
+        self.process.send_signal(number)
 
-    def wait(self, patience: float = PATIENCE) -> int:
-        """The exit status, once it has ended."""
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """Waits until it ends. Returns its exit status."""
         assert self.process is not None
-        return self.process.wait(patience)
+        return self.process.wait(timeout)
 
     def stop(self) -> int:
-        """Ends it as an orchestrator would; kills it if that does not help."""
+        """Stops it as an orchestrator would: SIGTERM, then SIGKILL. Returns its exit status."""
         assert self.process is not None
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
@@ -113,7 +109,7 @@ class ServerProcess:
         self.stop()
         self._log.close()
 
-    def _answers(self, path: str) -> bool:
+    def _responds(self, path: str) -> bool:
         try:
             return httpx.get(self.url + path, timeout=5, trust_env=False).status_code == 200
         except httpx.TransportError:
