@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 DEV := $(VENV)/.dev
-AXE := tests/e2e/node_modules/.package-lock.json
+NODE := $(patsubst %,%/node_modules/.package-lock.json,tests/e2e tests/api/typescript)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format check clean
@@ -31,14 +31,14 @@ $(DEV): requirements/dev.txt $(SERVICE)
 	$(call install,$(VENV),dev,dev)
 	@touch $@
 
-# The tests of accessibility use it; without npm, or where this fails, they are skipped.
-$(AXE): tests/e2e/package.json
-	-cd tests/e2e && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+# The tests of accessibility and of generated clients use them; without npm, or where this fails, they are skipped.
+%/node_modules/.package-lock.json: %/package.json
+	-cd $* && npm $(if $(wildcard $*/package-lock.json),ci,install --no-package-lock) --silent --no-audit --no-fund --ignore-scripts
 
 run: $(SERVICE) ## Serve on $PORT (8000)
 	PORT=$(PORT) $(BIN)/python -m app
 
-test: $(DEV) $(if $(shell command -v npm),$(AXE)) ## Run every test
+test: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Run every test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: $(DEV) ## Check style, types and the directions of imports
@@ -54,4 +54,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* tests/e2e/node_modules build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* tests/*/node_modules tests/*/*/node_modules build .mypy_cache .ruff_cache .pytest_cache .coverage
