@@ -91,7 +91,6 @@ class _Job:
     reservation: Reservation
     work: Callable[[Pipeline, Checkpoint], Any]
     future: asyncio.Future[Any]
-    started: bool = False
     timer: asyncio.TimerHandle | None = None
 
     def check(self) -> None:
@@ -274,13 +273,11 @@ class WorkerPool:
 
     def _remove_from_queue(self, job: _Job) -> bool:
         """Whether the job was waiting."""
-        if job.started:
-            return False
         with self._changed:
-            if job.started or job not in self._queue:
-                return False
-            self._queue.remove(job)
-            return True
+            waiting = job in self._queue
+            if waiting:
+                self._queue.remove(job)
+            return waiting
 
     def _expire(self, job: _Job) -> None:
         """The job has waited too long, or its deadline has passed."""
@@ -416,7 +413,6 @@ class WorkerPool:
             if not self._queue:
                 return None
             job = self._queue.popleft()
-            job.started = True
             worker.job = job
             self._busy += 1
             return job

@@ -1,4 +1,4 @@
-"""What routes and middleware get from a request: the service, its ticket, its path, and the options in its query."""
+"""What routes and middleware get from a request: service, reservation, path, and the options in its query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.service import Service
 from app.worker_pool import Reservation
 
 SERVICE: Final = "service"
-TICKET: Final = "visage.ticket"
+RESERVATION: Final = "visage.reservation"
 CLIENT: Final = "visage.client"
 LIMIT_HEADERS: Final = "visage.limit_headers"
 """Where a request's state holds who sends it, and the rate-limit headers of its response."""
@@ -124,10 +124,10 @@ def service_of(scope: Scope) -> Service:
     return service
 
 
-def ticket_of(scope: Scope) -> Reservation:
-    """The request's ticket, which only requests for predictions have."""
-    ticket: Reservation = scope["state"][TICKET]
-    return ticket
+def reservation_of(scope: Scope) -> Reservation:
+    """The request's reservation, which only requests for predictions have."""
+    reservation: Reservation = scope["state"][RESERVATION]
+    return reservation
 
 
 def route_path(scope: Scope) -> str:

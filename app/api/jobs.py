@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
-from app.api.dependencies import Choices, service_of, ticket_of
+from app.api.dependencies import Choices, reservation_of, service_of
 from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
 from app.errors import Timeout, VisageError
@@ -143,4 +143,4 @@ async def _run(request: Request, work: Callable[[Pipeline, Checkpoint, float], T
     def job(pipeline: Pipeline, checkpoint: Checkpoint) -> T:
         return work(pipeline, checkpoint, (time.perf_counter() - submitted) * 1000)
 
-    return await service_of(request.scope).pool.run(ticket_of(request.scope), job)
+    return await service_of(request.scope).pool.run(reservation_of(request.scope), job)

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.dependencies import CLIENT, TICKET, charge, route_path, service_of
+from app.api.dependencies import CLIENT, RESERVATION, charge, route_path, service_of
 from app.api.identity import ApiKeys, client_address
 from app.config import Settings
 from app.errors import NotReady, Overloaded, Unauthorized
@@ -43,9 +43,9 @@ class Admission:
         try:
             await self.app(scope, receive, send)
         finally:
-            ticket = scope["state"].get(TICKET)
-            if ticket is not None:
-                service_of(scope).pool.release(ticket)
+            reservation = scope["state"].get(RESERVATION)
+            if reservation is not None:
+                service_of(scope).pool.release(reservation)
 
     async def _admit(self, scope: Scope) -> None:
         path = route_path(scope)
@@ -68,7 +68,7 @@ class Admission:
             raise NotReady
         if predicts:
             _require_room(service)
-            scope["state"][TICKET] = service.pool.reserve()
+            scope["state"][RESERVATION] = service.pool.reserve()
 
     def _client(self, scope: Scope) -> str:
         if not self._keys:

@@ -7,7 +7,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.dependencies import TICKET, route_path, service_of
+from app.api.dependencies import RESERVATION, route_path, service_of
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, Timeout
 from app.worker_pool import Reservation
@@ -68,7 +68,7 @@ class _Body:
         self._limit = limit
         self._patience = timeout
         self._memory = memory
-        self._ticket: Reservation | None = scope["state"].get(TICKET)
+        self._reservation: Reservation | None = scope["state"].get(RESERVATION)
         self._size = 0
         self._watch: asyncio.Task[Message] | None = None
 
@@ -87,7 +87,7 @@ class _Body:
             self._left()
             return message
         self._count(len(message.get("body", b"")))
-        if not message.get("more_body", False) and self._ticket is not None:
+        if not message.get("more_body", False) and self._reservation is not None:
             self._watch = asyncio.get_running_loop().create_task(self._wait_for_leaving())
         return message
 
@@ -111,8 +111,8 @@ class _Body:
         return message
 
     def _left(self) -> None:
-        if self._ticket is not None:
-            self._ticket.cancel()
+        if self._reservation is not None:
+            self._reservation.cancel()
 
 
 def _declared(scope: Scope) -> int:
