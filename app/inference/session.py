@@ -230,4 +230,6 @@ def first_line(error: Exception) -> str:
         text = text.partition(") ")[2] or text
     if text.startswith("External data"):
         return "it keeps weights in another file; save it as one file"
-    return text.rstrip(" .,")[:300]
+    if opset := re.search(r"Opset (\d+) is under development", text):
+        return f"this version of ONNX Runtime does not support opset {opset[1]}"
+    return text.partition(". ")[0].rstrip(" .,")[:300]
