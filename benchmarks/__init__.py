@@ -1,1 +1,1 @@
-"""What is measured, against what. Never imported by ``app``."""
+"""Benchmarks of the service and of the servers that it is compared with. Never imported by ``app``."""

@@ -13,19 +13,21 @@ DOCS = Path("docs/performance.md")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks", description="Measures the service against its peers.")
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measures the service and other servers.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="measure, and write JSON and a page")
-    run.add_argument("--quick", action="store_true", help="every ratio in less than three minutes")
-    run.add_argument("--groups", help='only these groups of the plan, with commas; "rest" is what is in none')
-    run.add_argument("--seconds", type=int, help="length of one turn")
-    run.add_argument("--rounds", type=int, help="how often each contestant has its turn")
-    run.add_argument("--json", type=Path, default=RESULTS, help="where the figures go")
-    run.add_argument("--docs", type=Path, help="where the page goes; none without it")
-    run.add_argument("--readme", type=Path, help="the README that carries three of the ratios; none without it")
-    run.add_argument("--build", type=Path, default=Path("build/bench"), help="pictures, networks and logs")
-    run.add_argument("--models", type=Path, default=Path("models"), help="the service's models")
-    report = verbs.add_parser("report", help="write the page again from the JSON")
+    run = verbs.add_parser("run", help="measure; write JSON and a page")
+    run.add_argument("--quick", action="store_true", help="every ratio, in less than three minutes")
+    run.add_argument(
+        "--groups", help='only these groups of the plan, separated by commas; "rest": all that is in no group'
+    )
+    run.add_argument("--seconds", type=int, help="seconds of one turn")
+    run.add_argument("--rounds", type=int, help="turns of each contestant")
+    run.add_argument("--json", type=Path, default=RESULTS, help="file for the figures")
+    run.add_argument("--docs", type=Path, help="file for the page; without it, none is written")
+    run.add_argument("--readme", type=Path, help="README to put the ratios into; without it, none is changed")
+    run.add_argument("--build", type=Path, default=Path("build/bench"), help="folder for pictures, networks and logs")
+    run.add_argument("--models", type=Path, default=Path("models"), help="folder of the service's models")
+    report = verbs.add_parser("report", help="write the page from the JSON again")
     report.add_argument("--json", type=Path, default=RESULTS)
     report.add_argument("--docs", type=Path, default=DOCS)
     report.add_argument("--readme", type=Path)
@@ -37,14 +39,14 @@ def main() -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    # The peers read it when they import ONNX Runtime.
+    # The other servers read it when they import ONNX Runtime.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     from benchmarks import plan, ratios, results  # noqa: PLC0415
     from benchmarks.load import closed  # noqa: PLC0415
     from benchmarks.report import write_page, write_readme  # noqa: PLC0415
     from benchmarks.run import Bench  # noqa: PLC0415
 
-    # A run that is ended from outside still ends what it has started.
+    # On SIGTERM, stop the servers that the run has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not closed.installed():
         sys.exit(closed.MISSING)
@@ -65,8 +67,8 @@ def _run(asked: argparse.Namespace) -> int:
         write_readme(found, asked.readme)
     for figure in figures:
         spread = f"{figure.least:.2f} to {figure.most:.2f}"
-        print(f"{figure.title}: {figure.value:.2f}{figure.unit} ({spread}); {figure.verdict}")
-    print(f"{found.duration:.0f} s in all; {found.wrong} wrong answers; {found.repeated} turns taken again.")
+        print(f"{figure.title}: {figure.value:.2f}{figure.unit} ({spread}); {figure.level}")
+    print(f"{found.duration:.0f} s in all; {found.wrong} wrong responses; {found.repeated} turns repeated.")
     for failure in found.failures:
         print(f"Not measured: {failure}")
     return 1 if found.wrong or found.failures else 0

@@ -1,4 +1,4 @@
-"""Whether a change has cost more than a tenth of a figure: this run's ratios against the committed ones."""
+"""Compares the ratios of a run with the committed ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 _TOLERANCE = 0.10
 _UNITS = ("", "MB")
-"""Seconds and milliseconds depend on the machine; ratios and memory do not, or little."""
+"""Units that are compared. Seconds and milliseconds depend on the machine."""
 
 
 def losses(committed: Path, fresh: Path) -> list[str]:

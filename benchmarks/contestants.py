@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, and where it answers."""
+"""The servers that are measured: their commands, environments and ready paths."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ from benchmarks.processes import Server
 
 _PYTHON = sys.executable
 
+TITLES = {
+    "limit": "Pipeline without HTTP",
+    "visage": "Visage",
+    "visage-1-worker": "Visage, one worker",
+    "visage-1-core": "Visage, one worker, one core",
+    "visage-onnx": "Visage, ONNX detector",
+    "litserve": "LitServe",
+    "bentoml": "BentoML",
+    "plain": "Plain FastAPI",
+    "resnet18": "Visage with ResNet18",
+}
+
 SERVICE_ENVIRONMENT: Mapping[str, str] = {
     "HOST": "127.0.0.1",
     "RATE_LIMIT": "off",
-    # At 256 connections all wait in the queue, which by default holds fewer and turns the rest away.
+    # The default queue is shorter than 256 and would refuse some of 256 connections.
     "QUEUE_SIZE": "512",
     "QUEUE_TIMEOUT_SECONDS": "30",
     "DRAIN_SECONDS": "0",
@@ -30,72 +42,68 @@ SERVICE_ENVIRONMENT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server under load. ``command`` may hold ``{port}``; ``reads_like_us`` says that it runs our pipeline."""
+    """A server to measure. ``command`` may contain ``{port}``. ``own_pipeline``: it runs the service's pipeline."""
 
     name: str
-    title: str
     command: tuple[str, ...]
     ready: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    reads_like_us: bool = True
+    own_pipeline: bool = True
     prefix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Files:
     """Files that contestants need."""
 
     build: Path
     models: Path
     plain_model: Path
-    twin_models: Path
+    resnet18_models: Path
 
 
-def contestants(places: Places, workers: int) -> dict[str, Contestant]:
-    """All contestants but the limit, by name."""
+def contestants(files: Files, workers: int) -> dict[str, Contestant]:
+    """All contestants by name, except ``limit``."""
     ours = (_PYTHON, "-m", "app")
-    own = {**SERVICE_ENVIRONMENT, "MODELS_DIR": str(places.models), "PORT": "{port}", "WORKERS": str(workers)}
-    twin = {**own, "MODELS_DIR": str(places.twin_models), "DEFAULT_MODEL": "resnet18"}
-    plain = {"MODELS_DIR": str(places.models), "PLAIN_MODEL": str(places.plain_model), "ORT_DISABLE_TELEMETRY": "1"}
+    own = {**SERVICE_ENVIRONMENT, "MODELS_DIR": str(files.models), "PORT": "{port}", "WORKERS": str(workers)}
+    resnet18 = {**own, "MODELS_DIR": str(files.resnet18_models), "DEFAULT_MODEL": "resnet18"}
+    plain = {"MODELS_DIR": str(files.models), "PLAIN_MODEL": str(files.plain_model), "ORT_DISABLE_TELEMETRY": "1"}
     litserve = (_PYTHON, "-m", "benchmarks.servers.litserve_app")
     bentoml = (_PYTHON, "-m", "bentoml", "serve", "benchmarks.servers.bentoml_app:Expressions")
     uvicorn = (_PYTHON, "-m", "uvicorn", "benchmarks.servers.plain_app:app", "--log-level", "warning")
-    quiet = {"BENTOML_DO_NOT_TRACK": "true", "BENTOML_HOME": str(places.build / "bentoml")}
-    everyone = (
-        Contestant("visage", "Visage", ours, "/health/ready", own),
-        Contestant("visage-1-worker", "Visage, one worker", ours, "/health/ready", {**own, "WORKERS": "1"}),
+    quiet = {"BENTOML_DO_NOT_TRACK": "true", "BENTOML_HOME": str(files.build / "bentoml")}
+    all_contestants = (
+        Contestant("visage", ours, "/health/ready", own),
+        Contestant("visage-1-worker", ours, "/health/ready", {**own, "WORKERS": "1"}),
         Contestant(
             "visage-1-core",
-            "Visage, one worker on one core",
             ours,
             "/health/ready",
             {**own, "WORKERS": "1"},
             prefix=("taskset", "--cpu-list", "0"),
         ),
-        Contestant("visage-onnx", "Visage, ONNX detector", ours, "/health/ready", {**own, "FACE_DETECTOR": "onnx"}),
-        Contestant("litserve", "LitServe", litserve, "/health", own),
+        Contestant("visage-onnx", ours, "/health/ready", {**own, "FACE_DETECTOR": "onnx"}),
+        Contestant("litserve", litserve, "/health", own),
         Contestant(
             "bentoml",
-            "BentoML",
             (*bentoml, "--host", "127.0.0.1", "--port", "{port}"),
             "/readyz",
             {**own, **quiet},
         ),
         Contestant(
             "plain",
-            "The plain way",
             (*uvicorn, "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"),
             "/health",
             plain,
-            reads_like_us=False,
+            own_pipeline=False,
         ),
-        Contestant("twin", "ResNet18 int8 in Visage", ours, "/health/ready", twin, reads_like_us=False),
+        Contestant("resnet18", ours, "/health/ready", resnet18, own_pipeline=False),
     )
-    return {contestant.name: contestant for contestant in everyone}
+    return {contestant.name: contestant for contestant in all_contestants}
 
 
 class Running:
-    """A contestant that has been started and is asleep unless it is its turn."""
+    """A contestant that has been started. It is suspended except in its own turns."""
 
     def __init__(self, contestant: Contestant, logs: Path, *, prefix: Sequence[str] = (), tag: str = "") -> None:
         self.contestant = contestant
@@ -118,7 +126,7 @@ class Running:
 
 
 class Limit:
-    """The pipeline in a bare loop, in a process that waits for orders between its turns."""
+    """The pipeline in a loop, in a process that waits for a command between its turns."""
 
     def __init__(self, threads: int, models: Path, log: Path) -> None:
         environment = {**processes.clean_environment(), **SERVICE_ENVIRONMENT, "MODELS_DIR": str(models)}
@@ -133,46 +141,46 @@ class Limit:
                 stderr=errors,
                 text=True,
             )
-        self._heard()
+        self._receive()
 
     def label(self, work: Work, picture: Path) -> str:
-        """What the pipeline says of a picture."""
-        answer: str = self._ask({"picture": str(picture), "faces": work.faces})["label"]
-        return answer
+        """The label of a picture, or the code of its error."""
+        label: str = self._send({"picture": str(picture), "faces": work.faces})["label"]
+        return label
 
     def run(self, work: Work, picture: Path, threads: int, seconds: float, expected: str) -> dict[str, Any]:
-        order = {"picture": str(picture), "faces": work.faces, "threads": threads, "seconds": seconds}
-        return self._ask({**order, "expected": expected})
+        command = {"picture": str(picture), "faces": work.faces, "threads": threads, "seconds": seconds}
+        return self._send({**command, "expected": expected})
 
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
 
-    def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
-        return self._heard()
+        return self._receive()
 
-    def _heard(self) -> dict[str, Any]:
+    def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        # MediaPipe prints to the same stream.
+        # MediaPipe writes to the same stream.
         for line in self._process.stdout:
             if line.startswith("{"):
-                heard: dict[str, Any] = json.loads(line)
-                return heard
-        raise processes.ServerDied(f"The bare loop ended.\n{self._log.read_text(errors='replace')[-2000:]}")
+                response: dict[str, Any] = json.loads(line)
+                return response
+        raise processes.ServerDied(f"The loop without HTTP ended.\n{self._log.read_text(errors='replace')[-2000:]}")
 
 
-def bare(said: dict[str, Any]) -> Measured:
-    """What the limit said of a turn, in the words of a load generator that costs nothing."""
+def measured(output: dict[str, Any]) -> Measured:
+    """The output of ``Limit.run`` as the figures of a load generator that takes no CPU."""
     return Measured(
-        requests=said["requests"],
-        throughput=said["requests"] / said["seconds"],
-        wrong=said["wrong"],
-        p50=said["p50"],
-        p95=said["p95"],
-        p99=said["p99"],
-        longest=said["longest"],
+        requests=output["requests"],
+        throughput=output["requests"] / output["seconds"],
+        wrong=output["wrong"],
+        p50=output["p50"],
+        p95=output["p95"],
+        p99=output["p99"],
+        longest=output["longest"],
         generator_cpu=0.0,
     )

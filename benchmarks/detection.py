@@ -1,10 +1,10 @@
-"""How many faces are found, how often one twice, and how often one where there is none.
+"""Shares of faces that are found, of faces that are found twice, and of pictures in which a face is found wrongly.
 
     DATA=… python -m benchmarks.detection [--sample 300] [--engine mediapipe|onnx] [--thorough]
 
-Portraits of `wild-dev` are put at random places of larger grey canvases, so that the face has a given share of the
-width, saved as JPEG and sent through the service's own decoding. Pictures without a face are whole pictures, mirror
-images and crops of scikit-image's samples that show nobody.
+Portraits of `wild-dev` are placed at random on larger grey canvases, so that the face has a given share of the width,
+saved as JPEG and decoded by the service's code. Pictures without a face are samples of scikit-image that show nobody:
+whole, upside down, and crops.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FACELESS = (
     "rocket",
     "text",
 )
-"""Pictures of :mod:`skimage.data` that come with the package and show nobody; one is of a cat."""
+"""Pictures that come with :mod:`skimage.data` and show nobody; one shows a cat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What became of some scenes with the same size of face, in percent."""
+    """Percentages of scenes with one size of face, and milliseconds of a detection."""
 
     found: float
     twice: float
@@ -114,7 +114,7 @@ def recall(detector: FaceDetector, scenes: Iterator[Scene], *, thorough: bool = 
 
 
 def faceless() -> Iterator[tuple[str, Picture]]:
-    """A hundred and two pictures in which nobody is."""
+    """102 pictures without a face."""
     from skimage import data  # noqa: PLC0415
 
     random = np.random.default_rng(0)
@@ -161,7 +161,7 @@ def main() -> int:
     spent = 1000 * (time.perf_counter() - started) / len(pictures)
     share_wrong = 100 * len(wrong) / len(pictures)
     good &= share_wrong <= MOST_FALSE
-    print(f"\n{len(pictures)} pictures without a face, {spent:.1f} ms each: {share_wrong:.1f} % show one")
+    print(f"\n{len(pictures)} pictures without a face, {spent:.1f} ms each: a face is found in {share_wrong:.1f} %")
     print("; ".join(wrong))
     detector.close()
     return 0 if good else 1

@@ -1,8 +1,8 @@
-"""Whether the ONNX detector finds the faces that MediaPipe finds, and what each costs.
+"""Whether the ONNX detector finds the faces that MediaPipe finds, and how long each takes.
 
     DATA=… python -m benchmarks.detector_parity [--sample 500] [--json]
 
-Each portrait of `wild-dev` is shown to both detectors, as it is and on a canvas twice as wide.
+Both detectors get each portrait of `wild-dev`, unchanged and on a canvas twice as wide.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ class Parity:
 
 
 def compare(reference: FaceDetector, other: FaceDetector, pictures: Iterable[NDArray[np.uint8]]) -> Parity:
-    """A face is the same when the boxes overlap by half; one that only one detector finds counts as different."""
+    """Faces are the same if their boxes overlap by half. A face that only one detector finds counts as different."""
     overlaps: list[float] = []
     distances: list[float] = []
     total = same = 0
     for pixels in pictures:
         expected, found = reference.detect(pixels), other.detect(pixels)
-        pairs = [(face, twin) for face in expected if (twin := _twin(face, found)) is not None]
+        pairs = [(face, match) for face in expected if (match := _match(face, found)) is not None]
         total += max(len(expected), len(found))
         same += len(pairs)
-        for face, twin in pairs:
-            overlaps.append(face.box.overlap(twin.box))
-            distances.append(_distance(face, twin))
+        for face, match in pairs:
+            overlaps.append(face.box.overlap(match.box))
+            distances.append(_distance(face, match))
     return Parity(
         total,
         100 * same / total,
@@ -69,13 +69,14 @@ def compare(reference: FaceDetector, other: FaceDetector, pictures: Iterable[NDA
     )
 
 
-def _twin(face: Face, found: list[Face]) -> Face | None:
+def _match(face: Face, found: list[Face]) -> Face | None:
+    """The face with the largest overlap, if it is at least half."""
     near = [other for other in found if face.box.overlap(other.box) >= 0.5]
     return max(near, key=lambda other: face.box.overlap(other.box), default=None)
 
 
 def _distance(face: Face, other: Face) -> float:
-    """The worst landmark's distance in percent of the box."""
+    """The largest distance of a landmark, in percent of the box."""
     apart = np.linalg.norm(np.array(face.landmarks) - np.array(other.landmarks), axis=1)
     return 100 * float(apart.max()) / face.box.width
 
@@ -87,7 +88,7 @@ def widened(pictures: Iterable[NDArray[np.uint8]]) -> Iterable[NDArray[np.uint8]
 
 
 def _cost(detector: FaceDetector, pictures: list[NDArray[np.uint8]]) -> float:
-    """Milliseconds of one core for a look."""
+    """CPU milliseconds of a detection."""
     started = time.process_time()
     for pixels in pictures:
         detector.detect(pixels)
@@ -97,7 +98,7 @@ def _cost(detector: FaceDetector, pictures: list[NDArray[np.uint8]]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=500, help="portraits (0: all of them)")
-    parser.add_argument("--json", action="store_true", help="print one line for a program to read")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
     pictures = list(widened(portraits(Path(os.environ.get("DATA", "data")), options.sample or None)))
     detectors = [make_detector(engine, Path("models"), 0.5) for engine in _ENGINES]
@@ -111,7 +112,7 @@ def main() -> int:
     print(f"{parity.faces} faces, {parity.same:.2f} % found by both, median overlap {parity.overlap:.4f}")
     print(f"worst landmark: {parity.landmark_error:.2f} % of the box (median), {parity.landmark_error_p99:.2f} % (p99)")
     for name, cost in spent.items():
-        print(f"{name}: {cost:.2f} ms of one core a look")
+        print(f"{name}: {cost:.2f} ms of CPU for a detection")
     return 0 if parity.holds else 1
 
 

@@ -1,4 +1,4 @@
-"""The form that carries pictures to a contestant."""
+"""The form that uploads pictures to a contestant."""
 
 from __future__ import annotations
 

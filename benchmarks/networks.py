@@ -1,4 +1,4 @@
-"""The peers' networks with their true layers and random weights: speed does not depend on what they have learned."""
+"""Networks of other projects with their real layers and random weights, which do not change their speed."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _VGG13 = ((64, 2), (128, 2), (256, 3), (256, 3))
 
 
 class Graph:
-    """A network that grows layer by layer. Batch normalisation is folded into the convolutions, as an export does."""
+    """Builds a network layer by layer. Batch normalisation is folded into the convolutions, as in an export."""
 
     def __init__(self, channels: int, side: int) -> None:
         self._input = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", channels, side, side])
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._chance = np.random.default_rng(1)
+        self._random = np.random.default_rng(1)
         self._channels = {"input": channels}
 
     def channels(self, tensor: str) -> int:
@@ -49,8 +49,8 @@ class Graph:
         depth = 1 if depthwise else self._channels[source]
         shape = (channels, depth, kernel, kernel)
         spread = np.sqrt(2 / (depth * kernel * kernel))
-        weights = self._constant(self._chance.normal(0, spread, shape))
-        bias = self._constant(self._chance.normal(0, 0.01, channels))
+        weights = self._constant(self._random.normal(0, spread, shape))
+        bias = self._constant(self._random.normal(0, 0.01, channels))
         return self._add(
             "Conv",
             [source, weights, bias],
@@ -89,7 +89,7 @@ class Graph:
 
     def linear(self, source: str, size: int) -> str:
         fan_in = self._channels[source]
-        weights = self._constant(self._chance.normal(0, 1 / np.sqrt(fan_in), (size, fan_in)))
+        weights = self._constant(self._random.normal(0, 1 / np.sqrt(fan_in), (size, fan_in)))
         return self._add("Gemm", [source, weights, self._constant(np.zeros(size))], size, transB=1)
 
     def save(self, output: str, path: Path) -> Path:
@@ -114,7 +114,7 @@ class Graph:
 
 
 def efficientnet_b0(path: Path) -> Path:
-    """EfficientNet-B0 for 224 x 224 RGB, fp32: 5.3 million parameters with its usual head, 4.0 with seven labels."""
+    """EfficientNet-B0 for 224 × 224 RGB, fp32: 5.3 million parameters with its usual head, 4.0 with seven labels."""
     graph = Graph(3, 224)
     last = graph.silu(graph.conv("input", 32, 3, 2))
     for expansion, channels, blocks, stride, kernel in _EFFICIENTNET_B0:
@@ -126,7 +126,7 @@ def efficientnet_b0(path: Path) -> Path:
 
 
 def resnet18(path: Path) -> Path:
-    """ResNet18 for 224 x 224 RGB, fp32."""
+    """ResNet18 for 224 × 224 RGB, fp32."""
     graph = Graph(3, 224)
     last = graph.max_pool(graph.relu(graph.conv("input", 64, 7, 2)), 3)
     for stage, channels in enumerate((64, 128, 256, 512)):
@@ -136,7 +136,7 @@ def resnet18(path: Path) -> Path:
 
 
 def vgg13(path: Path) -> Path:
-    """The network of the FER+ paper, for 64 x 64 grey, fp32, with its eight labels."""
+    """The network of the FER+ paper, for 64 × 64 grey, fp32, with its eight labels."""
     graph = Graph(1, 64)
     last = "input"
     for channels, convolutions in _VGG13:
@@ -150,7 +150,7 @@ def vgg13(path: Path) -> Path:
 
 
 def int8(source: Path, path: Path) -> Path:
-    """A network quantised to int8, per channel, as a service would ship it."""
+    """Quantises a network to int8, per channel."""
     logging.getLogger().setLevel(logging.ERROR)
     quantize_static(
         source,
@@ -165,21 +165,21 @@ def int8(source: Path, path: Path) -> Path:
     return path
 
 
-def twin_models(folder: Path, model: Path, detector: Path) -> Path:
-    """A models folder whose default is ResNet18 at 224 pixels, for our own service."""
+def resnet18_models(folder: Path, model: Path, detector: Path) -> Path:
+    """A models folder with ResNet18 at 224 pixels, for Visage."""
     (folder / "face_detector").mkdir(parents=True, exist_ok=True)
     for file in detector.iterdir():
         shutil.copy(file, folder / "face_detector" / file.name)
-    home = folder / "resnet18"
-    home.mkdir(exist_ok=True)
-    shutil.copy(model, home / "model.onnx")
+    target = folder / "resnet18"
+    target.mkdir(exist_ok=True)
+    shutil.copy(model, target / "model.onnx")
     manifest = {
         "name": "resnet18",
         "version": "1.0",
         "file": "model.onnx",
         "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "architecture": "ResNet18 with random weights",
-        "trained_on": "nothing: it is here for its speed",
+        "trained_on": "nothing: only its speed is measured",
         "license": "MIT",
         "labels": LABELS,
         "input": {
@@ -193,17 +193,17 @@ def twin_models(folder: Path, model: Path, detector: Path) -> Path:
         "face": {"side": 1.16, "offset_x": -0.08, "offset_y": -0.165},
         "output": {"tensor": "logits", "kind": "logits"},
     }
-    (home / "manifest.json").write_text(json.dumps(manifest))
+    (target / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 
 class _Noise(CalibrationDataReader):  # type: ignore[misc]
-    """Inputs of the usual range."""
+    """Random inputs of the usual range."""
 
     def __init__(self) -> None:
-        chance = np.random.default_rng(2)
+        random = np.random.default_rng(2)
         self._inputs: Iterator[dict[str, NDArray[np.float32]]] = (
-            {"input": chance.normal(0, 1, (1, 3, 224, 224)).astype(np.float32)} for _ in range(2)
+            {"input": random.normal(0, 1, (1, 3, 224, 224)).astype(np.float32)} for _ in range(2)
         )
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:

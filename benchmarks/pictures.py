@@ -1,4 +1,4 @@
-"""The pictures that every contestant gets, made from two that packages bring."""
+"""The pictures of the benchmarks, made from samples of scikit-image and Matplotlib."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data
 
 _GRAIN = 4.0
-"""Standard deviation of the noise over an enlarged picture, which gives its JPEG the size of a camera's."""
+"""Standard deviation of the noise on an enlarged picture: its JPEG gets the size of a camera's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _enlarged(portrait: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
 
 
 def _fitted(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """The picture cut to the wanted shape, from a little above its middle, and scaled."""
+    """The picture cropped to the given shape, a little above its middle, and scaled."""
     rows, columns = picture.shape[:2]
     kept_rows = min(rows, round(columns * height / width))
     kept_columns = min(columns, round(rows * width / height))
@@ -66,7 +66,7 @@ def _fitted(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 
 
 def _group(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Six people in two rows, the first of them nearest."""
+    """Six people in two rows, the first of them largest."""
     astronaut = np.asarray(data.astronaut(), np.uint8)[:384, 40:424]
     picture = np.full((960, 1440, 3), 168, np.uint8)
     people = (portrait, astronaut, portrait[:, ::-1], astronaut[:, ::-1], portrait, astronaut)

@@ -1,4 +1,4 @@
-"""What is measured: the work, the loads, and which of them take turns with each other."""
+"""What is measured: requests, loads, and which of them take turns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Arrivals = Literal["even", "random"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one request carries and what its answer must be. ``pictures`` is how many it holds."""
+    """A kind of request, and the status of its response. ``pictures`` is how many it uploads."""
 
     name: str
     picture: str
@@ -35,7 +35,7 @@ def batch(pictures: int) -> Work:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One contestant at one work with so many connections; for the limit, threads."""
+    """One contestant and one kind of request. For ``limit``, ``connections`` counts threads."""
 
     contestant: str
     work: Work
@@ -48,19 +48,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cells that take turns: a ratio is made only of cells of one group, round by round."""
+    """Cells that take turns. Ratios compare cells of one group, round by round."""
 
     name: str
     cells: tuple[Cell, ...]
     stretch: int = 1
-    """How many times longer than usual a turn is: where an answer takes long, a short turn counts too few."""
+    """Factor for the length of a turn: slow responses need longer turns."""
     rounds: int | None = None
-    """Fewer rounds than the plan's, where no ratio is made of the cells."""
+    """Fewer rounds than the plan's, where no ratio uses the cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCell:
-    """A contestant at a share of the capacity that was measured before, in an open loop."""
+    """A contestant in an open loop at a share of its measured capacity."""
 
     contestant: str
     share: float
@@ -73,7 +73,7 @@ class OpenCell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. The cells of a group take turns, ``rounds`` times, each for ``seconds``, which wrk takes whole only."""
+    """One run. Each cell of a group has ``rounds`` turns of ``seconds`` (wrk takes whole seconds only)."""
 
     name: str
     rounds: int
@@ -86,21 +86,21 @@ class Plan:
     quotas: tuple[float, ...]
     cold_starts: int
     portraits: int
-    """Portraits on which the two face detectors are compared; none in a plan that leaves it out."""
+    """Portraits on which the two face detectors are compared; 0 skips the comparison."""
 
     def only(self, groups: tuple[str, ...]) -> Plan:
-        """Those groups alone, with the work that is not in a group if ``"rest"`` is among them."""
+        """Only those groups; also all that is in no group if ``"rest"`` is among them."""
         kept = replace(self, groups=tuple(group for group in self.groups if group.name in groups))
         return kept if "rest" in groups else replace(kept, open=(), quotas=(), cold_starts=1, portraits=0)
 
 
 CAPACITY = Cell("visage", ONE_FACE, 8)
-"""What an open loop takes its rate from."""
+"""The cell whose throughput sets the rate of an open loop."""
 
-_PEERS = ("litserve", "bentoml", "plain")
+_OTHERS = ("litserve", "bentoml", "plain")
 
 
-def _duel(work: Work, contestants: tuple[str, ...], connections: int, threads: int = 2) -> tuple[Cell, ...]:
+def _compared(work: Work, contestants: tuple[str, ...], connections: int, threads: int = 2) -> tuple[Cell, ...]:
     return (Cell("limit", work, threads), *(Cell(name, work, connections) for name in ("visage", *contestants)))
 
 
@@ -124,8 +124,8 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.15,
         groups=(
-            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin", "visage-onnx"), 8), *_concurrency(16))),
-            Group("12mp", _duel(TWELVE_MP, ("plain",), 8), stretch=2),
+            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18", "visage-onnx"), 8), *_concurrency(16))),
+            Group("12mp", _compared(TWELVE_MP, ("plain",), 8), stretch=2),
             Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 8, 256), *_ONE_WORKER)),
             Group("batch", (*_batches(32), *_concurrency(32))),
         ),
@@ -139,7 +139,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
 
 
 def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
-    """Everything, in about twenty minutes: what makes no ratio has fewer rounds."""
+    """Everything, in about twenty minutes. Groups without a ratio have fewer rounds."""
     seconds = seconds or 3
     return Plan(
         name="full",
@@ -147,20 +147,20 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.5,
         groups=(
-            Group("throughput", (*_duel(ONE_FACE, (*_PEERS, "twin", "visage-onnx"), 8), *_concurrency(4, 16))),
-            Group("12mp", _duel(TWELVE_MP, _PEERS, 8), stretch=2),
-            # It takes hundreds of connections a part of a second until each has its first answer.
+            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18", "visage-onnx"), 8), *_concurrency(4, 16))),
+            Group("12mp", _compared(TWELVE_MP, _OTHERS, 8), stretch=2),
+            # With hundreds of connections, the first responses take part of a second.
             Group(
                 "concurrency",
                 (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), *_ONE_WORKER),
                 stretch=3,
             ),
             Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
-            Group("one at a time", _duel(ONE_FACE, (*_PEERS, "visage-onnx"), 1, threads=1), rounds=3),
-            Group("crowd", _duel(ONE_FACE, _PEERS, 64), rounds=3),
-            Group("1080p", _duel(FULL_HD, _PEERS, 8), rounds=3),
-            Group("group photo", _duel(GROUP, (), 8), rounds=3),
-            Group("no face", _duel(NO_FACE, ("litserve", "bentoml"), 8), rounds=3),
+            Group("one at a time", _compared(ONE_FACE, (*_OTHERS, "visage-onnx"), 1, threads=1), rounds=3),
+            Group("64 connections", _compared(ONE_FACE, _OTHERS, 64), rounds=3),
+            Group("1080p", _compared(FULL_HD, _OTHERS, 8), rounds=3),
+            Group("group photo", _compared(GROUP, (), 8), rounds=3),
+            Group("no face", _compared(NO_FACE, ("litserve", "bentoml"), 8), rounds=3),
         ),
         open=tuple(
             OpenCell("visage", share, arrivals) for share in (0.5, 0.8, 0.95) for arrivals in ("even", "random")

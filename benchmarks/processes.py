@@ -154,7 +154,7 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class CoreLimit:
     """A limit on the cores of a process: the command to start it with, and what limits it."""
 
     prefix: tuple[str, ...]
@@ -162,7 +162,7 @@ class Hold:
 
 
 @contextlib.contextmanager
-def quota(cores: float) -> Iterator[Hold]:
+def quota(cores: float) -> Iterator[CoreLimit]:
     """A control group with a CPU quota; without the right to create one, an affinity to whole cores.
 
     Raises PermissionError if neither is possible.
@@ -176,7 +176,7 @@ def quota(cores: float) -> Iterator[Hold]:
             raise PermissionError(
                 "No control group can be created here, and an affinity takes whole cores only."
             ) from None
-        yield Hold(("taskset", "--cpu-list", f"0-{int(cores) - 1}"), "affinity")
+        yield CoreLimit(("taskset", "--cpu-list", f"0-{int(cores) - 1}"), "affinity")
         return
     try:
         if version_two:
@@ -184,7 +184,7 @@ def quota(cores: float) -> Iterator[Hold]:
         else:
             (group / "cpu.cfs_quota_us").write_text(str(int(cores * 100_000)))
         join = 'echo $$ > "$0" && exec "$@"'
-        yield Hold(("sh", "-c", join, str(group / "cgroup.procs")), "quota of a control group")
+        yield CoreLimit(("sh", "-c", join, str(group / "cgroup.procs")), "quota of a control group")
     finally:
         _empty(group)
         group.rmdir()

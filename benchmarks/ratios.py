@@ -1,4 +1,4 @@
-"""The figures that count: each made of one run, round by round, so that what the machine does cancels out."""
+"""The ratios of a run. Each is formed round by round, so that changes of the machine's speed cancel out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ONE = "640x480"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What is asked of the service. ``unit`` is empty for a ratio."""
+    """A figure, its floor and its goal. ``unit`` is empty for a ratio."""
 
     key: str
     title: str
@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A figure as one run found it, with the least and the most of its rounds."""
+    """A figure of one run: the median of its rounds, the least and the most."""
 
     key: str
     title: str
@@ -41,7 +41,7 @@ class Ratio:
     goal: float
 
     @property
-    def verdict(self) -> str:
+    def level(self) -> str:
         if self._reaches(self.goal):
             return "goal"
         return "floor" if self._reaches(self.floor) else "below"
@@ -51,7 +51,7 @@ class Ratio:
 
 
 def ratios(results: Results) -> list[Ratio]:
-    """All figures that a run is enough for."""
+    """All figures that can be formed from a run."""
     found = []
     for figure in FIGURES:
         values = figure.values(results)
@@ -73,18 +73,18 @@ def ratios(results: Results) -> list[Ratio]:
 
 
 def as_json(found: list[Ratio]) -> list[dict[str, Any]]:
-    return [{**asdict(ratio), "verdict": ratio.verdict} for ratio in found]
+    return [{**asdict(ratio), "level": ratio.level} for ratio in found]
 
 
 def _paired(first: CellResult | None, second: CellResult | None, name: str = "throughput") -> Values:
-    """Round by round; a round in which the other had no answer in time says nothing."""
+    """Round by round. Rounds in which the second had no response in time are left out."""
     if first is None or second is None:
         return []
     return [one / other for one, other in zip(first.all(name), second.all(name), strict=True) if other > 0]
 
 
 def _best(results: Results, group: str, work: str) -> CellResult | None:
-    """The service at the number of connections that suits it best."""
+    """The service at the number of connections with the highest throughput."""
     cells = [c for c in results.groups.get(group, ()) if (c.contestant, c.work) == ("visage", work)]
     return max(cells, key=lambda cell: cell.median("throughput"), default=None)
 
@@ -117,7 +117,7 @@ def _two_workers(other: str) -> Callable[[Results], Values]:
     return values
 
 
-def _crowd(results: Results) -> Values:
+def _connections(results: Results) -> Values:
     many, few = (results.cell("concurrency", "visage", _ONE, connections) for connections in (256, 8))
     return _paired(many, few)
 
@@ -135,9 +135,9 @@ def _tail(arrivals: str) -> Callable[[Results], Values]:
     return values
 
 
-def _footprint(read: Callable[[Any], Values]) -> Callable[[Results], Values]:
+def _footprint(values_of: Callable[[Any], Values]) -> Callable[[Results], Values]:
     def values(results: Results) -> Values:
-        return next((read(footprint) for footprint in results.footprints if footprint.contestant == "visage"), [])
+        return next((values_of(footprint) for footprint in results.footprints if footprint.contestant == "visage"), [])
 
     return values
 
@@ -153,13 +153,13 @@ FIGURES = (
     Figure("bentoml", "throughput / BentoML, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),
     Figure("plain", "throughput / plain FastAPI, 640×480", "higher", 3.5, 6, _same_picture("plain")),
     Figure("plain-12mp", "throughput / plain FastAPI, 12 MP", "higher", 8, 14, _against("plain", "12mp", "12mp")),
-    Figure("twin", "throughput / Visage with ResNet18", "higher", 1.5, 3, _same_picture("twin")),
+    Figure("resnet18", "throughput / Visage with ResNet18", "higher", 1.5, 3, _same_picture("resnet18")),
     Figure("workers", "two workers on two cores / one on one", "higher", 1.7, 1.9, _two_workers("visage-1-core")),
     Figure("spare", "two workers / one, two cores for both", "higher", 1.7, 1.9, _two_workers("visage-1-worker")),
     Figure("batch", "throughput, batch of 32 / 32 requests at once", "higher", 1.1, 1.3, _batch),
     Figure("tail", "p99 / p50 at 80 % of capacity, open loop", "lower", 4, 2.5, _tail("even")),
     Figure("tail-random", "the same with random arrivals", "lower", 4, 2.5, _tail("random")),
-    Figure("crowd", "throughput, 256 connections / 8", "higher", 0.95, 1.0, _crowd),
+    Figure("connections", "throughput, 256 connections / 8", "higher", 0.95, 1.0, _connections),
     Figure("idle", "memory idle after warm-up", "lower", 250, 150, _footprint(lambda f: [f.idle_mb]), "MB"),
     Figure("loaded", "memory under full load", "lower", 350, 200, _footprint(lambda f: [f.peak_mb]), "MB"),
     Figure("start", "process start to ready", "lower", 2, 1, _footprint(lambda f: f.cold_starts), "s"),

@@ -1,4 +1,4 @@
-"""The page that a run writes: its tables and plots, between the words of ``performance.md.template``."""
+"""Writes docs/performance.md: fills ``performance.md.template`` with the tables of a run, and draws its plots."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import plots
+from benchmarks.contestants import TITLES
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.results import CellResult, Footprint, Results, Turn
 
@@ -20,17 +21,6 @@ _BEGIN = "<!-- Written by make bench: begin -->"
 _END = "<!-- Written by make bench: end -->"
 _DISTURBED = 0.05
 
-_TITLES = {
-    "limit": "Pipeline without HTTP",
-    "visage": "Visage",
-    "visage-1-worker": "Visage, one worker",
-    "visage-1-core": "Visage, one worker, one core",
-    "visage-onnx": "Visage, ONNX detector",
-    "litserve": "LitServe",
-    "bentoml": "BentoML",
-    "plain": "Plain FastAPI",
-    "twin": "Visage with ResNet18",
-}
 _PICTURES = {
     "640x480": "640×480",
     "1080p": "1920×1080",
@@ -40,27 +30,26 @@ _PICTURES = {
 }
 _OTHER_PICTURES = ("1080p", "12mp", "group", "no-face")
 _IN_ALL = ("limit", "visage", "litserve", "bentoml", "plain")
-_STAGES = {"road": "all"}
 
 
 def write_page(results: Results, path: Path) -> None:
-    """Writes the page, and its plots into a folder beside it."""
+    """Writes the page, and its plots to a folder beside it."""
     _draw(results, path.parent / path.stem)
     text = _TEMPLATE.read_text()
     for name, words in _words(results).items():
         text = text.replace(f"{{{{{name}}}}}", words)
     missing = re.search(r"\{\{(\w+)\}\}", text)
     if missing:
-        raise ValueError(f"the template asks for {missing[1]}, which nobody writes")
+        raise ValueError(f"the template has an unknown placeholder, {missing[1]}")
     path.write_text(text)
 
 
 def write_readme(results: Results, path: Path) -> None:
-    """Puts three ratios between the README's markers."""
+    """Puts the most important ratios between the README's markers."""
     before, begin, rest = path.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
-        raise ValueError(f"{path} lacks the markers between which the ratios go")
+        raise ValueError(f"{path} lacks the markers for the ratios")
     found = {ratio.key: f"**{_number(ratio.value)}**" for ratio in ratios(results)}
     visage = _best_rate(results)
     lines = (
@@ -105,7 +94,7 @@ def _words(results: Results) -> dict[str, str]:
 
 
 def _trust(results: Results) -> str:
-    """What others did to the machine, in the turns that count."""
+    """How much of the machine other processes took during the turns."""
     shares = [turn.elsewhere for turn in results.turns] or [0.0]
     disturbed = sum(share > _DISTURBED for share in shares)
     words = (
@@ -133,7 +122,7 @@ def _ratio_table(found: Iterable[Ratio]) -> str:
 
 
 def _marked(ratio: Ratio) -> str:
-    return f"**{_number(ratio.value)}**" if ratio.verdict == "below" else _number(ratio.value)
+    return f"**{_number(ratio.value)}**" if ratio.level == "below" else _number(ratio.value)
 
 
 def _unit(ratio: Ratio) -> str:
@@ -144,7 +133,7 @@ def _throughput_table(results: Results) -> str:
     memory = {footprint.contestant: footprint for footprint in results.footprints}
     rows = [
         (
-            _TITLES[cell.contestant],
+            TITLES[cell.contestant],
             f"{cell.median('throughput'):.0f}",
             *(_number(cell.median(name)) for name in ("p50", "p99", "cpu_ms")),
             *_footprint(memory.get(cell.contestant)),
@@ -162,7 +151,7 @@ def _footprint(found: Footprint | None) -> tuple[str, str, str]:
 
 
 def _picture_table(results: Results) -> str:
-    """Throughput at eight connections by picture, a column for each contestant that gets all of them."""
+    """Throughput at eight connections: a row for each picture, a column for each contestant."""
     rates: dict[str, dict[str, str]] = {}
     for cell in results.cells:
         if cell.work in _OTHER_PICTURES:
@@ -174,7 +163,7 @@ def _picture_table(results: Results) -> str:
         )
         for picture, found in rates.items()
     ]
-    return _table(("pictures/s", *(_TITLES[name] for name in _IN_ALL)), rows) if rows else _NOT_MEASURED
+    return _table(("pictures/s", *(TITLES[name] for name in _IN_ALL)), rows) if rows else _NOT_MEASURED
 
 
 def _open_table(results: Results) -> str:
@@ -212,7 +201,7 @@ def _stage_table(results: Results) -> str:
         (_PICTURES[work], *(_number(median(stages[name] for stages in taken)) for name in names))
         for work, taken in results.stages.items()
     ]
-    return _table(("ms", *(_STAGES.get(name, name) for name in names)), rows)
+    return _table(("ms", *names), rows)
 
 
 def _network_table(results: Results) -> str:
@@ -264,7 +253,7 @@ def _generator(results: Results) -> str:
 
 
 def _draw(results: Results, folder: Path) -> None:
-    """Writes the plots for which the run has figures."""
+    """Draws the plots for which the run has figures."""
     compared = _compared(results)
     if compared:
         drawn = [_bar(cell) for cell in compared]
@@ -290,14 +279,14 @@ def _draw(results: Results, folder: Path) -> None:
 
 
 def _compared(results: Results) -> list[CellResult]:
-    """One cell a contestant: eight connections, and the limit on two threads."""
+    """One cell for each contestant, with eight connections or two threads."""
     cells = results.groups.get("throughput", ())
     return [cell for cell in cells if cell.contestant == "limit" or cell.connections == 8]
 
 
 def _bar(cell: CellResult) -> plots.Bar:
     rates = cell.all("throughput")
-    return plots.Bar(_TITLES[cell.contestant], median(rates), min(rates), max(rates), ours=cell.contestant == "visage")
+    return plots.Bar(TITLES[cell.contestant], median(rates), min(rates), max(rates), ours=cell.contestant == "visage")
 
 
 def _median(turns: Sequence[Turn], name: str) -> float:

@@ -1,4 +1,4 @@
-"""What a run found, as it is written to JSON: every turn of every cell, so that a ratio can show its spread."""
+"""The results of a run as written to JSON: every turn of every cell."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Turn:
     longest: float
     wrong: int
     cpu_ms: float
-    """CPU of the server's whole process tree, milliseconds a picture."""
+    """CPU of all the server's processes, milliseconds per picture."""
     generator_cpu_ms: float
-    """CPU of the load generator, milliseconds a picture."""
+    """CPU of the load generator, milliseconds per picture."""
     peak_mb: float
     elsewhere: float = 0.0
-    """CPU that others took during the turn, as a share of all cores."""
+    """CPU of other processes during the turn, as a share of all cores."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class OpenResult:
 
 @dataclass(slots=True)
 class QuotaResult:
-    """The service in a control group with so many cores. ``how`` says what held it back."""
+    """The service with a limited number of cores. ``how`` says what limited it."""
 
     cores: float
     how: str
@@ -69,10 +69,9 @@ class QuotaResult:
 
 @dataclass(slots=True)
 class Footprint:
-    """What a contestant costs before and between requests; megabytes and seconds."""
+    """Start times and memory of a contestant, in seconds and megabytes."""
 
     contestant: str
-    title: str
     cold_starts: list[float]
     idle_mb: float
     idle_proportional_mb: float
@@ -105,13 +104,13 @@ class Results:
     footprints: list[Footprint] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
     stages: dict[str, list[dict[str, float]]] = field(default_factory=dict)
-    """Median milliseconds of the bare road's stages on one thread, by picture, once after every group."""
+    """Median milliseconds of the pipeline's stages on one thread, by picture, once after every group."""
     generator: dict[str, float] = field(default_factory=dict)
-    """What wrk and the open loop's generator cost against a server that does nothing."""
+    """CPU and latency of the load generators against a server that does nothing."""
     parity: dict[str, float] = field(default_factory=dict)
-    """How far the two face detectors agree, and what a look costs each."""
+    """Agreement of the two face detectors, and milliseconds of a detection."""
     repeated: int = 0
-    """Turns that were taken again because somebody else used the machine."""
+    """Turns that were repeated because other processes used the machine."""
     failures: list[str] = field(default_factory=list)
     """What could not be measured, and why."""
     duration: float = 0.0
@@ -134,7 +133,7 @@ class Results:
 
     @property
     def wrong(self) -> int:
-        """Answers that were not what they should be, in all of the run."""
+        """Responses with another status or label than expected."""
         return sum(turn.wrong for turn in self.turns)
 
 
@@ -145,22 +144,22 @@ def save(results: Results, ratios: list[dict[str, Any]], path: Path) -> None:
 
 
 def load(path: Path) -> Results:
-    said = json.loads(path.read_text())
-    del said["ratios"]
-    said["groups"] = {name: [_cell(cell) for cell in cells] for name, cells in said["groups"].items()}
-    said["open"] = [OpenResult(**{**loop, "turns": _turns(loop)}) for loop in said["open"]]
-    said["quotas"] = [QuotaResult(**{**held, "turns": _turns(held)}) for held in said["quotas"]]
-    said["footprints"] = [Footprint(**footprint) for footprint in said["footprints"]]
-    said["networks"] = [Network(**network) for network in said["networks"]]
-    return Results(**said)
+    found = json.loads(path.read_text())
+    del found["ratios"]
+    found["groups"] = {name: [_cell(cell) for cell in cells] for name, cells in found["groups"].items()}
+    found["open"] = [OpenResult(**{**loop, "turns": _turns(loop)}) for loop in found["open"]]
+    found["quotas"] = [QuotaResult(**{**held, "turns": _turns(held)}) for held in found["quotas"]]
+    found["footprints"] = [Footprint(**footprint) for footprint in found["footprints"]]
+    found["networks"] = [Network(**network) for network in found["networks"]]
+    return Results(**found)
 
 
-def _cell(said: dict[str, Any]) -> CellResult:
-    return CellResult(**{**said, "turns": _turns(said)})
+def _cell(found: dict[str, Any]) -> CellResult:
+    return CellResult(**{**found, "turns": _turns(found)})
 
 
-def _turns(said: dict[str, Any]) -> list[Turn]:
-    return [Turn(**turn) for turn in said["turns"]]
+def _turns(found: dict[str, Any]) -> list[Turn]:
+    return [Turn(**turn) for turn in found["turns"]]
 
 
 def _rounded(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One run of the benchmark, from making the pictures to the last turn. Everything that it starts, it ends."""
+"""A run of the benchmarks, from making the pictures to the last turn. It stops every server that it starts."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from statistics import median
 from typing import Any
 
 from benchmarks import machine, networks, pictures, processes
-from benchmarks.contestants import Contestant, Limit, Places, Running, bare, contestants
+from benchmarks.contestants import TITLES, Contestant, Files, Limit, Running, contestants, measured
 from benchmarks.form import CONTENT_TYPE, form
 from benchmarks.load.closed import Measured, Request, closed_loop
 from benchmarks.load.opened import open_loop
 from benchmarks.plan import CAPACITY, ONE_FACE, Cell, Group, OpenCell, Plan, Work
-from benchmarks.processes import Hold, MemoryWatch, Server
+from benchmarks.processes import CoreLimit, MemoryWatch, Server
 from benchmarks.results import CellResult, Footprint, Network, OpenResult, QuotaResult, Results, Turn
 
 _WARM_REQUESTS = 24
 _WORKERS = 2
 _DISTURBED = 0.08
-"""Share of all cores that others may take during a turn before it is taken again."""
+"""Share of all cores above which other processes cause a turn to be repeated."""
 _TRIES = 3
 _STAGES_SECONDS = 0.5
 
 _PUBLISHED = (
-    # Networks that others use, with the accuracy that they are published with.
+    # Networks of others, with their published accuracy.
     ("ResNet18, 224 px", "resnet18", 0.859, "FER+ 7 classes, plurality; ImageNet weights"),
     ("ResNet18, 224 px, int8", "resnet18-int8", 0.859, "as fp32; what int8 costs is not published"),
     ("VGG13, 64 px", "vgg13", 0.8499, "FER+ 8 classes, majority"),
@@ -42,9 +42,9 @@ _PUBLISHED = (
 
 
 class Bench:
-    """A run. ``note`` is told what is going on; ``keep`` is given what there is, whenever a part is finished.
+    """A run. ``note`` is called with progress messages, ``keep`` with the results so far after each part.
 
-    A part that fails is noted among the results' failures, and the others go on.
+    A part that fails is listed in the results' failures, and the others continue.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class Bench:
         started = time.perf_counter()
         self._note("Making pictures and networks.")
         self._pictures = pictures.make_pictures(self._build / "pictures")
-        self._places = _places(self._build, self._models)
-        self._contestants = contestants(self._places, _WORKERS)
+        self._files = _files(self._build, self._models)
+        self._contestants = contestants(self._files, _WORKERS)
         self._results = Results(
             taken=datetime.datetime.now(datetime.UTC).date().isoformat(),
             plan=self._plan.name,
@@ -106,15 +106,15 @@ class Bench:
         wanted = {cell.contestant for group in self._plan.groups for cell in group.cells} - {"limit"}
         for name, contestant in self._contestants.items():
             if name in wanted:
-                self._note(f"Starting {contestant.title}.")
+                self._note(f"Starting {TITLES[name]}.")
                 running = Running(contestant, self._build / "logs")
                 self._running[name] = running
                 self._warm(running)
                 memory = running.server.memory()
                 self._results.footprints.append(
-                    Footprint(name, contestant.title, [running.cold_start], memory.resident, memory.proportional)
+                    Footprint(name, [running.cold_start], memory.resident, memory.proportional)
                 )
-                running.server.sleep()
+                running.server.suspend()
 
     def _stop_all(self) -> None:
         for running in self._running.values():
@@ -122,7 +122,7 @@ class Bench:
         self._running.clear()
 
     def _cold_starts(self) -> None:
-        """Starts the service again and again while everybody sleeps; the first time has filled the disk's cache."""
+        """Starts the service several times while the others are suspended. The disk cache is warm already."""
         footprint = next(f for f in self._results.footprints if f.contestant == "visage")
         footprint.cold_starts.clear()
         for _ in range(self._plan.cold_starts):
@@ -135,18 +135,18 @@ class Bench:
         rounds = min(group.rounds or self._plan.rounds, self._plan.rounds)
         for number in range(rounds):
             self._note(f"{group.name}: round {number + 1} of {rounds}.")
-            # Every second round goes backwards, so that nobody always comes after the same neighbour.
+            # Every second round is reversed, so that no contestant always follows the same one.
             cells = group.cells if number % 2 == 0 else group.cells[::-1]
             turns = {cell: self._undisturbed(cell, self._plan.seconds * group.stretch) for cell in cells}
             for cell, result in zip(group.cells, results, strict=True):
                 result.turns.append(turns[cell])
-            # A round counts when all of it is there.
+            # Only whole rounds count.
             self._results.groups[group.name] = results
 
     def _undisturbed(self, cell: Cell, seconds: int) -> Turn:
-        """A turn that had the machine to itself, or the one of a few that came nearest.
+        """Repeats a turn while other processes use the machine, and returns the least disturbed one.
 
-        A machine that is never left alone does not make the run longer without end.
+        The number of repetitions is limited, both for a turn and for the run.
         """
         turns = [self._turn(cell, seconds)]
         most = sum(len(group.cells) for group in self._plan.groups)
@@ -161,11 +161,11 @@ class Bench:
             expected = self._expect(cell.work)
             self._limit.run(cell.work, picture, cell.connections, self._plan.warm_up, expected)
             others = _Others()
-            said = self._limit.run(cell.work, picture, cell.connections, seconds, expected)
-            return _turn(bare(said), cpu=said["cpu"], elsewhere=others.share(said["cpu"]))
+            found = self._limit.run(cell.work, picture, cell.connections, seconds, expected)
+            return _turn(measured(found), cpu=found["cpu"], elsewhere=others.share(found["cpu"]))
         running = self._running[cell.contestant]
         footprint = next(f for f in self._results.footprints if f.contestant == cell.contestant)
-        with _awake(running.server):
+        with _resumed(running.server):
             request = self._request(running, cell.work)
             self._warm_again(running, cell.work)
             turn = _measured(running.server, cell.work, lambda: closed_loop(request, cell.connections, seconds))
@@ -178,7 +178,7 @@ class Bench:
         self._results.open.append(result)
         self._note(f"Open loop: {capacity:.0f} requests a second, {cell.arrivals} arrivals.")
         running = self._running[cell.contestant]
-        with _awake(running.server):
+        with _resumed(running.server):
             request = self._request(running, ONE_FACE)
             self._warm_again(running, ONE_FACE)
             for _ in range(self._plan.open_rounds):
@@ -201,17 +201,17 @@ class Bench:
 
     def _quota(self, cores: float) -> None:
         self._note(f"A quota of {cores:g} cores.")
-        with processes.quota(cores) as hold:
-            self._held(cores, hold)
+        with processes.quota(cores) as limit:
+            self._limited(cores, limit)
 
-    def _held(self, cores: float, hold: Hold) -> None:
-        # The service finds out for itself how many workers it may have.
+    def _limited(self, cores: float, limit: CoreLimit) -> None:
+        # Without WORKERS, the service chooses the number of workers itself.
         ours = self._contestants["visage"]
         environment = {name: value for name, value in ours.environment.items() if name != "WORKERS"}
-        free = Contestant(ours.name, ours.title, ours.command, ours.ready, environment)
-        running = Running(free, self._build / "logs", prefix=hold.prefix, tag="-quota")
+        free = Contestant(ours.name, ours.command, ours.ready, environment)
+        running = Running(free, self._build / "logs", prefix=limit.prefix, tag="-quota")
         try:
-            result = QuotaResult(cores, hold.how, running.cold_start)
+            result = QuotaResult(cores, limit.how, running.cold_start)
             request = self._request(running, ONE_FACE)
             self._warm(running)
             for _ in range(self._plan.rounds):
@@ -223,13 +223,13 @@ class Bench:
             running.stop()
 
     def _take_stages(self) -> None:
-        """Where the time of the bare road goes, on one thread."""
+        """The time of the pipeline's stages on one thread, without HTTP."""
         works = {cell.work.name: cell.work for group in self._plan.groups for cell in group.cells}
         for work in works.values():
             if work.status == 200 and work.field == "file":
                 picture = self._pictures[work.picture]
-                said = self._limit.run(work, picture, 1, _STAGES_SECONDS, self._expect(work))
-                self._results.stages.setdefault(work.name, []).append({**said["stages"], "road": said["p50"]})
+                found = self._limit.run(work, picture, 1, _STAGES_SECONDS, self._expect(work))
+                self._results.stages.setdefault(work.name, []).append({**found["stages"], "total": found["p50"]})
 
     def _networks(self) -> None:
         self._note("Timing networks.")
@@ -237,21 +237,21 @@ class Bench:
         files = {name: folder / f"{file}.onnx" for name, file, _, _ in _PUBLISHED}
         own = _own_models(self._models)
         files |= {name: path for name, (path, _, _) in own.items()}
-        said = _program("benchmarks.servers.networks_loop", *(f"{name}={path}" for name, path in files.items()))
+        found = _program("benchmarks.servers.networks_loop", *(f"{name}={path}" for name, path in files.items()))
         for name, _, accuracy, protocol in _PUBLISHED:
-            self._results.networks.append(Network(name, said[name], accuracy, protocol, ours=False))
+            self._results.networks.append(Network(name, found[name], accuracy, protocol, ours=False))
         for name, (_, accuracy, protocol) in own.items():
-            self._results.networks.append(Network(name, said[name], accuracy, protocol, ours=True))
+            self._results.networks.append(Network(name, found[name], accuracy, protocol, ours=True))
 
     def _generators(self) -> None:
-        """What the load generators themselves cost, and how much load wrk could bring."""
+        """CPU and latency of the load generators themselves, and the most load that wrk can send."""
         self._note("Measuring the load generators.")
         port = processes.free_port()
         command = (sys.executable, "-m", "benchmarks.servers.null_server", str(port))
         server = Server(command, {}, self._build / "logs" / "null.log")
         try:
-            # It answers only what has a body, so there is no path that says when it is ready.
-            request = self._plain_request(port)
+            # It responds only to requests with a body, so it has no ready path.
+            request = self._null_request(port)
             _wait_for_port(port)
             closed = closed_loop(request, 8, self._plan.seconds)
             rate = self._capacity() * 0.8
@@ -268,11 +268,11 @@ class Bench:
             "open_p99": opened.p99,
         }
 
-    def _plain_request(self, port: int) -> Request:
+    def _null_request(self, port: int) -> Request:
         return Request(port, "/predict", self._body(ONE_FACE), 200, '"emotion":"null"')
 
     def _request(self, running: Running, work: Work) -> Request:
-        return Request(running.port, work.path, self._body(work), work.status, self._answer(running, work))
+        return Request(running.port, work.path, self._body(work), work.status, self._expected_text(running, work))
 
     def _body(self, work: Work) -> Path:
         path = self._build / "bodies" / f"{work.name}.bin"
@@ -282,60 +282,60 @@ class Bench:
             path.write_bytes(content)
         return path
 
-    def _answer(self, running: Running, work: Work) -> str:
-        """The text that every right answer holds."""
+    def _expected_text(self, running: Running, work: Work) -> str:
+        """Text that every correct response contains."""
         if work.status != 200:
             return self._expect(work)
         if work.pictures > 1:
             return f'"succeeded":{work.pictures},'
-        if running.contestant.reads_like_us:
+        if running.contestant.own_pipeline:
             return f'"emotion":"{self._expect(work)}"'
         key = (running.contestant.name, work.picture)
         if key not in self._expected:
-            self._expected[key] = _ask(running.port, work, self._body(work))["emotion"]
+            self._expected[key] = _send(running.port, work, self._body(work))["emotion"]
         return f'"emotion":"{self._expected[key]}"'
 
     def _expect(self, work: Work) -> str:
-        """What the bare pipeline says of a picture."""
+        """The label of a picture without HTTP, or the code of its error."""
         key = ("limit", work.picture)
         if key not in self._expected:
             self._expected[key] = self._limit.label(work, self._pictures[work.picture])
-        said = self._expected[key]
-        if work.status == 422 and said != "no_face_detected":
-            raise RuntimeError(f"The picture {work.picture} shows no face, but the pipeline says {said}.")
-        return said
+        found = self._expected[key]
+        if work.status == 422 and found != "no_face_detected":
+            raise RuntimeError(f"The picture {work.picture} shows no face, but the pipeline's result is {found}.")
+        return found
 
     def _warm(self, running: Running) -> None:
         for _ in range(_WARM_REQUESTS):
-            _ask(running.port, ONE_FACE, self._body(ONE_FACE))
+            _send(running.port, ONE_FACE, self._body(ONE_FACE))
 
     def _warm_again(self, running: Running, work: Work) -> None:
-        """What a process that was stopped needs to get going: its pages and its branches are cold."""
+        """Sends requests to a process that was suspended, until its caches are warm."""
         until = time.perf_counter() + self._plan.warm_up
         while time.perf_counter() < until:
-            _ask(running.port, work, self._body(work))
+            _send(running.port, work, self._body(work))
 
     def _detectors(self) -> None:
-        """Whether the ONNX detector finds the same faces as MediaPipe's, on portraits that not everybody has."""
+        """Compares the face detectors on portraits that are not part of the repository."""
         data = os.environ.get("DATA", "data")
         if not self._plan.portraits:
             return
         if not (Path(data) / "wild-dev.zip").exists():
-            self._note("DATA names no folder with wild-dev.zip: the detectors are not compared.")
+            self._note("DATA has no wild-dev.zip: the detectors are not compared.")
             return
         self._note("Comparing the face detectors.")
-        said = _program("benchmarks.detector_parity", "--json", "--sample", str(self._plan.portraits))
-        self._results.parity = {name: float(value) for name, value in said.items()}
+        found = _program("benchmarks.detector_parity", "--json", "--sample", str(self._plan.portraits))
+        self._results.parity = {name: float(value) for name, value in found.items()}
 
 
 class _Others:
-    """What everybody else on the machine takes from here on."""
+    """CPU of other processes since the object was created."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter(), processes.busy_seconds(), time.process_time()
 
     def share(self, ours: float) -> float:
-        """Of all cores, without the CPU seconds that we account for."""
+        """As a share of all cores, without this process and without ``ours`` CPU seconds."""
         now, busy, own = time.perf_counter(), processes.busy_seconds(), time.process_time()
         begun, busy_then, own_then = self._started
         taken = busy - busy_then - (own - own_then) - ours
@@ -343,55 +343,55 @@ class _Others:
 
 
 def _measured(server: Server, work: Work, load: Callable[[], Measured]) -> Turn:
-    """One turn under load, with what it cost the server."""
+    """One turn under load, with the CPU and memory of the server."""
     before, others = server.cpu_seconds(), _Others()
     with MemoryWatch(server) as watch:
-        measured = load()
+        found = load()
     cpu = server.cpu_seconds() - before
-    elsewhere = others.share(cpu + measured.generator_cpu)
-    return _turn(measured, cpu=cpu, pictures=work.pictures, peak=watch.peak, elsewhere=elsewhere)
+    elsewhere = others.share(cpu + found.generator_cpu)
+    return _turn(found, cpu=cpu, pictures=work.pictures, peak=watch.peak, elsewhere=elsewhere)
 
 
-def _turn(measured: Measured, *, cpu: float, pictures: int = 1, peak: float = 0.0, elsewhere: float = 0.0) -> Turn:
-    count = max(measured.requests * pictures, 1)
+def _turn(found: Measured, *, cpu: float, pictures: int = 1, peak: float = 0.0, elsewhere: float = 0.0) -> Turn:
+    count = max(found.requests * pictures, 1)
     return Turn(
-        throughput=measured.throughput * pictures,
-        p50=measured.p50,
-        p95=measured.p95,
-        p99=measured.p99,
-        longest=measured.longest,
-        wrong=measured.wrong,
+        throughput=found.throughput * pictures,
+        p50=found.p50,
+        p95=found.p95,
+        p99=found.p99,
+        longest=found.longest,
+        wrong=found.wrong,
         cpu_ms=cpu / count * 1000,
-        generator_cpu_ms=measured.generator_cpu / count * 1000,
+        generator_cpu_ms=found.generator_cpu / count * 1000,
         peak_mb=peak,
         elsewhere=elsewhere,
     )
 
 
 @contextlib.contextmanager
-def _awake(server: Server) -> Iterator[None]:
-    server.wake()
+def _resumed(server: Server) -> Iterator[None]:
+    server.resume()
     try:
         yield
     finally:
-        server.sleep()
+        server.suspend()
 
 
-def _places(build: Path, models: Path) -> Places:
+def _files(build: Path, models: Path) -> Files:
     folder = build / "networks"
-    plain, twin = folder / "efficientnet_b0.onnx", folder / "resnet18-int8.onnx"
+    plain, resnet18_int8 = folder / "efficientnet_b0.onnx", folder / "resnet18-int8.onnx"
     if not plain.exists():
         networks.efficientnet_b0(plain)
     if not (folder / "vgg13.onnx").exists():
         networks.vgg13(folder / "vgg13.onnx")
-    if not twin.exists():
-        networks.int8(networks.resnet18(folder / "resnet18.onnx"), twin)
-    twin_models = networks.twin_models(build / "twin", twin, models / "face_detector")
-    return Places(build, models, plain, twin_models)
+    if not resnet18_int8.exists():
+        networks.int8(networks.resnet18(folder / "resnet18.onnx"), resnet18_int8)
+    resnet18_models = networks.resnet18_models(build / "resnet18", resnet18_int8, models / "face_detector")
+    return Files(build, models, plain, resnet18_models)
 
 
 def _own_models(models: Path) -> dict[str, tuple[Path, float | None, str]]:
-    """The models that ship, with the accuracy that their manifests claim."""
+    """The service's models, with the accuracy in their manifests."""
     found = {}
     for path in sorted(models.glob("*/manifest.json")):
         manifest = json.loads(path.read_text())
@@ -411,21 +411,21 @@ def _facts(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size}
 
 
-def _ask(port: int, work: Work, body: Path) -> dict[str, Any]:
+def _send(port: int, work: Work, body: Path) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("POST", work.path, body.read_bytes(), {"Content-Type": CONTENT_TYPE})
     response = connection.getresponse()
-    answer: dict[str, Any] = json.loads(response.read())
+    result: dict[str, Any] = json.loads(response.read())
     connection.close()
     if response.status != work.status:
-        raise RuntimeError(f"A contestant answers {response.status} to {work.name}: {str(answer)[:300]}")
-    return answer
+        raise RuntimeError(f"A contestant returned {response.status} to {work.name}: {str(result)[:300]}")
+    return result
 
 
 def _program(module: str, *arguments: str) -> dict[str, Any]:
     output = subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
-    said: dict[str, Any] = json.loads(output.stdout)
-    return said
+    found: dict[str, Any] = json.loads(output.stdout)
+    return found
 
 
 def _wait_for_port(port: int) -> None:
@@ -436,4 +436,4 @@ def _wait_for_port(port: int) -> None:
             return
         except OSError:
             time.sleep(0.01)
-    raise RuntimeError("The server that does nothing does not listen.")
+    raise RuntimeError("The null server does not listen.")

@@ -1,1 +1,1 @@
-"""Where load comes from: wrk in a closed loop, a small generator of our own in an open one."""
+"""Load generators: wrk for a closed loop, :mod:`benchmarks.load.generator` for an open one."""

@@ -1,4 +1,4 @@
-"""wrk: a fixed number of connections, each of which sends its next request as soon as it has an answer."""
+"""wrk: a fixed number of connections, each of which sends its next request when it has a response."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmarks.form import CONTENT_TYPE
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 _RAMP = 1 / 6
-"""The share of a run at its start that its throughput leaves out."""
+"""The share of a run at its start that does not count for the throughput."""
 
-MISSING = "wrk is not installed: it is what puts servers under load. On Debian or Ubuntu: apt install wrk."
+MISSING = "wrk, the load generator, is not installed. On Debian or Ubuntu: apt install wrk."
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, and what the answer must be."""
+    """A request, and the status and text that its response must have."""
 
     port: int
     path: str
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run under load. Latencies are milliseconds; ``generator_cpu`` is what the generator itself took."""
+    """One run under load. Latencies are milliseconds, ``generator_cpu`` CPU seconds of the generator itself."""
 
     requests: int
     throughput: float
@@ -43,7 +43,7 @@ class Measured:
     longest: float
     generator_cpu: float
     example: str = ""
-    """One of the wrong answers."""
+    """One of the wrong responses."""
 
 
 def installed() -> bool:
@@ -51,7 +51,7 @@ def installed() -> bool:
 
 
 def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
-    """Puts a server under load. ``wrong`` counts answers of another status or text, and broken connections."""
+    """Puts a server under load. ``wrong`` counts responses with another status or text, and broken connections."""
     command = [
         *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "30s"),
         *("--script", str(_SCRIPT), f"http://127.0.0.1:{request.port}{request.path}", "--"),
@@ -62,22 +62,22 @@ def closed_loop(request: Request, connections: int, seconds: int) -> Measured:
     took = _children_cpu() - before
     lines = [line for line in ended.stdout.splitlines() if line.startswith("{")]
     if not lines:
-        raise RuntimeError(f"wrk said nothing that can be read: {ended.stdout[-500:]} {ended.stderr[-500:]}")
-    said = json.loads(lines[-1])
+        raise RuntimeError(f"wrk printed no JSON: {ended.stdout[-500:]} {ended.stderr[-500:]}")
+    output = json.loads(lines[-1])
     return Measured(
-        requests=said["requests"],
-        throughput=said["rate"],
-        wrong=said["wrong"] + said["broken"],
-        p50=said["p50"],
-        p95=said["p95"],
-        p99=said["p99"],
-        longest=said["max"],
+        requests=output["requests"],
+        throughput=output["rate"],
+        wrong=output["wrong"] + output["broken"],
+        p50=output["p50"],
+        p95=output["p95"],
+        p99=output["p99"],
+        longest=output["max"],
         generator_cpu=took,
-        example=said["example"],
+        example=output["example"],
     )
 
 
 def _children_cpu() -> float:
-    """CPU seconds of all children that have ended."""
+    """CPU seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

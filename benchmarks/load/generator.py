@@ -1,7 +1,7 @@
-"""A generator for an open loop, run as a program: requests are sent when they are due, whether or not answers come.
+"""A load generator for an open loop: requests are sent when they are due, whether or not responses arrive.
 
-A latency counts from when the request was due, so a server that stalls cannot hide it. Debian has no wrk2, and wrk
-itself waits for answers; what this program costs is measured and printed with its result.
+A latency counts from when the request was due, so a server that stalls cannot hide it. wrk itself waits for responses,
+and Debian has no wrk2. The CPU time of this program is printed with its result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.form import CONTENT_TYPE
 
 _MOST_CONNECTIONS = 900
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 
 class Connection(asyncio.Protocol):
@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self._load = load
         self._due = 0.0
-        self._answer = bytearray()
+        self._response = bytearray()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,21 +38,21 @@ class Connection(asyncio.Protocol):
     def send(self, due: float) -> None:
         assert self._transport is not None
         self._due = due
-        self._answer.clear()
+        self._response.clear()
         self._transport.write(self._load.request)
 
     def data_received(self, data: bytes) -> None:
-        self._answer += data
-        head, found, body = self._answer.partition(b"\r\n\r\n")
+        self._response += data
+        head, found, body = self._response.partition(b"\r\n\r\n")
         if found and len(body) >= _content_length(bytes(head)):
-            self._load.answered(self, self._due, bytes(head), bytes(body))
+            self._load.received(self, self._due, bytes(head), bytes(body))
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         self._load.lost(self)
 
 
 class Load:
-    """Requests that become due one after another, and how long each took to be answered."""
+    """Requests that become due one after another, and their latencies."""
 
     def __init__(self, request: bytes, port: int, expected: tuple[bytes, bytes]) -> None:
         self.request = request
@@ -64,11 +64,11 @@ class Load:
         self._connections = 0
         self._pending = 0
         self._sent = False
-        self._all_answered = asyncio.Event()
+        self._all_received = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, moments: Iterator[float]) -> None:
-        """Sends one request at each of ``moments``, in seconds from the start, and waits for the last answer."""
+        """Sends one request at each of ``moments``, in seconds from the start, and waits for the last response."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         for moment in moments:
@@ -85,19 +85,19 @@ class Load:
         self._sent = True
         if self._pending:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_answered.wait(), _PATIENCE)
+                await asyncio.wait_for(self._all_received.wait(), _TIMEOUT)
         self.wrong += self._pending
 
-    def answered(self, connection: Connection, due: float, head: bytes, body: bytes) -> None:
+    def received(self, connection: Connection, due: float, head: bytes, body: bytes) -> None:
         self.latencies.append(asyncio.get_running_loop().time() - due)
         self.wrong += head.split(b" ", 2)[1] != self._status or self._text not in body
         self._pending -= 1
         if self._sent and not self._pending:
-            self._all_answered.set()
+            self._all_received.set()
         self._free.append(connection)
 
     def lost(self, connection: Connection) -> None:
-        """A connection that was closed; its request, if it had one, is counted when the load is over."""
+        """Forgets a closed connection. Its pending request, if any, counts as wrong at the end."""
         self._connections -= 1
         if connection in self._free:
             self._free.remove(connection)
@@ -120,12 +120,12 @@ def _content_length(head: bytes) -> int:
 
 
 def _moments(rate: float, seconds: float, arrivals: str) -> Iterator[float]:
-    """When requests are due: evenly, or as people come, independent of each other."""
-    chance = random.Random(1)
+    """When requests are due: evenly, or at random and independent of each other."""
+    generator = random.Random(1)
     moment = 0.0
     while moment < seconds:
         yield moment
-        moment += 1 / rate if arrivals == "even" else chance.expovariate(rate)
+        moment += 1 / rate if arrivals == "even" else generator.expovariate(rate)
 
 
 def _request(path: str, body: bytes) -> bytes:
@@ -137,7 +137,7 @@ def _request(path: str, body: bytes) -> bytes:
 
 
 def _punctual_loop() -> asyncio.AbstractEventLoop:
-    """A loop that waits to the microsecond: those of uvloop and of epoll know whole milliseconds only."""
+    """A loop that waits to the microsecond. uvloop and epoll wait whole milliseconds only."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 

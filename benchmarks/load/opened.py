@@ -1,4 +1,4 @@
-"""An open loop: requests at a rate of their own, through :mod:`benchmarks.load.generator`."""
+"""An open loop: requests at a given rate, from :mod:`benchmarks.load.generator`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals)
         *("--status", str(request.status), "--text", request.text),
         *("--rate", str(rate), "--seconds", str(seconds), "--arrivals", arrivals),
     ]
-    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    latencies = said["latencies"]
+    output = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    latencies = output["latencies"]
     if not latencies:
-        raise RuntimeError("The open loop got no answer at all.")
+        raise RuntimeError("The open loop got no response.")
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99))
     return Measured(
         requests=len(latencies),
         throughput=len(latencies) / seconds,
-        wrong=said["wrong"],
+        wrong=output["wrong"],
         p50=float(p50),
         p95=float(p95),
         p99=float(p99),
         longest=max(latencies),
-        generator_cpu=said["cpu"],
+        generator_cpu=output["cpu"],
     )

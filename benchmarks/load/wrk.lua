@@ -1,7 +1,7 @@
--- Sends one multipart body over and over, looks at every answer, and prints what happened as JSON.
--- Arguments: body file, content type, expected status, text that each answer must hold, seconds at the start that the
--- rate leaves out. The rate is that of the answers between the first and the last one after that: with many connections
--- the first second fills the queue, and what waits in it at the end was work that nobody counts.
+-- Sends one multipart body repeatedly, checks every response, and prints the figures as JSON.
+-- Arguments: body file, content type, expected status, text that each response must contain, seconds at the start that do
+-- not count. The rate is that of the responses between the first and the last one after that: with many connections the
+-- first second only fills the queue.
 
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long sec, nsec; } moment; int clock_gettime(int clock, moment *now);")
@@ -38,8 +38,8 @@ function request()
   return prepared
 end
 
--- Some write JSON with a space after each colon.
-local function holds_text(body)
+-- Some servers write JSON with a space after each colon.
+local function has_text(body)
   return string.find(body, expected_text, 1, true)
     or string.find(string.gsub(body, '": ', '":'), expected_text, 1, true)
 end
@@ -51,7 +51,7 @@ function response(status, headers, body)
   elseif last >= counts_from then
     first = last
   end
-  if status ~= expected_status or not holds_text(body) then
+  if status ~= expected_status or not has_text(body) then
     wrong = wrong + 1
     example = string.format("%d %s", status, string.sub(body, 1, 200))
   end

@@ -1,7 +1,7 @@
 """The limit: the pipeline in a loop on worker threads, without HTTP. Controlled by lines of JSON.
 
-Takes ``{"picture": path, "faces": mode, "threads": n, "seconds": s, "expected": label or error}`` and answers with one
-line; without ``expected`` it answers with the label alone.
+Takes ``{"picture": path, "faces": mode, "threads": n, "seconds": s, "expected": label or error}`` and prints one
+line; without ``expected`` it prints the label alone.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from benchmarks.servers.bare_pipeline import BarePipeline
 
 
 class Refused(BentoMLException):
-    """A picture that cannot be read; BentoML answers with the status of its class."""
+    """A picture that cannot be processed. BentoML sends the status of this class."""
 
     error_code = HTTPStatus.UNPROCESSABLE_ENTITY
 

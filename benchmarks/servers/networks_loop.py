@@ -1,6 +1,6 @@
-"""How long networks take for one face on one core, each in turn. Arguments: ``name=path`` of ONNX files.
+"""Milliseconds of networks for one face on one core, in turns. Arguments: ``name=path`` of ONNX files.
 
-Prints ``{name: [milliseconds, …]}``, one number a round.
+Prints ``{name: [milliseconds, …]}``, one number for each round.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _open(path: str) -> tuple[ort.InferenceSession, dict[str, np.ndarray]]:
 
 
 def _milliseconds(session: ort.InferenceSession, tensor: dict[str, np.ndarray]) -> float:
-    """Median of the runs of a moment, after two that warm up."""
+    """The median of several runs, after two to warm up."""
     runs: list[float] = []
     for _ in range(2):
         session.run(None, tensor)

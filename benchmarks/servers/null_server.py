@@ -1,4 +1,4 @@
-"""Answers every upload at once with the same JSON: what is left is the cost of the load generator itself."""
+"""Sends the same JSON for every upload at once, to measure the load generators themselves."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import cast
 import uvloop
 
 _BODY = b'{"emotion":"null"}'
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_BODY) + _BODY
+_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_BODY) + _BODY
 
 
 class Null(asyncio.Protocol):
-    """Counts a request's bytes and answers when all are there."""
+    """Counts the bytes of a request and responds when it is complete."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not descend from asyncio's.
@@ -32,7 +32,7 @@ class Null(asyncio.Protocol):
         else:
             self._left -= len(data)
         if self._left == 0:
-            self._transport.write(_ANSWER)
+            self._transport.write(_RESPONSE)
 
 
 def _length(head: bytes) -> int:

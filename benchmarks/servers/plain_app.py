@@ -1,6 +1,6 @@
-"""The plain way, as tutorials write it: an async route that does everything itself, on the event loop.
+"""A FastAPI app as in tutorials: an async route that does everything on the event loop.
 
-Pillow decodes at full size, MediaPipe finds the face, and an EfficientNet-B0 in fp32 reads it at 224 pixels with
+Pillow decodes at full size, MediaPipe finds the face, and an EfficientNet-B0 in fp32 classifies it at 224 pixels with
 ONNX Runtime's default options.
 """
 

@@ -30,13 +30,13 @@ def test_a_figure_that_lost_more_than_a_tenth_is_named_with_both_values(tmp_path
     assert sentence == "limit: 1.00 before, 0.85 after."
 
 
-def test_where_less_is_better_more_is_a_loss(tmp_path: Path) -> None:
+def test_an_increase_is_a_loss_where_lower_is_better(tmp_path: Path) -> None:
     before, after = figure("idle", 180, better="lower", unit="MB"), figure("idle", 230, better="lower", unit="MB")
     assert compared(tmp_path, [before], [after]) == ["idle: 180.00 MB before, 230.00 MB after."]
     assert compared(tmp_path, [after], [before]) == []
 
 
-def test_seconds_are_not_compared_for_they_belong_to_the_machine(tmp_path: Path) -> None:
+def test_seconds_are_not_compared_because_they_depend_on_the_machine(tmp_path: Path) -> None:
     before, after = figure("start", 0.5, better="lower", unit="s"), figure("start", 2.0, better="lower", unit="s")
     assert compared(tmp_path, [before], [after]) == []
 

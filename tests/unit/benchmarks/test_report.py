@@ -19,7 +19,7 @@ def cell(contestant: str, work: str, connections: int, *rates: float) -> CellRes
 
 @pytest.fixture
 def found() -> Results:
-    """Two rounds of a run in which the service has 80 % of the limit and four times the plain way."""
+    """Two rounds of a run in which the service has 80 % of the limit and four times that of plain FastAPI."""
     groups = {
         "throughput": [
             cell("limit", "640x480", 2, 100, 200),
@@ -40,7 +40,7 @@ def found() -> Results:
         pictures={"640x480": {"bytes": 90_000}, "12mp": {"bytes": 1_700_000}},
         groups=groups,
         open=[OpenResult("visage", 0.8, "even", 100, [turn(100)])],
-        footprints=[Footprint("visage", "Visage", [0.8], 180, 130, 200)],
+        footprints=[Footprint("visage", [0.8], 180, 130, 200)],
         generator={
             "wrk_most": 9000.0,
             "wrk_cpu_ms": 0.02,
@@ -54,10 +54,10 @@ def found() -> Results:
 
 def test_a_ratio_is_formed_round_by_round(found: Results) -> None:
     limit = next(ratio for ratio in ratios.ratios(found) if ratio.key == "limit")
-    assert (limit.value, limit.least, limit.most, limit.verdict) == (0.8, 0.8, 0.8, "floor")
+    assert (limit.value, limit.least, limit.most, limit.level) == (0.8, 0.8, 0.8, "floor")
 
 
-def test_the_page_survives_a_way_through_json(found: Results, tmp_path: Path) -> None:
+def test_results_saved_and_loaded_give_the_same_page(found: Results, tmp_path: Path) -> None:
     results.save(found, ratios.as_json(ratios.ratios(found)), tmp_path / "found.json")
     write_page(found, tmp_path / "one.md")
     write_page(results.load(tmp_path / "found.json"), tmp_path / "two.md")
@@ -73,7 +73,7 @@ def test_plots_of_the_same_figures_are_the_same_files(found: Results, tmp_path: 
     assert (tmp_path / "one" / "throughput.svg").read_bytes() == (tmp_path / "two" / "throughput.svg").read_bytes()
 
 
-def test_a_run_of_which_little_is_left_has_a_page_too(found: Results, tmp_path: Path) -> None:
+def test_a_run_without_most_of_its_parts_has_a_page(found: Results, tmp_path: Path) -> None:
     found.groups.clear()
     found.generator.clear()
     found.open.clear()
@@ -81,7 +81,7 @@ def test_a_run_of_which_little_is_left_has_a_page_too(found: Results, tmp_path: 
     assert "Not part of this run" in (tmp_path / "page.md").read_text()
 
 
-def test_the_page_says_when_the_machine_was_not_ours_alone(found: Results, tmp_path: Path) -> None:
+def test_the_page_warns_if_other_processes_used_the_machine(found: Results, tmp_path: Path) -> None:
     write_page(found, tmp_path / "page.md")
     assert "do not trust" not in (tmp_path / "page.md").read_text()
     found.groups["12mp"] = [CellResult("visage", "12mp", 8, [turn(30, elsewhere=0.4)] * 9)]
@@ -92,7 +92,7 @@ def test_the_page_says_when_the_machine_was_not_ours_alone(found: Results, tmp_p
     assert "Not measured: batch: it broke." in page
 
 
-def test_the_readme_gets_its_ratios_between_the_markers(found: Results, tmp_path: Path) -> None:
+def test_the_ratios_go_between_the_markers_of_the_readme(found: Results, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     begin, end = "<!-- Written by make bench: begin -->", "<!-- Written by make bench: end -->"
     readme.write_text(f"Before.\n{begin}\nold\n{end}\nAfter.\n")
@@ -105,7 +105,7 @@ def test_the_readme_gets_its_ratios_between_the_markers(found: Results, tmp_path
     assert "**4.00** times that of the FastAPI app that tutorials write; **10.0** times" in text
 
 
-def test_a_readme_without_markers_is_left_alone(found: Results, tmp_path: Path) -> None:
+def test_a_readme_without_markers_is_not_changed(found: Results, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("Nothing here.\n")
     with pytest.raises(ValueError, match="markers"):
