@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import traceback
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -120,10 +121,6 @@ def _first_problem(exception: RequestValidationError) -> str:
 
 def _place(exception: BaseException) -> str:
     """File names and line numbers of the traceback, the innermost last."""
-    places = []
-    trace = exception.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
-        trace = trace.tb_next
+    frames = traceback.walk_tb(exception.__traceback__)
+    places = [f"{frame.f_code.co_filename.rpartition('/')[2]}:{line}" for frame, line in frames]
     return f" at {' > '.join(places[-6:])}" if places else ""

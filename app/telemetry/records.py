@@ -48,7 +48,12 @@ class RequestRecord:
         """Records how the request ended. The scope names the route only after routing."""
         self.status = status
         self.route = getattr(scope.get("route"), "path", None) or UNMATCHED
-        self.duration_ms = (time.perf_counter() - self._started) * 1000
+        self.duration_ms = self.elapsed_ms
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request began."""
+        return (time.perf_counter() - self._started) * 1000
 
 
 def request_record(scope: Mapping[str, Any]) -> RequestRecord:

@@ -13,6 +13,7 @@ from app.api.dependencies import TheService
 from app.api.openapi import ADMISSION, NOTICE, documented
 from app.api.results import json_response
 from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
+from app.config import Settings
 from app.vision.headers import READABLE, PictureFormat
 from app.vision.quality import THRESHOLDS, WarningCode, WarningThreshold
 
@@ -57,6 +58,20 @@ class Info(TypedDict):
     quality_thresholds: Annotated[dict[WarningCode, WarningThreshold], Field(description="When each warning is given.")]
 
 
+def _limits(settings: Settings) -> RequestLimits:
+    return {
+        "formats": [*READABLE],
+        "max_file_size_mb": settings.max_file_size_mb,
+        "max_image_pixels": settings.max_image_pixels,
+        "max_faces": settings.max_faces,
+        "max_batch_files": settings.max_batch_files,
+        "max_batch_size_mb": settings.max_batch_size_mb,
+        "rate_limit": settings.rate_limit,
+        "request_timeout_seconds": settings.request_timeout_seconds,
+        "confidence_threshold": settings.confidence_threshold,
+    }
+
+
 _EXAMPLE: Final[Info] = {
     "success": True,
     "service": "visage",
@@ -67,17 +82,7 @@ _EXAMPLE: Final[Info] = {
     "failures": {},
     "providers": ["cpu"],
     "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
-    "limits": {
-        "formats": [*READABLE],
-        "max_file_size_mb": 5,
-        "max_image_pixels": 50_000_000,
-        "max_faces": 50,
-        "max_batch_files": 32,
-        "max_batch_size_mb": 64,
-        "rate_limit": "600/minute",
-        "request_timeout_seconds": 30,
-        "confidence_threshold": 0.6,
-    },
+    "limits": _limits(Settings.model_construct()),
     "quality_thresholds": THRESHOLDS,
 }
 
@@ -104,17 +109,7 @@ async def info(service: TheService) -> Response:
         "failures": registry.failures,
         "providers": [*registry.get().providers] if registry.ready else [],
         "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
-        "limits": {
-            "formats": [*READABLE],
-            "max_file_size_mb": settings.max_file_size_mb,
-            "max_image_pixels": settings.max_image_pixels,
-            "max_faces": settings.max_faces,
-            "max_batch_files": settings.max_batch_files,
-            "max_batch_size_mb": settings.max_batch_size_mb,
-            "rate_limit": settings.rate_limit,
-            "request_timeout_seconds": settings.request_timeout_seconds,
-            "confidence_threshold": settings.confidence_threshold,
-        },
+        "limits": _limits(settings),
         "quality_thresholds": THRESHOLDS,
     }
     return json_response(result)
