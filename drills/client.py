@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0
@@ -56,6 +56,10 @@ def upload(path: str, *pictures: bytes, field: str = "file", name: str = "a.jpg"
     return post(path, parts + b"--drill--\r\n", "multipart/form-data; boundary=drill", *headers)
 
 
+Ask = Callable[[int, bytes, float | None], Coroutine[Any, Any, Answer]]
+"""Sends a request to a port when it is due."""
+
+
 async def ask(port: int, request: bytes, due: float | None = None) -> Answer:
     """Sends one request on a connection of its own. What it took counts from when it was due, if that was before."""
     started = time.perf_counter() if due is None else due
@@ -68,8 +72,7 @@ async def ask(port: int, request: bytes, due: float | None = None) -> Answer:
         async with asyncio.timeout(PATIENCE):
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-            body = await reader.readexactly(length)
+            body = await reader.readexactly(_length(head))
         return Answer(int(head[9:12]), time.perf_counter() - started, body, head)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return Answer(LOST, time.perf_counter() - started)
@@ -77,20 +80,92 @@ async def ask(port: int, request: bytes, due: float | None = None) -> Answer:
         writer.close()
 
 
-async def closed_loop(port: int, request: bytes, clients: int, seconds: float) -> list[Answer]:
+class _Connection(asyncio.Protocol):
+    """A connection that carries one request after another."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[tuple[bytes, bytes]] | None = None
+        self._received = bytearray()
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Those of uvloop are no subclass of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+
+    async def ask(self, request: bytes) -> tuple[bytes, bytes]:
+        """The head and the body of the response; nothing of both where the connection was lost."""
+        assert self._transport is not None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._received.clear()
+        self._transport.write(request)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = bytes(self._received).partition(b"\r\n\r\n")
+        if end and len(body) >= _length(head):
+            self._settle(head, body)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
+        self._settle(b"", b"")
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _settle(self, head: bytes, body: bytes) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((head, body))
+
+
+class KeptConnections:
+    """Clients that keep their connections: each request takes one that is free, or opens another."""
+
+    def __init__(self) -> None:
+        self._free: list[_Connection] = []
+        self.opened = 0
+
+    async def ask(self, port: int, request: bytes, due: float | None = None) -> Answer:
+        """Sends one request. What it took counts from when it was due, if that was before."""
+        started = time.perf_counter() if due is None else due
+        try:
+            async with asyncio.timeout(PATIENCE):
+                connection = self._free.pop() if self._free else await self._open(port)
+                head, body = await connection.ask(request)
+        except (OSError, TimeoutError):
+            return Answer(LOST, time.perf_counter() - started)
+        if connection.open and b"connection: close" not in head.lower():
+            self._free.append(connection)
+        return Answer(int(head[9:12] or LOST), time.perf_counter() - started, body, head)
+
+    def close(self) -> None:
+        for connection in self._free:
+            connection.close()
+
+    async def _open(self, port: int) -> _Connection:
+        self.opened += 1
+        _, connection = await asyncio.get_running_loop().create_connection(_Connection, HOST, port)
+        return connection
+
+
+async def closed_loop(port: int, request: bytes, clients: int, seconds: float, ask: Ask = ask) -> list[Answer]:
     """Clients that each ask again as soon as they have their answer."""
     until = time.perf_counter() + seconds
 
     async def client() -> list[Answer]:
         answers = []
         while time.perf_counter() < until:
-            answers.append(await ask(port, request))
+            answers.append(await ask(port, request, None))
         return answers
 
     return [answer for answers in await asyncio.gather(*(client() for _ in range(clients))) for answer in answers]
 
 
-async def open_loop(port: int, request: bytes, rate: float, seconds: float) -> list[Answer]:
+async def open_loop(port: int, request: bytes, rate: float, seconds: float, ask: Ask = ask) -> list[Answer]:
     """Requests at a steady rate, whether or not the earlier ones are answered.
 
     Each counts from when it was due, so that neither a server nor a client that stalls can hide it.
@@ -133,6 +208,11 @@ def statuses(answers: Sequence[Answer]) -> str:
     """How often each status came."""
     counts = Counter(str(answer.status or "lost") for answer in answers)
     return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "none"
+
+
+def _length(head: bytes) -> int:
+    """The length of a body that the headers declare."""
+    return int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
 
 
 def quantile(answers: Sequence[Answer], share: float) -> float:

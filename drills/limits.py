@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from drills.backends import program, redis
 from drills.client import Answer, ask, closed_loop, get, statuses, until
 from drills.report import Report, run
 from tests.process import ServerProcess, free_port
@@ -20,11 +15,11 @@ INFO = get("/models")
 
 def drill(report: Report) -> None:
     asyncio.run(_forged(report))
-    redis = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
-    if redis is None:
+    binary = program("redis-server", "REDIS_SERVER")
+    if binary is None:
         report.check("redis-server is installed (or named by REDIS_SERVER)", False)
         return
-    asyncio.run(_shared(report, redis))
+    asyncio.run(_shared(report, binary))
 
 
 async def _forged(report: Report) -> None:
@@ -49,7 +44,7 @@ async def _shared(report: Report, binary: str) -> None:
     port = free_port()
     shared = {"RATE_LIMIT": f"{BUDGET}/hour", "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{port}/0", "WORKERS": 1}
     with ServerProcess(shared) as first, ServerProcess(shared) as second:
-        with _redis(binary, port):
+        with redis(binary, port):
             first.wait_ready()
             second.wait_ready()
             answers = [await ask((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
@@ -64,7 +59,7 @@ async def _shared(report: Report, binary: str) -> None:
         )
         report.check("and it is told", await _storage(first) == "memory while redis is away", await _storage(first))
         report.figure("counted in memory meanwhile: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
-        with _redis(binary, port):
+        with redis(binary, port):
 
             async def back() -> bool:
                 return all([await _storage(server) == "redis" for server in (first, second)])
@@ -75,19 +70,6 @@ async def _shared(report: Report, binary: str) -> None:
         report.check(
             "the log says both, once each", _said(first, "Redis is away") == _said(first, "Redis is back") == 1
         )
-
-
-@contextmanager
-def _redis(binary: str, port: int) -> Iterator[None]:
-    """A Redis of its own, on loopback, that keeps nothing; killed at the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait()
 
 
 async def _storage(server: ServerProcess) -> str:

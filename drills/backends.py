@@ -1,0 +1,76 @@
+"""What stands around the service where it is deployed: nginx in front of it, and Redis for its counters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from drills.client import HOST
+from tests.process import ROOT, free_port
+
+PATIENCE = 10.0
+
+
+def program(name: str, variable: str) -> str | None:
+    """Where a program is installed; the environment variable overrides it."""
+    return os.environ.get(variable) or shutil.which(name)
+
+
+@contextmanager
+def redis(binary: str, port: int) -> Iterator[None]:
+    """A Redis of its own, on loopback, that keeps nothing; killed at the end."""
+    command = [binary, "--port", str(port), "--bind", HOST, "--save", ""]
+    with tempfile.TemporaryDirectory() as folder, _running([*command, "--dir", folder], port):
+        yield
+
+
+@contextmanager
+def nginx(binary: str, service: int) -> Iterator[int]:
+    """The port of an nginx with the server block of ``deploy/nginx``, in front of one service."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        block = (ROOT / "deploy/nginx/visage.conf").read_text().partition("\nserver {")[2]
+        block = block.replace("listen 8080;", f"listen {HOST}:{port};").replace("/tmp/", f"{folder}/")
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        config = Path(folder) / "nginx.conf"
+        config.write_text(
+            f"""{"user root;" if os.geteuid() == 0 else ""}
+            worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; daemon off;
+            events {{ worker_connections 4096; }}
+            http {{
+                access_log off; {temporary}
+                upstream visage {{ server {HOST}:{service}; keepalive 32; }}
+                server {{ {block}
+            }}"""
+        )
+        with _running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port):
+            yield port
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int) -> Iterator[None]:
+    """A process that listens on a port."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _listens(port):
+            assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
+            assert time.monotonic() < deadline, f"{command[0]} does not listen"
+            time.sleep(0.02)
+        yield
+    finally:
+        # A quick shutdown; nginx would leave its worker behind if it were killed.
+        process.terminate()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
