@@ -40,8 +40,8 @@ LIVE = get("/health/live")
 READY = get("/health/ready")
 FACTORS = (1, 2, 10)
 SETTINGS: dict[str, object] = {"QUEUE_SIZE": 16, "LOG_LEVEL": "warning"}
-REQUEST = upload("/predict", portrait(2048))
-"""A picture of some cost, so that ten times the capacity is a rate that one Python client can send."""
+REQUEST = upload("/predict", portrait(2048, 30))
+"""Much work for its bytes, so that one core can send ten times the capacity, with nginx and Redis on it too."""
 CLIENTS = 64
 """Addresses behind nginx, each with a rate of its own, which none of them reaches."""
 

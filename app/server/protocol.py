@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -119,7 +120,14 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
             self._count_discarded(len(body))
-        super().on_body(body)
+        elif self.cycle.body:
+            super().on_body(body)
+        else:
+            # As uvicorn does it, without a copy of each piece on its way in and another on its way out.
+            self.cycle.body = body  # type: ignore[assignment]
+            if len(body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self._in_body = False
