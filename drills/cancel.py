@@ -1,6 +1,6 @@
-"""Clients that leave while they wait: none of their work runs, and their places return.
+"""Clients that disconnect while they wait: none of their work runs, and their places in the queue are free again.
 
-The server is real and so are the sockets; the engine is a fake one that counts what it starts.
+The server and the sockets are real. The models are fake ones that record the pictures that they get.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ CLIENTS = 100
 
 def drill(report: Report) -> None:
     for _ in range(10 if report.long else 2):
-        asyncio.run(_leave(report))
+        asyncio.run(_disconnect(report))
 
 
-async def _leave(report: Report) -> None:
+async def _disconnect(report: Report) -> None:
     script = Script(gate=threading.Event())
     settings = Settings(workers=1, queue_size=CLIENTS, rate_limit="off", drain_seconds=0, log_level="warning")
     app = create_app(settings, fake_factories(script))
@@ -44,19 +44,21 @@ async def _leave(report: Report) -> None:
     await until(_is(lambda: script.started == 1))
     peers = [await asyncio.open_connection(HOST, port) for _ in range(CLIENTS)]
     for _, writer in peers:
-        writer.write(upload("/predict", b"leaves"))
+        writer.write(upload("/predict", b"disconnects"))
     await until(_is(lambda: service.pool.waiting == CLIENTS))
     refused = await ask(port, upload("/predict", b"too many"))
     for _, writer in peers:
         writer.transport.abort()
-    returned = await until(_is(lambda: service.pool.waiting == 0))
+    freed = await until(_is(lambda: service.pool.waiting == 0))
     assert script.gate is not None
     script.gate.set()
     answers = [await first, *await asyncio.gather(*(ask(port, upload("/predict", b"later")) for _ in range(10)))]
-    report.check(f"with {CLIENTS} waiting the next is refused", refused.status == 503, str(refused.status))
-    report.figure("places returned after", returned, "s", at_most=1)
-    report.figure("pieces of work that ran for nobody", sum(s == b"leaves" for s in script.seen), at_most=0)
-    report.check("the others are served", {a.status for a in answers} == {200}, statuses(answers))
+    report.check(f"with {CLIENTS} waiting, the next is refused", refused.status == 503, str(refused.status))
+    report.figure("places free again after", freed, "s", at_most=1)
+    report.figure(
+        "disconnected clients whose picture was processed", sum(s == b"disconnects" for s in script.seen), at_most=0
+    )
+    report.check("the other clients get a result", {a.status for a in answers} == {200}, statuses(answers))
     server.should_exit = True
     await serving
 

@@ -1,6 +1,6 @@
-"""The live API document against the live service: no undeclared status, one error shape, CORS on every error, no 500.
+"""The service against its own OpenAPI document: no undeclared status, one form of errors, CORS on all of them, no 500.
 
-Requests are made by Hypothesis from what the document says of each operation, and from what it does not say.
+Hypothesis generates requests from each operation's description, valid and invalid ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ERROR_KEYS = {"success", "error", "message", "request_id"}
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path, and what the document says of it."""
+    """A method of a path, with its part of the document."""
 
     method: str
     path: str
@@ -53,12 +53,12 @@ class Operation:
 
     @property
     def is_probe(self) -> bool:
-        """Whether its refusals have a shape of their own."""
+        """Whether its errors have their own form."""
         return self.path.startswith("/health")
 
     @property
     def form_field(self) -> str | None:
-        """The field of a form that takes files."""
+        """The form field for files."""
         content = self.document.get("requestBody", {}).get("content", {})
         schema = content.get("multipart/form-data", {}).get("schema", {})
         return next(iter(schema.get("properties", {})), None)
@@ -66,14 +66,14 @@ class Operation:
 
 @dataclass
 class Tally:
-    """What was answered, and what should not have been."""
+    """Counts of responses, and of what was wrong with them."""
 
     answers: Counter[str] = field(default_factory=Counter)
-    complaints: Counter[str] = field(default_factory=Counter)
+    mistakes: Counter[str] = field(default_factory=Counter)
 
     def add(self, operation: Operation, answer: Answer) -> None:
-        found = _complaints(operation, answer)
-        self.complaints.update(found)
+        found = _mistakes(operation, answer)
+        self.mistakes.update(found)
         is_shaped = answer.status >= 400 and not found and not operation.is_probe
         self.answers[f"{answer.status} {answer.error}" if is_shaped else str(answer.status)] += 1
 
@@ -84,17 +84,17 @@ def drill(report: Report) -> None:
         server.wait_ready()
         operations = _operations(server.port)
         for operation in operations:
-            # One that loads every model again asks for nothing that examples could vary.
-            tally = _try(server.port, operation, examples if "reload" not in operation.path else 10)
-            _judge(report, f"{operation.method.upper()} {operation.path}", tally)
+            # A reload has no parameters to vary.
+            tally = _attempt_all(server.port, operation, examples if "reload" not in operation.path else 10)
+            _report(report, f"{operation.method.upper()} {operation.path}", tally)
             if operation.method == "post":
-                report.check("  and some of it was in order", tally.answers["200"] >= tally.answers.total() // 10)
-        _lost(report, server.port)
+                report.check("  at least a tenth was successful", tally.answers["200"] >= tally.answers.total() // 10)
+        _not_found(report, server.port)
         _schemathesis(report, server.url, examples)
         report.check("no traceback in the log", "Traceback" not in server.log)
     with ServerProcess({**SETTINGS, "RATE_LIMIT": "1/hour"}) as server:
         server.wait_ready()
-        _turned_away(report, server.port, operations)
+        _refused(report, server.port, operations)
 
 
 def _operations(port: int) -> list[Operation]:
@@ -104,29 +104,29 @@ def _operations(port: int) -> list[Operation]:
     ]
 
 
-def _judge(report: Report, what: str, tally: Tally) -> None:
-    worst = "; ".join(f"{complaint} ({count}x)" for complaint, count in tally.complaints.most_common(3))
-    report.check(what, not tally.complaints, worst)
+def _report(report: Report, what: str, tally: Tally) -> None:
+    worst = "; ".join(f"{mistake} ({count}x)" for mistake, count in tally.mistakes.most_common(3))
+    report.check(what, not tally.mistakes, worst)
     report.note("  " + ", ".join(f"{answer}: {count}" for answer, count in sorted(tally.answers.items())))
 
 
-def _turned_away(report: Report, port: int, operations: list[Operation]) -> None:
-    """What is answered before an operation is reached: no key, a rate used up."""
-    strangers, hasty = Tally(), Tally()
+def _refused(report: Report, port: int, operations: list[Operation]) -> None:
+    """Refusals before an operation runs: without a key, or above the rate."""
+    without_key, above_rate = Tally(), Tally()
     asyncio.run(ask(port, get("/info", *HEADERS)))
     for operation in operations:
         if 401 not in operation.declared:
             continue
-        for tally, status, headers in ((strangers, 401, HEADERS[:1]), (hasty, 429, HEADERS)):
+        for tally, status, headers in ((without_key, 401, HEADERS[:1]), (above_rate, 429, HEADERS)):
             line = f"{operation.method.upper()} {operation.path} HTTP/1.1"
             request = "\r\n".join([line, "Host: drill", "Content-Length: 0", *headers, "", ""]).encode()
             _expect(tally, operation, asyncio.run(ask(port, request)), status)
-    _judge(report, "without a key", strangers)
-    _judge(report, "beyond the rate", hasty)
+    _report(report, "without a key", without_key)
+    _report(report, "above the rate", above_rate)
 
 
-def _lost(report: Report, port: int) -> None:
-    """What is answered where there is no operation."""
+def _not_found(report: Report, port: int) -> None:
+    """Paths and methods that do not exist."""
     tally = Tally()
     for request, status in (
         (get("/nowhere", *HEADERS), 404),
@@ -135,19 +135,19 @@ def _lost(report: Report, port: int) -> None:
         (post("/predict", b"", "text/plain", *HEADERS).replace(b"POST", b"DELETE", 1), 405),
     ):
         _expect(tally, Operation("", "", {"responses": {str(status): {}}}), asyncio.run(ask(port, request)), status)
-    _judge(report, "no such path or method", tally)
+    _report(report, "no such path or method", tally)
 
 
 def _expect(tally: Tally, operation: Operation, answer: Answer, status: int) -> None:
     tally.add(operation, answer)
     if answer.status != status:
-        tally.complaints[f"{answer.status} instead of {status}"] += 1
+        tally.mistakes[f"{answer.status} instead of {status}"] += 1
     if status == 429 and b"retry-after: " not in answer.headers.lower():
-        tally.complaints["no Retry-After"] += 1
+        tally.mistakes["no Retry-After"] += 1
 
 
 def _schemathesis(report: Report, url: str, examples: int) -> None:
-    """The same question, asked by a tool that knows the document's format better."""
+    """The same check by a tool that knows more of the OpenAPI format."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", f"--max-examples={examples}"]
     command += [f"--checks={','.join(CHECKS)}", f"--header={HEADERS[1]}", "--exclude-path-regex=reload", "--no-color"]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "drills.schemathesis_hooks"}
@@ -155,7 +155,7 @@ def _schemathesis(report: Report, url: str, examples: int) -> None:
     report.check(f"schemathesis, {examples} examples an operation", done.returncode == 0, done.stdout[-3000:])
 
 
-def _try(port: int, operation: Operation, examples: int) -> Tally:
+def _attempt_all(port: int, operation: Operation, examples: int) -> Tally:
     tally = Tally()
 
     @settings(
@@ -175,9 +175,9 @@ def _try(port: int, operation: Operation, examples: int) -> Tally:
     return tally
 
 
-def _complaints(operation: Operation, answer: Answer) -> list[str]:
+def _mistakes(operation: Operation, answer: Answer) -> list[str]:
     if answer.status == 0:
-        return ["no answer"]
+        return ["no response"]
     found = []
     if answer.status == 500:
         found.append("500")
@@ -192,7 +192,7 @@ def _complaints(operation: Operation, answer: Answer) -> list[str]:
             if answer.json.keys() != ERROR_KEYS:
                 found.append(f"the error has the keys {sorted(answer.json)}")
         except ValueError:
-            found.append("the error is no JSON")
+            found.append("the error is not JSON")
     return found
 
 
@@ -206,53 +206,53 @@ def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
     )
     anything = st.builds(lambda path, body, kind: post(path, body, kind, *HEADERS), paths, raw, types)
     made = _documents(paths) if operation.form_field is None else _forms(paths, operation.form_field, raw)
-    return _often((9, made), (1, anything))
+    return _weighted((9, made), (1, anything))
 
 
 def _pictures() -> st.SearchStrategy[bytes]:
     honest = st.sampled_from([portrait(256), portrait(640), faceless(256)])
-    return _often((1, honest), (1, st.sampled_from([file.data for file in hostile_files()])))
+    return _weighted((1, honest), (1, st.sampled_from([file.data for file in hostile_files()])))
 
 
 def _documents(paths: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
     odd = st.one_of(st.text(max_size=50), st.none(), st.integers(), st.lists(st.none()))
-    images = _often((8, _pictures().map(_data_url)), (1, odd))
+    images = _weighted((8, _pictures().map(_data_url)), (1, odd))
     others = st.one_of(
         st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3), st.lists(st.integers(), max_size=3)
     )
-    bodies = _often((8, images.map(lambda image: {"image": image})), (1, others))
+    bodies = _weighted((8, images.map(lambda image: {"image": image})), (1, others))
     return st.builds(
         lambda path, body: post(path, json.dumps(body).encode(), "application/json", *HEADERS), paths, bodies
     )
 
 
 def _forms(paths: st.SearchStrategy[str], field_name: str, raw: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    picture = _often((8, _pictures()), (1, raw))
+    picture = _weighted((8, _pictures()), (1, raw))
     return st.builds(
         lambda path, data, name, file: upload(path, *data, field=name, name=file, headers=HEADERS),
         paths,
-        _often((5, st.tuples(picture)), (2, st.lists(picture, max_size=3))),
-        _often((9, st.just(field_name)), (1, st.just("other"))),
+        _weighted((5, st.tuples(picture)), (2, st.lists(picture, max_size=3))),
+        _weighted((9, st.just(field_name)), (1, st.just("other"))),
         st.text(alphabet=st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=30),
     )
 
 
-def _often(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """One of several, each so often; ``one_of`` would take what is named twice only once."""
+def _weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """Chooses one strategy by weight. ``one_of`` ignores repetitions."""
     spread = [strategy for weight, strategy in choices for _ in range(weight)]
     return st.integers(0, len(spread) - 1).flatmap(lambda index: spread[index])
 
 
 def _queries(operation: Operation) -> st.SearchStrategy[str]:
-    """Values that each parameter takes, values that it does not, and none at all."""
+    """Valid values of each parameter, invalid ones, and none."""
     parameters = [p for p in operation.document.get("parameters", []) if p["in"] == "query"]
     if not parameters:
         return st.sampled_from(["", "", "?unknown=1"])
     choices = {}
     for parameter in parameters:
         declared = st.sampled_from(_values(parameter["schema"]))
-        # Mostly none: a request is worth more when its body is looked at, which one wrong parameter prevents.
-        choices[parameter["name"]] = _often((16, st.none()), (6, declared), (1, st.text(max_size=20)))
+        # Mostly none: after one invalid parameter the body is not checked.
+        choices[parameter["name"]] = _weighted((16, st.none()), (6, declared), (1, st.text(max_size=20)))
     return st.fixed_dictionaries(choices).map(_query)
 
 

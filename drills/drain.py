@@ -1,4 +1,4 @@
-"""SIGTERM under load: no admitted request is lost. SIGKILL under load: the next process is ready soon."""
+"""SIGTERM under load: no admitted request is lost. SIGKILL under load: the restarted process is ready soon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REQUEST = upload("/predict", portrait())
 
 def drill(report: Report) -> None:
     rounds = 50 if report.long else 5
-    served = away = lost = tracebacks = 0
+    served = refused = lost = tracebacks = 0
     slowest = 0.0
     codes: set[int] = set()
     for _ in range(rounds):
@@ -27,13 +27,13 @@ def drill(report: Report) -> None:
             codes.add(server.wait())
             slowest = max(slowest, time.monotonic() - ended)
             served += sum(answer.status == 200 for answer in answers)
-            away += sum(_turned_away(answer) for answer in answers)
-            lost += sum(answer.status != 200 and not _turned_away(answer) for answer in answers)
+            refused += sum(_refused(answer) for answer in answers)
+            lost += sum(answer.status != 200 and not _refused(answer) for answer in answers)
             tracebacks += "Traceback" in server.log
     report.figure("rounds of SIGTERM under load", rounds)
     report.figure("requests served", served, at_least=rounds)
-    report.figure("turned away with 503 and Connection: close", away, at_least=rounds * CLIENTS)
-    report.figure("requests lost, or answered otherwise", lost, at_most=0)
+    report.figure("refused with 503 and Connection: close", refused, at_least=rounds * CLIENTS)
+    report.figure("requests lost, or with another response", lost, at_most=0)
     report.figure("logs with a traceback", tracebacks, at_most=0)
     report.figure("slowest exit after SIGTERM", slowest, "s", at_most=10)
     report.check("every exit status is 0", codes == {0}, str(codes))
@@ -41,7 +41,7 @@ def drill(report: Report) -> None:
 
 
 def _restart(report: Report, times: int) -> None:
-    """Killed under load, and started again on the same port, as a container's restart would."""
+    """Kills the server under load and starts it again on the same port, as a container runtime does."""
     port = free_port()
     slowest = 0.0
     for _ in range(times):
@@ -51,16 +51,16 @@ def _restart(report: Report, times: int) -> None:
         with ServerProcess({"LOG_LEVEL": "warning"}, port=port) as server:
             slowest = max(slowest, server.wait_ready())
     report.figure("restarts after SIGKILL under load", times)
-    report.figure("the slowest of them ready after", slowest, "s", at_most=5)
+    report.figure("slowest ready after", slowest, "s", at_most=5)
 
 
-def _turned_away(answer: Answer) -> bool:
-    told = b"connection: close" in answer.headers.lower()
-    return answer.status == 503 and answer.error == "not_ready" and told
+def _refused(answer: Answer) -> bool:
+    closes = b"connection: close" in answer.headers.lower()
+    return answer.status == 503 and answer.error == "not_ready" and closes
 
 
 async def _terminate(server: ServerProcess) -> tuple[list[Answer], float]:
-    """Clients that ask until they are told to go elsewhere, as behind a load balancer."""
+    """Clients that send requests until one is refused, as a load balancer does."""
 
     async def client() -> list[Answer]:
         answers = []

@@ -1,7 +1,7 @@
-"""Hostile bytes into the decoder and into the parsers of bodies: declared errors only, no death, no hang.
+"""Hostile bytes for the decoder and the parsers of bodies: declared errors only, no crash, no hang.
 
-The hostile files first, then what Hypothesis makes of them, then what atheris finds where it is installed. What breaks
-a bound is kept under ``tests/crashers/``, which a unit test replays.
+First the hostile files, then mutations of them by Hypothesis, then by atheris if it is installed. An input that breaks
+a bound is written to ``tests/crashers/``, which a unit test replays.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CRASHERS = ROOT / "tests" / "crashers"
 SLOWEST_SECONDS = 2.0
 DOUBTFUL_SECONDS = 0.2
 HUNG_SECONDS = 120.0
-"""After this much time on the clock a call has hung, however busy the machine is, and the drill ends."""
+"""A call that takes longer has hung, even on a busy machine, and the drill ends."""
 
 BOUNDARY = b"multipart/form-data; boundary=drill"
 FORM_ERRORS = frozenset({"invalid_request", "unsupported_media_type", "file_too_large", "too_many_files"})
@@ -51,7 +51,7 @@ Target = Callable[[bytes], None]
 
 
 def decode_picture(data: bytes) -> None:
-    """As a worker would, coarse and fine."""
+    """As a worker does, at reduced and at full size."""
     limits = ImageLimits(max_pixels=Settings.model_fields["max_image_pixels"].default)
     picture = decode(data, limits)
     if picture.scale > 1:
@@ -59,17 +59,17 @@ def decode_picture(data: bytes) -> None:
 
 
 def parse_form(body: bytes) -> None:
-    """As the route of a batch would, in pieces of an odd size."""
+    """As the batch route does, in pieces of an unusual size."""
     asyncio.run(_parse(body, BOUNDARY))
 
 
 def parse_header(content_type: bytes) -> None:
-    """As the same route would, whatever the header says of the body."""
+    """As the batch route does, with any Content-Type."""
     asyncio.run(_parse(b"--drill\r\n\r\n--drill--\r\n", content_type))
 
 
 def parse_json(body: bytes) -> None:
-    """As the route would that takes a picture inside JSON."""
+    """As the route does that takes a picture in JSON."""
     picture_of(body, max_bytes=LARGEST)
 
 
@@ -92,15 +92,15 @@ TARGETS: dict[str, tuple[Target, frozenset[str]]] = {
     "header": (parse_header, FORM_ERRORS),
     "json": (parse_json, JSON_ERRORS),
 }
-"""What is fuzzed, and the errors that it may raise."""
+"""The functions to test, and the errors that each may raise."""
 
 SECONDS = {"decode": 300, "form": 180, "header": 60, "json": 60}
-"""How long atheris looks at each in the long form."""
+"""How long atheris tests each of them in the long form."""
 
 
 @dataclass
 class Findings:
-    """What was tried on one target, and what should not have happened."""
+    """Results of one target, and the failures found."""
 
     name: str
     target: Target
@@ -111,10 +111,10 @@ class Findings:
     found: Counter[str] = field(default_factory=Counter)
 
     def attempt(self, data: bytes) -> str:
-        """Tries one input and tells its outcome."""
+        """Tries one input. Returns the error code, or ``accepted``."""
         outcome, took = self._timed(data)
         if took > DOUBTFUL_SECONDS:
-            # The collector may have come in between. What is slow is slow again.
+            # It may have been the garbage collector. An input that is really slow is slow again.
             took = min(took, self._timed(data)[1])
         self.tried += 1
         self.slowest = max(self.slowest, took)
@@ -124,7 +124,7 @@ class Findings:
         return outcome
 
     def _timed(self, data: bytes) -> tuple[str, float]:
-        """The outcome, and the seconds of this thread: a machine that is busy with something else is no finding."""
+        """The outcome, and the CPU seconds of this thread, which do not depend on other processes."""
         faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         started = time.thread_time()
         outcome = self._outcome(data)
@@ -151,7 +151,7 @@ class Findings:
 
 
 def drill(report: Report) -> None:
-    # The parser of forms quotes what it cannot read.
+    # The form parser logs what it cannot parse.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     examples = 20_000 if report.long else 300
     decoding = Findings("decode", *TARGETS["decode"])
@@ -168,7 +168,7 @@ def drill(report: Report) -> None:
 
 
 def _seeds() -> dict[str, list[bytes]]:
-    """What the inputs of each target are made from."""
+    """The inputs that are mutated, for each target."""
     small = [file.data for file in hostile_files() if len(file.data) < 20_000]
     forms = [
         upload("/", *small[start : start + 3], field="files").partition(b"\r\n\r\n")[2] for start in range(0, 60, 3)
@@ -189,7 +189,7 @@ def _check_file(report: Report, decoding: Findings, file: HostileFile) -> None:
 
 
 def _mutate(findings: Findings, seeds: list[bytes], examples: int) -> None:
-    """Truncated, flipped, spliced and repeated."""
+    """Flips bits of the seeds, truncates, splices and repeats them."""
 
     @settings(
         max_examples=examples,
@@ -219,7 +219,7 @@ def _mutate(findings: Findings, seeds: list[bytes], examples: int) -> None:
 
 def _atheris(report: Report, name: str, seeds: list[bytes], seconds: int) -> None:
     if importlib.util.find_spec("atheris") is None:
-        report.note(f"{name}: atheris is not installed (requirements/fuzz.txt), so its part is left out")
+        report.note(f"{name}: atheris is not installed (requirements/fuzz.txt), so this part is skipped")
         return
     CRASHERS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as corpus:
@@ -228,7 +228,7 @@ def _atheris(report: Report, name: str, seeds: list[bytes], seconds: int) -> Non
         command = [sys.executable, "-m", "drills.fuzz_atheris", name, corpus, f"-max_total_time={seconds}"]
         command += ["-timeout=60", "-rss_limit_mb=2048", f"-artifact_prefix={CRASHERS}/{name}-"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
+    last = (done.stderr.strip() or "no output").splitlines()[-1]
     report.check(f"{name}: atheris found nothing in {seconds} s", done.returncode == 0, last)
 
 

@@ -1,4 +1,4 @@
-"""The targets of the fuzz drill, as atheris wants them: ``python -m drills.fuzz_atheris decode CORPUS``."""
+"""Runs a target of the fuzz drill in atheris: ``python -m drills.fuzz_atheris decode CORPUS``."""
 
 from __future__ import annotations
 

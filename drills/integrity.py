@@ -1,8 +1,9 @@
-"""Models that were tampered with, in every way that is known: not ready, one sentence, and no crash."""
+"""Modified model files: the service is not ready, gives the reason in one sentence, and does not crash."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import tempfile
@@ -64,7 +65,7 @@ def _no_manifest(model: Path) -> None:
     (model / "manifest.json").unlink()
 
 
-def _no_json(model: Path) -> None:
+def _invalid_json(model: Path) -> None:
     (model / "manifest.json").write_text("{" * 10_000)
 
 
@@ -94,7 +95,7 @@ TAMPERING: tuple[Callable[[Path], None], ...] = (
     _outside_tensor,
     _link_outside,
     _no_manifest,
-    _no_json,
+    _invalid_json,
     _other_labels,
     _detector_flipped,
     _detector_missing,
@@ -108,10 +109,10 @@ def drill(report: Report) -> None:
             shutil.copytree(ROOT / "models", models)
             tamper(models / "default")
             with ServerProcess({"MODELS_DIR": models, "LOG_LEVEL": "error", "WORKERS": 1}) as server:
-                asyncio.run(_look(report, tamper.__name__[1:].replace("_", " "), server))
+                asyncio.run(_check(report, tamper.__name__[1:].replace("_", " "), server))
 
 
-async def _look(report: Report, what: str, server: ServerProcess) -> None:
+async def _check(report: Report, what: str, server: ServerProcess) -> None:
     health = get("/health")
 
     async def settled() -> bool:
@@ -119,19 +120,19 @@ async def _look(report: Report, what: str, server: ServerProcess) -> None:
         return answer.status != 0 and answer.json["status"] != "starting"
 
     await until(settled)
-    told = (await ask(server.port, health)).json
+    state = (await ask(server.port, health)).json
     ready = await ask(server.port, get("/health/ready"))
     alive = await ask(server.port, get("/health/live"))
-    reading = await ask(server.port, upload("/predict", b"\xff\xd8\xff"))
-    reason = str(told["reason"])
+    prediction = await ask(server.port, upload("/predict", b"\xff\xd8\xff"))
+    reason = str(state["reason"])
     sentence = len(reason) > 20 and "\n" not in reason and ". " not in reason
     fine = (
-        (told["status"], ready.status, alive.status, reading.error) == ("unavailable", 503, 200, "not_ready")
+        (state["status"], ready.status, alive.status, prediction.error) == ("unavailable", 503, 200, "not_ready")
         and sentence
         and "Traceback" not in server.log
         and "root:" not in reason
     )
-    report.check(what, fine, f"{told} {ready.status} {alive.status} {reading.error}")
+    report.check(what, fine, f"{state} {ready.status} {alive.status} {prediction.error}")
     report.note(f"  {reason}")
 
 
@@ -149,9 +150,7 @@ def _edit(model: Path, **changes: object) -> None:
 
 
 def _sign(model: Path) -> None:
-    """Makes the manifest's hash agree with the file, as somebody would who can write both."""
-    import hashlib
-
+    """Updates the hash in the manifest, as an attacker who can write both files would."""
     _edit(model, sha256=hashlib.sha256(_weights(model).read_bytes()).hexdigest())
 
 

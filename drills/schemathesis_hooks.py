@@ -1,4 +1,4 @@
-"""What schemathesis sends where the API document says that a picture is taken."""
+"""The files that schemathesis uploads as pictures."""
 
 from __future__ import annotations
 

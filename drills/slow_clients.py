@@ -46,10 +46,10 @@ def drill(report: Report) -> None:
     settings = {"HEADER_TIMEOUT_SECONDS": header, "BODY_TIMEOUT_SECONDS": body, "LOG_LEVEL": "warning"}
     with ServerProcess(settings) as server:
         server.wait_ready()
-        asyncio.run(_dawdle(report, server.port, header, body))
+        asyncio.run(_run(report, server.port, header, body))
 
 
-async def _dawdle(report: Report, port: int, header: float, body: float) -> None:
+async def _run(report: Report, port: int, header: float, body: float) -> None:
     kinds: list[tuple[str, Slow, float]] = [
         ("silent", _silent, header),
         ("half headers", _half_headers, header),
@@ -59,33 +59,33 @@ async def _dawdle(report: Report, port: int, header: float, body: float) -> None
     clients = [(name, slow, deadline) for name, slow, deadline in kinds for _ in range(50)]
     request = upload("/predict", portrait())
     before = await closed_loop(port, request, 1, 2)
-    everybody = asyncio.gather(*(_lasts(port, slow) for _, slow, _ in clients))
+    slow_clients = asyncio.gather(*(_seconds_open(port, slow) for _, slow, _ in clients))
     normal = asyncio.create_task(closed_loop(port, request, 1, header))
-    lasted, probes = await beside(port, everybody, get("/health/ready"))
+    lasted, probes = await beside(port, slow_clients, get("/health/ready"))
     for name, _, deadline in kinds:
         longest = max(seconds for (kind, _, _), seconds in zip(clients, lasted, strict=True) if kind == name)
         report.figure(f"{name}: the last of 50 closed after", longest, "s", at_most=deadline + 1)
     served = await normal
-    report.check("probes are answered throughout", {a.status for a in probes} == {200}, statuses(probes))
-    report.figure("probes in, p99", quantile(probes, 0.99), "ms", at_most=200)
-    report.check("normal requests are served throughout", {a.status for a in served} == {200}, statuses(served))
+    report.check("every probe gets 200", {a.status for a in probes} == {200}, statuses(probes))
+    report.figure("probes, p99", quantile(probes, 0.99), "ms", at_most=200)
+    report.check("every normal request gets 200", {a.status for a in served} == {200}, statuses(served))
     alone = quantile(before, 0.5)
     report.figure("a normal request before, median", alone, "ms")
-    report.figure("a normal request meanwhile, median", quantile(served, 0.5), "ms", at_most=2 * alone + 20)
+    report.figure("a normal request during the drill, median", quantile(served, 0.5), "ms", at_most=2 * alone + 20)
 
 
-async def _lasts(port: int, slow: Slow) -> float:
-    """How long the server bears with such a client."""
+async def _seconds_open(port: int, slow: Slow) -> float:
+    """Seconds until the server closes the connection of a slow client."""
     reader, writer = await asyncio.open_connection(HOST, port)
     started = time.perf_counter()
-    dawdling = asyncio.create_task(slow(writer))
+    sending = asyncio.create_task(slow(writer))
     try:
         while await reader.read(65536):
             pass
     except ConnectionResetError:
         pass
     finally:
-        dawdling.cancel()
+        sending.cancel()
         writer.close()
     return time.perf_counter() - started
 

@@ -1,6 +1,6 @@
-"""Mixed traffic in rounds: pictures of every size, batches, explanations, and one request in twenty hostile.
+"""Mixed traffic: pictures of many sizes, batches, explanations, and hostile files in one request of twenty.
 
-Each round holds the same requests in an order of its own.
+Each round has the same valid requests in another order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.pictures import faceless, portrait
 
 ROUND = 100
 HOSTILE = 5
-"""Requests of a round that are hostile; all hostile files have had their turn after some rounds."""
+"""Hostile requests in a round. Several rounds use all hostile files."""
 
 PATIENT = {
     "QUEUE_SIZE": 2000,
@@ -28,17 +28,17 @@ PATIENT = {
     "BODY_TIMEOUT_SECONDS": 120,
     "BODY_MEMORY_MB": 1024,
 }
-"""Settings under which a machine that is busy with something else sheds nothing."""
+"""Settings with which no request is refused, even on a busy machine."""
 
 
 @dataclass
 class Tally:
-    """What came back."""
+    """Counts of responses."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
     unexpected: int = 0
-    """Answers that are a 5xx or missing."""
+    """Responses that are a 5xx or missing."""
 
     def add(self, answer: Answer) -> None:
         self.statuses[str(answer.status or "lost")] += 1
@@ -50,19 +50,19 @@ class Tally:
 
 
 def rounds() -> Iterator[list[bytes]]:
-    """The requests of one round after another, without end."""
-    chance = random.Random(1)
+    """The requests of endless rounds."""
+    generator = random.Random(1)
     hostile = itertools.cycle([upload("/predict", file.data) for file in hostile_files() if len(file.data) < 1_000_000])
-    honest = _honest()
+    valid = _valid()
     while True:
         requests = [next(hostile) for _ in range(HOSTILE)]
-        requests += itertools.islice(itertools.cycle(honest), ROUND - HOSTILE)
-        chance.shuffle(requests)
+        requests += itertools.islice(itertools.cycle(valid), ROUND - HOSTILE)
+        generator.shuffle(requests)
         yield requests
 
 
-def _honest() -> list[bytes]:
-    """Twenty of the common kinds; some are there several times because they are common."""
+def _valid() -> list[bytes]:
+    """Twenty valid requests. Common kinds appear several times."""
     return [
         *(upload("/predict", portrait(width)) for width in (256, 320, 512, 512, 640, 640, 800, 1080, 1600, 2160)),
         upload("/predict", portrait(4000, 70)),
@@ -75,25 +75,25 @@ def _honest() -> list[bytes]:
 
 
 async def steadily(port: int, requests: list[bytes], rate: float, tally: Tally) -> None:
-    """Sends requests at a steady rate, whether or not the earlier ones are answered; ends when all of them are."""
+    """Sends requests at a steady rate, without waiting for responses. Ends when all responses have arrived."""
     started = time.monotonic()
     tasks = []
     for number, request in enumerate(requests):
         await asyncio.sleep(max(started + number / rate - time.monotonic(), 0))
-        tasks.append(asyncio.create_task(_tell(port, request, tally)))
+        tasks.append(asyncio.create_task(_send_and_count(port, request, tally)))
     await asyncio.gather(*tasks)
 
 
 async def by_clients(port: int, requests: list[bytes], clients: int, tally: Tally) -> None:
-    """Sends requests by clients that each ask again as soon as they have their answer."""
+    """Sends requests from several clients; each sends the next when it has a response."""
     left = iter(requests)
 
     async def client() -> None:
         for request in left:
-            await _tell(port, request, tally)
+            await _send_and_count(port, request, tally)
 
     await asyncio.gather(*(client() for _ in range(clients)))
 
 
-async def _tell(port: int, request: bytes, tally: Tally) -> None:
+async def _send_and_count(port: int, request: bytes, tally: Tally) -> None:
     tally.add(await ask(port, request))

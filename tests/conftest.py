@@ -1,9 +1,9 @@
-"""What holds for every test."""
+"""Settings for all tests."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-# How long an example takes depends on the machine, and is no test's business.
+# The time of an example depends on the machine, so it has no limit.
 settings.register_profile("visage", deadline=None)
 settings.load_profile("visage")

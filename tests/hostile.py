@@ -1,6 +1,6 @@
-"""Hostile files, made by a script so that none needs to be kept: bombs, lies, polyglots, and formats nobody asked for.
+"""Generates hostile files: decompression bombs, wrong headers, polyglots, damaged files and other formats.
 
-``python -m tests.hostile FOLDER`` writes them out.
+``python -m tests.hostile FOLDER`` writes them to a folder.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ REFUSALS = frozenset(
         "multiple_faces",
     }
 )
-"""What may be said of a hostile file."""
+"""The errors that a hostile file may cause."""
 
 
 @dataclass(frozen=True)
 class HostileFile:
-    """One file. ``readable`` files are odd but honest: they may be read, or refused."""
+    """A hostile file. ``readable`` files are unusual but valid: they may be accepted or refused."""
 
     name: str
     data: bytes
@@ -45,7 +45,7 @@ class HostileFile:
 
 @functools.cache
 def hostile_files() -> tuple[HostileFile, ...]:
-    """All of them, the same every time."""
+    """All hostile files, the same every time."""
     return tuple(_all())
 
 
@@ -53,7 +53,7 @@ def _all() -> Iterator[HostileFile]:
     yield from _nothing()
     yield from _other_formats()
     yield from _bombs()
-    yield from _lies()
+    yield from _wrong_headers()
     yield from _damage()
     yield from _odd()
 
@@ -82,7 +82,7 @@ def _bombs() -> Iterator[HostileFile]:
     yield HostileFile("bomb-png-13000", _png(13_000, 13_000))
     yield HostileFile("bomb-png-20000", _png(20_000, 20_000))
     yield HostileFile("bomb-png-long", _png(1, 2_000_000))
-    # Small pictures that carry a lot beside their pixels, which nobody has to unpack.
+    # Small pictures with large metadata, which need not be decompressed.
     weight = b"\0\0" + zlib.compress(bytes(30_000_000))
     for name, kind in (("text", b"zTXt"), ("profile", b"iCCP")):
         yield HostileFile(f"bomb-png-{name}", _png(64, 64, extra=_chunk(kind, b"k" + weight)), readable=True)
@@ -92,8 +92,8 @@ def _bombs() -> Iterator[HostileFile]:
     yield HostileFile("bomb-webp-6000", encoded(Image.new("L", (6_000, 6_000)), "WEBP", lossless=True, method=0))
 
 
-def _lies() -> Iterator[HostileFile]:
-    jpeg = _portraitless()
+def _wrong_headers() -> Iterator[HostileFile]:
+    jpeg = _small_jpeg()
     yield HostileFile("lie-jpeg-larger", _jpeg_of_size(4_000, 4_000))
     yield HostileFile("lie-jpeg-empty", _jpeg_of_size(0, 0))
     yield HostileFile("lie-png-empty", _png(0, 0))
@@ -118,7 +118,7 @@ def _lies() -> Iterator[HostileFile]:
 
 
 def _damage() -> Iterator[HostileFile]:
-    picture = Image.open(io.BytesIO(_portraitless()))
+    picture = Image.open(io.BytesIO(_small_jpeg()))
     for form in ("JPEG", "PNG", "WEBP", "BMP"):
         whole = encoded(picture, form)
         for percent in range(5, 100, 5):
@@ -151,7 +151,7 @@ def _odd() -> Iterator[HostileFile]:
 
 
 @functools.cache
-def _portraitless() -> bytes:
+def _small_jpeg() -> bytes:
     return faceless(128)
 
 
@@ -160,7 +160,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _png(width: int, height: int, *, rows: int | None = None, extra: bytes = b"") -> bytes:
-    """A grey PNG of zeros, one bit a pixel; with ``rows``, one whose header promises more than follows."""
+    """A grey PNG of zeros, one bit a pixel; with ``rows``, one with fewer rows than its header says."""
     row = bytes(1 + (min(width, 100_000) + 7) // 8)
     squeeze = zlib.compressobj(9)
     body = b"".join(squeeze.compress(row) for _ in range(height if rows is None else rows)) + squeeze.flush()
@@ -169,14 +169,14 @@ def _png(width: int, height: int, *, rows: int | None = None, extra: bytes = b""
 
 
 def _without_palette() -> bytes:
-    """A PNG that says which of its colours is transparent, and has no colours."""
+    """A PNG with a transparent palette entry but without a palette."""
     data = encoded(Image.new("P", (100, 100)), "PNG", transparency=0)
     return data.replace(b"PLTE", b"pLTe")
 
 
 def _jpeg_of_size(width: int, height: int) -> bytes:
-    """A JPEG whose header says another size than its pixels have."""
-    data = bytearray(_portraitless())
+    """A JPEG whose header has a wrong size."""
+    data = bytearray(_small_jpeg())
     start = data.index(b"\xff\xc0")
     data[start + 5 : start + 9] = struct.pack(">HH", height, width)
     return bytes(data)
@@ -187,13 +187,13 @@ def _segment(marker: int, data: bytes) -> bytes:
 
 
 def _with_segments(segments: bytes) -> bytes:
-    jpeg = _portraitless()
+    jpeg = _small_jpeg()
     return jpeg[:2] + segments + jpeg[2:]
 
 
 def _many_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan is there again and again, each time work for a decoder."""
-    data = encoded(Image.open(io.BytesIO(_portraitless())).resize((2048, 2048)), "JPEG", progressive=True, quality=5)
+    """A progressive JPEG whose last scan is repeated, and decoded each time."""
+    data = encoded(Image.open(io.BytesIO(_small_jpeg())).resize((2048, 2048)), "JPEG", progressive=True, quality=5)
     last = data.rindex(b"\xff\xda")
     return data[:-2] + data[last:-2] * min(count, 900_000 // max(len(data) - last, 1)) + data[-2:]
 

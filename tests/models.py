@@ -1,4 +1,4 @@
-"""Models that tests make for themselves, each of another contract, with a manifest that tells the truth."""
+"""Small models for tests, with different inputs and outputs, and their manifests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY_BOX = {"side": 1.16, "offset_x": -0.08, "offset_y": -0.165}
 
 @dataclass(frozen=True)
 class Contract:
-    """What a made-up model takes and gives. ``explain`` adds the tensors of a class-activation map."""
+    """Inputs and outputs of a model. ``explain`` adds the tensors of a class-activation map."""
 
     labels: Sequence[str] = SEVEN
     side: int = 48
@@ -56,13 +56,13 @@ BGR = Contract(side=64, channels="bgr", mean=[104.0, 117.0, 123.0])
 
 
 def make_model(folder: Path, contract: Contract | None = None, **changes: Any) -> Path:
-    """A small random network of a contract in ``folder``; ``changes`` go into the manifest (``input__width=…``)."""
+    """Writes a small random network and its manifest. ``changes`` replace fields of the manifest (``input__width=…``)."""
     contract = contract or Contract()
     return write_model(folder, network(contract), true_manifest(folder.name, contract), **changes)
 
 
 def make_brightness_model(folder: Path, *, temperature: float = 1.0) -> Path:
-    """A model of seven labels whose answer a test can foresee: a bright crop is happy, a dark one sad.
+    """A model of seven labels with predictable results: a bright crop is happy, a dark one sad.
 
     A crop of mean value ``m`` gets the logit ``(m - 128) / 16`` for happy and its opposite for sad; the rest get 0.
     """
@@ -80,7 +80,7 @@ def make_brightness_model(folder: Path, *, temperature: float = 1.0) -> Path:
 
 
 def write_model(folder: Path, model: onnx.ModelProto | bytes, manifest: dict[str, Any], **changes: Any) -> Path:
-    """``model.onnx`` and a manifest with its hash."""
+    """Writes ``model.onnx`` and a manifest with its hash."""
     folder.mkdir(parents=True, exist_ok=True)
     data = model if isinstance(model, bytes) else model.SerializeToString()
     (folder / "model.onnx").write_bytes(data)
@@ -99,7 +99,7 @@ def write_model(folder: Path, model: onnx.ModelProto | bytes, manifest: dict[str
 
 
 def true_manifest(name: str, contract: Contract) -> dict[str, Any]:
-    """The manifest of a contract's network, but for the hash."""
+    """The manifest of a contract's network, without the hash."""
     written: dict[str, Any] = {
         "name": name,
         "version": "1.0",
@@ -129,7 +129,7 @@ def true_manifest(name: str, contract: Contract) -> dict[str, Any]:
 
 
 def network(contract: Contract) -> onnx.ModelProto:
-    """Cast, transpose, convolve with stride 8, pool, and a linear layer; a softmax where probabilities are due."""
+    """Cast, transpose, convolve with stride 8, pool, and a linear layer; a softmax if the output is probabilities."""
     random = np.random.default_rng(contract.seed)
     nodes, last = [], "input"
     if contract.dtype == "uint8":

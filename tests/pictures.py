@@ -1,4 +1,4 @@
-"""Pictures for tests, from the packages that bring them."""
+"""Pictures for tests, from scikit-image."""
 
 from __future__ import annotations
 
