@@ -56,7 +56,7 @@ BGR = Contract(side=64, channels="bgr", mean=[104.0, 117.0, 123.0])
 
 
 def make_model(folder: Path, contract: Contract | None = None, **changes: Any) -> Path:
-    """Writes a small random network and its manifest. ``changes`` replace fields of the manifest (``input__width=…``)."""
+    """Writes a small random network and its manifest. ``changes`` replace its fields (``input__width=…``)."""
     contract = contract or Contract()
     return write_model(folder, network(contract), true_manifest(folder.name, contract), **changes)
 
