@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import Response
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from app.errors import ErrorCode
 from app.inference.explain import Heatmap, overlay_png
@@ -50,6 +50,13 @@ class FaceBox(TypedDict):
     y: int
     width: int
     height: int
+
+
+# A schema of its own: schemathesis cannot read `prefixItems` in the schema of a response itself.
+BoxNumbers = TypeAliasType(
+    "BoxNumbers",
+    Annotated[tuple[int, int, int, int], Field(description="[x, y, width, height] of a face in pixels.")],
+)
 
 
 class FaceLocation(TypedDict):
@@ -240,7 +247,7 @@ class AnalysisResult(TypedDict):
         bool,
         Field(description="False only with `on_no_face=center`; otherwise a picture without a face is an error."),
     ]
-    face_box: Annotated[tuple[int, int, int, int], Field(description="[x, y, width, height] of the face in pixels.")]
+    face_box: BoxNumbers
     request_id: RequestId
 
 
