@@ -1,4 +1,4 @@
-"""The pipeline, with a detector that sees what a test tells it to and a model whose answer can be foreseen."""
+"""The pipeline, with a detector that finds what a test says and a model whose prediction is known."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIMITS = ImageLimits(max_pixels=50_000_000)
 
 
 class Seeing:
-    """A detector that finds the same faces in whatever it looks at; their places are shares of the picture."""
+    """A detector that finds the same faces in every picture; their places are shares of the picture."""
 
     def __init__(self, *places: tuple[float, float, float]) -> None:
         self._places = places
@@ -36,7 +36,7 @@ class Seeing:
 
 
 class WholePictureOnly(Seeing):
-    """One that sees its faces in the first look alone, so that tiles add none."""
+    """A detector that finds its faces only in the first call, so that tiles add none."""
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
         found, self._places = super().detect(pixels), ()
@@ -81,14 +81,14 @@ def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Cl
     for value, label in ((200, "happy"), (50, "sad")):
         pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
         detected = _detect(pipeline, _jpeg(value))
-        reading = pipeline.predict(detected, model, ClassifyOptions(), _go_on)
-        (face,) = reading.faces
+        prediction = pipeline.predict(detected, model, ClassifyOptions(), _go_on)
+        (face,) = prediction.faces
         assert SEVEN[int(np.argmax(face.probabilities))] == label
         assert sum(face.probabilities) == pytest.approx(1)
         assert face.heatmap is None
 
 
-def test_stages_are_timed_in_the_order_of_the_road(model: Classifier) -> None:
+def test_stages_are_timed_in_their_order(model: Classifier) -> None:
     pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
     detected = _detect(pipeline, _jpeg(128))
     pipeline.predict(detected, model, ClassifyOptions(explain=True), _go_on)
@@ -133,9 +133,9 @@ def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classif
     tensors: list[int] = []
     infer = model.infer
     model.infer = lambda tensor, **asked: (tensors.append(len(tensor)), infer(tensor, **asked))[1]  # type: ignore[method-assign]
-    reading = pipeline.predict(every, model, ClassifyOptions(), _go_on)
+    prediction = pipeline.predict(every, model, ClassifyOptions(), _go_on)
     assert tensors == [2]
-    assert [round(face.face.box.x) for face in reading.faces] == [320, 32]
+    assert [round(face.face.box.x) for face in prediction.faces] == [320, 32]
 
 
 def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Classifier) -> None:

@@ -1,4 +1,4 @@
-"""The harness that judges heatmaps, on a model of which one knows what it looks at."""
+"""The measure of heatmaps, on a model whose important pixels are known."""
 
 from __future__ import annotations
 

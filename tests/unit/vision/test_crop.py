@@ -138,7 +138,7 @@ def test_a_tiny_picture_and_a_square_beside_it_still_give_a_crop() -> None:
 
 
 def test_the_golden_crop() -> None:
-    """Locks the road's geometry: a change of framing or of resampling costs accuracy in silence."""
+    """Fixes the geometry of a crop: another framing or resampling costs accuracy without any error."""
     face = face_with_eyes((201.5, 104.9), (245.8, 109.1))
 
     crop = extract(skimage_data.astronaut(), region_of(face, FRAMING), 48, 48)
