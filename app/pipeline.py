@@ -93,7 +93,7 @@ class Pipeline:
         """Classifies the faces of all pictures in one forward pass. Its time is shared out by number of faces."""
         checkpoint()
         started = time.perf_counter()
-        tensor = cropped[0].tensor if len(cropped) == 1 else _joined([picture.tensor for picture in cropped])
+        tensor: Tensor = np.concatenate([picture.tensor for picture in cropped])
         outputs = model.infer(tensor, with_features=options.explain)
         milliseconds_a_face = (time.perf_counter() - started) * 1000 / len(tensor)
         predictions, start = [], 0
@@ -218,11 +218,6 @@ def _framing(face: ByEyes | ByBox) -> Framing:
     if isinstance(face, ByEyes):
         return EyeFraming(face.eye_distance, face.eye_center)
     return BoxFraming(face.side, face.offset_x, face.offset_y)
-
-
-def _joined(tensors: list[Tensor]) -> Tensor:
-    joined: Tensor = np.concatenate(tensors)  # type: ignore[assignment]
-    return joined
 
 
 def _face_predictions(

@@ -216,7 +216,7 @@ def flipped(model: Shipped, split: Split, outputs: Outputs) -> dict[str, Figure]
 
 
 def wild(folder: Path, data: Path, limit: int | None) -> Wild:
-    model = load_classifier(folder, SessionSpec(threads=1))
+    model = load_classifier(folder, SessionSpec())
     with photos.open_pipeline() as pipeline:
         found = photos.classify(pipeline, itertools.islice(read_photos(data, "dev"), limit), model)
     predicted = found.probabilities.argmax(axis=1)

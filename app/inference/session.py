@@ -113,7 +113,6 @@ class SessionSpec:
 
     providers: tuple[str, ...] = ("auto",)
     strict: bool = False
-    threads: int = 1
 
 
 def resolve(providers: tuple[str, ...], available: frozenset[str]) -> tuple[str, ...]:
@@ -142,7 +141,7 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
     missing = dict.fromkeys(set(asked) - available, "this build of ONNX Runtime has no such provider")
     while True:
         try:
-            session = _open(model, wanted, spec.threads)
+            session = _open(model, wanted)
             break
         except Exception as error:
             if wanted in ([], ["cpu"]):
@@ -195,9 +194,9 @@ def constant(model: bytes, name: str) -> NDArray[Any]:
     return value
 
 
-def _open(model: bytes, providers: list[str], threads: int) -> ort.InferenceSession:
+def _open(model: bytes, providers: list[str]) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL

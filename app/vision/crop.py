@@ -73,7 +73,7 @@ def region_of(face: Face, framing: Framing) -> CropRegion:
 
 
 def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
-    (rx, ry), (lx, ly) = face.right_eye, face.left_eye
+    (rx, ry), (lx, ly) = face.landmarks[:2]
     # In profile the eyes are close together; without a lower bound the crop would shrink to the eye.
     distance = max(math.hypot(lx - rx, ly - ry), 0.2 * face.box.width)
     side = distance / framing.eye_distance

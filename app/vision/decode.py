@@ -28,8 +28,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 from app.errors import EmptyFile, ImageTooLarge, ImageTooSmall, InvalidImage, UnsupportedMediaType
 from app.vision.headers import READABLE, Header, PictureFormat, png_is_whole, read_header, sniff
 
-__all__ = ["READABLE", "ImageLimits", "Picture", "decode", "sniff"]
-
 ImageFile.MAXBLOCK = 4 << 20
 """With its default of 64 KB, Pillow releases the interpreter's lock once per block and joins the blocks afterwards."""
 

@@ -61,14 +61,6 @@ class Face:
     landmarks: tuple[Point, ...]
     assumed: bool = False
 
-    @property
-    def right_eye(self) -> Point:
-        return self.landmarks[0]
-
-    @property
-    def left_eye(self) -> Point:
-        return self.landmarks[1]
-
     def scaled(self, factor_x: float, factor_y: float) -> Face:
         points = tuple((x * factor_x, y * factor_y) for x, y in self.landmarks)
         return Face(self.box.scaled(factor_x, factor_y), self.score, points, self.assumed)

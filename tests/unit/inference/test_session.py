@@ -44,7 +44,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Stands in for a build of ONNX Runtime: which providers it has, which start, which take part of a graph."""
 
     def pretend(available: set[str], *, broken: str = "", silent: str = "", idle: str = "") -> None:
-        def opened(_model: bytes, providers: list[str], _threads: int) -> _FakeSession:
+        def opened(_model: bytes, providers: list[str]) -> _FakeSession:
             if broken in providers:
                 raise RuntimeError(f"[ONNXRuntimeError] : 1 : FAIL : {broken} has no device\nand more")
             registered = [provider for provider in providers if provider != silent]

@@ -21,7 +21,8 @@ from app.errors import (
     VisageError,
 )
 from app.vision import decode as decode_module
-from app.vision.decode import ImageLimits, decode, sniff
+from app.vision.decode import ImageLimits, decode
+from app.vision.headers import sniff
 from tests.unit.vision.pictures import encoded, png, quadrants, turned
 
 LIMITS = ImageLimits(max_pixels=50_000_000)

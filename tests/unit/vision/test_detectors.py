@@ -79,7 +79,8 @@ def test_landmarks_lie_where_they_should(detector: FaceDetector) -> None:
     expected = ((201, 105), (246, 109), (220, 127), (220, 149), (178, 116), (272, 124))
     assert len(face.landmarks) == 6
     assert np.abs(np.array(face.landmarks) - expected).max() < 2
-    assert face.right_eye[0] < face.left_eye[0]  # the person's own right, on the left of the picture
+    (right_eye, _), (left_eye, _) = face.landmarks[:2]
+    assert right_eye < left_eye  # the person's own right, on the left of the picture
 
 
 @pytest.mark.parametrize("share", [0.36, 0.2, 0.1, 0.06])
