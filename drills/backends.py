@@ -1,4 +1,4 @@
-"""What stands around the service where it is deployed: nginx in front of it, and Redis for its counters."""
+"""nginx and Redis, configured as in a deployment."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 from drills.client import HOST
 from tests.process import ROOT, free_port
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 def program(name: str, variable: str) -> str | None:
-    """Where a program is installed; the environment variable overrides it."""
+    """The path of an installed program. The environment variable overrides it."""
     return os.environ.get(variable) or shutil.which(name)
 
 
 @contextmanager
 def redis(binary: str, port: int) -> Iterator[None]:
-    """A Redis of its own, on loopback, that keeps nothing; killed at the end."""
+    """Runs a Redis on the loopback interface that stores nothing."""
     command = [binary, "--port", str(port), "--bind", HOST, "--save", ""]
     with tempfile.TemporaryDirectory() as folder, _running([*command, "--dir", folder], port):
         yield
@@ -33,7 +33,7 @@ def redis(binary: str, port: int) -> Iterator[None]:
 
 @contextmanager
 def nginx(binary: str, service: int) -> Iterator[int]:
-    """The port of an nginx with the server block of ``deploy/nginx``, in front of one service."""
+    """Runs nginx with the server block of ``deploy/nginx`` in front of a service. Yields its port."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         block = (ROOT / "deploy/nginx/visage.conf").read_text().partition("\nserver {")[2]
@@ -56,10 +56,10 @@ def nginx(binary: str, service: int) -> Iterator[int]:
 
 @contextmanager
 def _running(command: Sequence[str], port: int) -> Iterator[None]:
-    """A process that listens on a port."""
+    """Runs a process that listens on a port."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not _listens(port):
             assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{command[0]} does not listen"

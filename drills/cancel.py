@@ -14,7 +14,7 @@ from app.config import Settings
 from app.main import create_app
 from app.server.server import Server, config_of
 from app.service import Service
-from drills.client import HOST, ask, get, statuses, until, upload
+from drills.client import HOST, get, send, statuses, until, upload
 from drills.report import Report, run
 from tests.api.fakes import Script, fake_factories
 
@@ -36,29 +36,29 @@ async def _disconnect(report: Report) -> None:
     serving = asyncio.create_task(server._serve([listener]))
 
     async def ready() -> bool:
-        return (await ask(port, get("/health/ready"))).status == 200
+        return (await send(port, get("/health/ready"))).status == 200
 
     await until(ready)
     service: Service = app.state.service
-    first = asyncio.create_task(ask(port, upload("/predict", b"first")))
+    first = asyncio.create_task(send(port, upload("/predict", b"first")))
     await until(_is(lambda: script.started == 1))
     peers = [await asyncio.open_connection(HOST, port) for _ in range(CLIENTS)]
     for _, writer in peers:
         writer.write(upload("/predict", b"disconnects"))
     await until(_is(lambda: service.pool.waiting == CLIENTS))
-    refused = await ask(port, upload("/predict", b"too many"))
+    refused = await send(port, upload("/predict", b"too many"))
     for _, writer in peers:
         writer.transport.abort()
     freed = await until(_is(lambda: service.pool.waiting == 0))
     assert script.gate is not None
     script.gate.set()
-    answers = [await first, *await asyncio.gather(*(ask(port, upload("/predict", b"later")) for _ in range(10)))]
+    responses = [await first, *await asyncio.gather(*(send(port, upload("/predict", b"later")) for _ in range(10)))]
     report.check(f"with {CLIENTS} waiting, the next is refused", refused.status == 503, str(refused.status))
     report.figure("places free again after", freed, "s", at_most=1)
     report.figure(
         "disconnected clients whose picture was processed", sum(s == b"disconnects" for s in script.seen), at_most=0
     )
-    report.check("the other clients get a result", {a.status for a in answers} == {200}, statuses(answers))
+    report.check("the other clients get a result", {a.status for a in responses} == {200}, statuses(responses))
     server.should_exit = True
     await serving
 

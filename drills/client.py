@@ -1,8 +1,9 @@
-"""A small HTTP client for drills: requests are bytes made beforehand, so that it costs little beside the server."""
+"""A small HTTP client for drills. Requests are prepared bytes, so that the client takes little CPU."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import Counter
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 HOST = "127.0.0.1"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 LOST = 0
-"""The status of a request that got no answer."""
+"""The status of a request without a response."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back. ``refused`` tells a connection that was never made from an answer that never came."""
+class Response:
+    """The response to a request, or that there was none. ``refused``: not even the connection was made."""
 
     status: int
     seconds: float
@@ -47,7 +48,7 @@ def post(path: str, body: bytes, content_type: str, *headers: str) -> bytes:
 
 
 def upload(path: str, *pictures: bytes, field: str = "file", name: str = "a.jpg", headers: Sequence[str] = ()) -> bytes:
-    """A request that sends pictures as a form."""
+    """A request that uploads pictures as a form."""
     parts = b"".join(
         b'--drill\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\n'
         b"Content-Type: application/octet-stream\r\n\r\n%b\r\n" % (field.encode(), name.encode(), picture)
@@ -56,26 +57,26 @@ def upload(path: str, *pictures: bytes, field: str = "file", name: str = "a.jpg"
     return post(path, parts + b"--drill--\r\n", "multipart/form-data; boundary=drill", *headers)
 
 
-Ask = Callable[[int, bytes, float | None], Coroutine[Any, Any, Answer]]
+Send = Callable[[int, bytes, float | None], Coroutine[Any, Any, Response]]
 """Sends a request to a port when it is due."""
 
 
-async def ask(port: int, request: bytes, due: float | None = None) -> Answer:
-    """Sends one request on a connection of its own. What it took counts from when it was due, if that was before."""
+async def send(port: int, request: bytes, due: float | None = None) -> Response:
+    """Sends one request on a new connection. The time counts from ``due``, if given."""
     started = time.perf_counter() if due is None else due
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(HOST, port)
     except (OSError, TimeoutError):
-        return Answer(LOST, time.perf_counter() - started, refused=True)
+        return Response(LOST, time.perf_counter() - started, refused=True)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
-        return Answer(int(head[9:12]), time.perf_counter() - started, body, head)
+        return Response(int(head[9:12]), time.perf_counter() - started, body, head)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return Answer(LOST, time.perf_counter() - started)
+        return Response(LOST, time.perf_counter() - started)
     finally:
         writer.close()
 
@@ -85,7 +86,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[tuple[bytes, bytes]] | None = None
+        self._response: asyncio.Future[tuple[bytes, bytes]] | None = None
         self._received = bytearray()
 
     @property
@@ -93,16 +94,16 @@ class _Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Those of uvloop are no subclass of asyncio's.
+        # The transports of uvloop are not subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
-    async def ask(self, request: bytes) -> tuple[bytes, bytes]:
-        """The head and the body of the response; nothing of both where the connection was lost."""
+    async def send(self, request: bytes) -> tuple[bytes, bytes]:
+        """The head and the body of the response; both are empty if the connection was lost."""
         assert self._transport is not None
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self._received.clear()
         self._transport.write(request)
-        return await self._answer
+        return await self._response
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -118,29 +119,29 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _settle(self, head: bytes, body: bytes) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result((head, body))
+        if self._response is not None and not self._response.done():
+            self._response.set_result((head, body))
 
 
 class KeptConnections:
-    """Clients that keep their connections: each request takes one that is free, or opens another."""
+    """Clients that keep their connections. A request takes a free connection or opens one."""
 
     def __init__(self) -> None:
         self._free: list[_Connection] = []
         self.opened = 0
 
-    async def ask(self, port: int, request: bytes, due: float | None = None) -> Answer:
-        """Sends one request. What it took counts from when it was due, if that was before."""
+    async def send(self, port: int, request: bytes, due: float | None = None) -> Response:
+        """Sends one request. The time counts from ``due``, if given."""
         started = time.perf_counter() if due is None else due
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 connection = self._free.pop() if self._free else await self._open(port)
-                head, body = await connection.ask(request)
+                head, body = await connection.send(request)
         except (OSError, TimeoutError):
-            return Answer(LOST, time.perf_counter() - started)
+            return Response(LOST, time.perf_counter() - started)
         if connection.open and b"connection: close" not in head.lower():
             self._free.append(connection)
-        return Answer(int(head[9:12] or LOST), time.perf_counter() - started, body, head)
+        return Response(int(head[9:12] or LOST), time.perf_counter() - started, body, head)
 
     def close(self) -> None:
         for connection in self._free:
@@ -152,61 +153,63 @@ class KeptConnections:
         return connection
 
 
-async def closed_loop(port: int, request: bytes, clients: int, seconds: float, ask: Ask = ask) -> list[Answer]:
-    """Clients that each ask again as soon as they have their answer."""
+async def closed_loop(port: int, request: bytes, clients: int, seconds: float, send: Send = send) -> list[Response]:
+    """Clients that each send again as soon as they have their response."""
     until = time.perf_counter() + seconds
 
-    async def client() -> list[Answer]:
-        answers = []
+    async def client() -> list[Response]:
+        responses = []
         while time.perf_counter() < until:
-            answers.append(await ask(port, request, None))
-        return answers
+            responses.append(await send(port, request, None))
+        return responses
 
-    return [answer for answers in await asyncio.gather(*(client() for _ in range(clients))) for answer in answers]
+    return list(itertools.chain.from_iterable(await asyncio.gather(*(client() for _ in range(clients)))))
 
 
-async def open_loop(port: int, request: bytes, rate: float, seconds: float, ask: Ask = ask) -> list[Answer]:
-    """Requests at a steady rate, whether or not the earlier ones are answered.
+async def open_loop(port: int, request: bytes, rate: float, seconds: float, send: Send = send) -> list[Response]:
+    """Sends requests at a steady rate, without waiting for responses.
 
     Each counts from when it was due, so that neither a server nor a client that stalls can hide it.
     """
     started = time.perf_counter()
-    tasks: list[asyncio.Task[Answer]] = []
+    tasks: list[asyncio.Task[Response]] = []
     while (elapsed := time.perf_counter() - started) < seconds:
         due = range(len(tasks), int(elapsed * rate) + 1)
-        tasks += [asyncio.create_task(ask(port, request, started + number / rate)) for number in due]
+        tasks += [asyncio.create_task(send(port, request, started + number / rate)) for number in due]
         await asyncio.sleep(min(1 / rate, 0.005))
     return list(await asyncio.gather(*tasks))
 
 
-async def beside(port: int, work: Awaitable[Any], request: bytes, every: float = 0.1) -> tuple[Any, list[Answer]]:
-    """Awaits ``work`` while one request is sent again and again, such as a probe."""
-    answers: list[Answer] = []
+async def while_probing(
+    port: int, work: Awaitable[Any], request: bytes, every: float = 0.1
+) -> tuple[Any, list[Response]]:
+    """Awaits ``work`` and sends one request, such as a probe, at intervals meanwhile."""
+    responses: list[Response] = []
 
     async def probe() -> None:
         while True:
-            answers.append(await ask(port, request))
+            responses.append(await send(port, request))
             await asyncio.sleep(every)
 
     task = asyncio.create_task(probe())
     try:
-        return await work, answers
+        return await work, responses
     finally:
         task.cancel()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> float:
-    """Waits for something and tells the seconds that it took."""
+async def until(condition: Callable[[], Awaitable[bool]]) -> float:
+    """Waits until a condition holds. Returns the seconds that it took."""
     started = time.perf_counter()
-    async with asyncio.timeout(patience):
+    async with asyncio.timeout(TIMEOUT):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return time.perf_counter() - started
 
 
-def statuses(answers: Sequence[Answer]) -> str:
+def statuses(responses: Sequence[Response]) -> str:
     """How often each status came."""
-    counts = Counter(str(answer.status or "lost") for answer in answers)
+    counts = Counter(str(response.status or "lost") for response in responses)
     return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "none"
 
 
@@ -215,7 +218,7 @@ def _length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
 
 
-def quantile(answers: Sequence[Answer], share: float) -> float:
-    """Milliseconds that this share of the answers took at most."""
-    times = sorted(answer.seconds for answer in answers)
+def quantile(responses: Sequence[Response], share: float) -> float:
+    """Milliseconds that this share of the responses took at most."""
+    times = sorted(response.seconds for response in responses)
     return times[min(int(share * len(times)), len(times) - 1)] * 1000 if times else 0.0

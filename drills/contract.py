@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from drills.client import Answer, ask, get, post, upload
+from drills.client import Response, get, post, send, upload
 from drills.report import Report, run
 from tests.hostile import hostile_files
 from tests.pictures import faceless, portrait
@@ -68,14 +68,14 @@ class Operation:
 class Tally:
     """Counts of responses, and of what was wrong with them."""
 
-    answers: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
     mistakes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, operation: Operation, answer: Answer) -> None:
-        found = _mistakes(operation, answer)
+    def add(self, operation: Operation, response: Response) -> None:
+        found = _mistakes(operation, response)
         self.mistakes.update(found)
-        is_shaped = answer.status >= 400 and not found and not operation.is_probe
-        self.answers[f"{answer.status} {answer.error}" if is_shaped else str(answer.status)] += 1
+        is_shaped = response.status >= 400 and not found and not operation.is_probe
+        self.responses[f"{response.status} {response.error}" if is_shaped else str(response.status)] += 1
 
 
 def drill(report: Report) -> None:
@@ -88,7 +88,9 @@ def drill(report: Report) -> None:
             tally = _attempt_all(server.port, operation, examples if "reload" not in operation.path else 10)
             _report(report, f"{operation.method.upper()} {operation.path}", tally)
             if operation.method == "post":
-                report.check("  at least a tenth was successful", tally.answers["200"] >= tally.answers.total() // 10)
+                report.check(
+                    "  at least a tenth was successful", tally.responses["200"] >= tally.responses.total() // 10
+                )
         _not_found(report, server.port)
         _schemathesis(report, server.url, examples)
         report.check("no traceback in the log", "Traceback" not in server.log)
@@ -98,7 +100,7 @@ def drill(report: Report) -> None:
 
 
 def _operations(port: int) -> list[Operation]:
-    document = json.loads(asyncio.run(ask(port, get("/openapi.json"))).body)
+    document = json.loads(asyncio.run(send(port, get("/openapi.json"))).body)
     return [
         Operation(method, path, item) for path, methods in document["paths"].items() for method, item in methods.items()
     ]
@@ -107,20 +109,20 @@ def _operations(port: int) -> list[Operation]:
 def _report(report: Report, what: str, tally: Tally) -> None:
     worst = "; ".join(f"{mistake} ({count}x)" for mistake, count in tally.mistakes.most_common(3))
     report.check(what, not tally.mistakes, worst)
-    report.note("  " + ", ".join(f"{answer}: {count}" for answer, count in sorted(tally.answers.items())))
+    report.note("  " + ", ".join(f"{response}: {count}" for response, count in sorted(tally.responses.items())))
 
 
 def _refused(report: Report, port: int, operations: list[Operation]) -> None:
     """Refusals before an operation runs: without a key, or above the rate."""
     without_key, above_rate = Tally(), Tally()
-    asyncio.run(ask(port, get("/info", *HEADERS)))
+    asyncio.run(send(port, get("/info", *HEADERS)))
     for operation in operations:
         if 401 not in operation.declared:
             continue
         for tally, status, headers in ((without_key, 401, HEADERS[:1]), (above_rate, 429, HEADERS)):
             line = f"{operation.method.upper()} {operation.path} HTTP/1.1"
             request = "\r\n".join([line, "Host: drill", "Content-Length: 0", *headers, "", ""]).encode()
-            _expect(tally, operation, asyncio.run(ask(port, request)), status)
+            _expect(tally, operation, asyncio.run(send(port, request)), status)
     _report(report, "without a key", without_key)
     _report(report, "above the rate", above_rate)
 
@@ -134,15 +136,15 @@ def _not_found(report: Report, port: int) -> None:
         (get("/" + "a" * 10_000, *HEADERS), 404),
         (post("/predict", b"", "text/plain", *HEADERS).replace(b"POST", b"DELETE", 1), 405),
     ):
-        _expect(tally, Operation("", "", {"responses": {str(status): {}}}), asyncio.run(ask(port, request)), status)
+        _expect(tally, Operation("", "", {"responses": {str(status): {}}}), asyncio.run(send(port, request)), status)
     _report(report, "no such path or method", tally)
 
 
-def _expect(tally: Tally, operation: Operation, answer: Answer, status: int) -> None:
-    tally.add(operation, answer)
-    if answer.status != status:
-        tally.mistakes[f"{answer.status} instead of {status}"] += 1
-    if status == 429 and b"retry-after: " not in answer.headers.lower():
+def _expect(tally: Tally, operation: Operation, response: Response, status: int) -> None:
+    tally.add(operation, response)
+    if response.status != status:
+        tally.mistakes[f"{response.status} instead of {status}"] += 1
+    if status == 429 and b"retry-after: " not in response.headers.lower():
         tally.mistakes["no Retry-After"] += 1
 
 
@@ -168,29 +170,29 @@ def _attempt_all(port: int, operation: Operation, examples: int) -> Tally:
     )
     @given(_requests(operation))
     def attempt(request: bytes) -> None:
-        answer = asyncio.run(ask(port, request))
-        tally.add(operation, answer)
+        response = asyncio.run(send(port, request))
+        tally.add(operation, response)
 
     attempt()
     return tally
 
 
-def _mistakes(operation: Operation, answer: Answer) -> list[str]:
-    if answer.status == 0:
+def _mistakes(operation: Operation, response: Response) -> list[str]:
+    if response.status == 0:
         return ["no response"]
     found = []
-    if answer.status == 500:
+    if response.status == 500:
         found.append("500")
-    if answer.status not in operation.declared:
-        found.append(f"status {answer.status} ({answer.error}) is not declared")
-    if f"access-control-allow-origin: {ORIGIN}".encode() not in answer.headers.lower():
-        found.append(f"no CORS header on {answer.status}")
-    if b"x-request-id: " not in answer.headers.lower():
-        found.append(f"no request id on {answer.status}")
-    if answer.status >= 400 and not operation.is_probe:
+    if response.status not in operation.declared:
+        found.append(f"status {response.status} ({response.error}) is not declared")
+    if f"access-control-allow-origin: {ORIGIN}".encode() not in response.headers.lower():
+        found.append(f"no CORS header on {response.status}")
+    if b"x-request-id: " not in response.headers.lower():
+        found.append(f"no request id on {response.status}")
+    if response.status >= 400 and not operation.is_probe:
         try:
-            if answer.json.keys() != ERROR_KEYS:
-                found.append(f"the error has the keys {sorted(answer.json)}")
+            if response.json.keys() != ERROR_KEYS:
+                found.append(f"the error has the keys {sorted(response.json)}")
         except ValueError:
             found.append("the error is not JSON")
     return found
@@ -210,8 +212,8 @@ def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
 
 
 def _pictures() -> st.SearchStrategy[bytes]:
-    honest = st.sampled_from([portrait(256), portrait(640), faceless(256)])
-    return _weighted((1, honest), (1, st.sampled_from([file.data for file in hostile_files()])))
+    valid = st.sampled_from([portrait(256), portrait(640), faceless(256)])
+    return _weighted((1, valid), (1, st.sampled_from([file.data for file in hostile_files()])))
 
 
 def _documents(paths: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 
-from drills.client import Answer, ask, closed_loop, upload
+from drills.client import Response, closed_loop, send, upload
 from drills.report import Report, run
 from tests.pictures import portrait
 from tests.process import ServerProcess, free_port
@@ -23,12 +23,12 @@ def drill(report: Report) -> None:
     for _ in range(rounds):
         with ServerProcess({"DRAIN_SECONDS": 1, "LOG_LEVEL": "warning"}) as server:
             server.wait_ready()
-            answers, ended = asyncio.run(_terminate(server))
+            responses, ended = asyncio.run(_terminate(server))
             codes.add(server.wait())
             slowest = max(slowest, time.monotonic() - ended)
-            served += sum(answer.status == 200 for answer in answers)
-            refused += sum(_refused(answer) for answer in answers)
-            lost += sum(answer.status != 200 and not _refused(answer) for answer in answers)
+            served += sum(response.status == 200 for response in responses)
+            refused += sum(_refused(response) for response in responses)
+            lost += sum(response.status != 200 and not _refused(response) for response in responses)
             tracebacks += "Traceback" in server.log
     report.figure("rounds of SIGTERM under load", rounds)
     report.figure("requests served", served, at_least=rounds)
@@ -54,25 +54,25 @@ def _restart(report: Report, times: int) -> None:
     report.figure("slowest ready after", slowest, "s", at_most=5)
 
 
-def _refused(answer: Answer) -> bool:
-    closes = b"connection: close" in answer.headers.lower()
-    return answer.status == 503 and answer.error == "not_ready" and closes
+def _refused(response: Response) -> bool:
+    closes = b"connection: close" in response.headers.lower()
+    return response.status == 503 and response.error == "not_ready" and closes
 
 
-async def _terminate(server: ServerProcess) -> tuple[list[Answer], float]:
+async def _terminate(server: ServerProcess) -> tuple[list[Response], float]:
     """Clients that send requests until one is refused, as a load balancer does."""
 
-    async def client() -> list[Answer]:
-        answers = []
-        while not answers or answers[-1].status == 200:
-            answers.append(await ask(server.port, REQUEST))
-        return answers
+    async def client() -> list[Response]:
+        responses = []
+        while not responses or responses[-1].status == 200:
+            responses.append(await send(server.port, REQUEST))
+        return responses
 
     clients = [asyncio.create_task(client()) for _ in range(CLIENTS)]
     await asyncio.sleep(1)
     server.signal(signal.SIGTERM)
     ended = time.monotonic()
-    return [answer for answers in await asyncio.gather(*clients) for answer in answers], ended
+    return [response for responses in await asyncio.gather(*clients) for response in responses], ended
 
 
 async def _kill(server: ServerProcess) -> None:

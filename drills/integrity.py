@@ -12,7 +12,7 @@ from pathlib import Path
 
 import onnx
 
-from drills.client import ask, get, until, upload
+from drills.client import get, send, until, upload
 from drills.report import Report, run
 from tests.process import ROOT, ServerProcess
 
@@ -116,14 +116,14 @@ async def _check(report: Report, what: str, server: ServerProcess) -> None:
     health = get("/health")
 
     async def settled() -> bool:
-        answer = await ask(server.port, health)
-        return answer.status != 0 and answer.json["status"] != "starting"
+        response = await send(server.port, health)
+        return response.status != 0 and response.json["status"] != "starting"
 
     await until(settled)
-    state = (await ask(server.port, health)).json
-    ready = await ask(server.port, get("/health/ready"))
-    alive = await ask(server.port, get("/health/live"))
-    prediction = await ask(server.port, upload("/predict", b"\xff\xd8\xff"))
+    state = (await send(server.port, health)).json
+    ready = await send(server.port, get("/health/ready"))
+    alive = await send(server.port, get("/health/live"))
+    prediction = await send(server.port, upload("/predict", b"\xff\xd8\xff"))
     reason = str(state["reason"])
     sentence = len(reason) > 20 and "\n" not in reason and ". " not in reason
     fine = (

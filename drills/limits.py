@@ -1,11 +1,11 @@
-"""Rate limits between processes: one real Redis, two servers, one budget; then Redis dies and comes back."""
+"""Rate limits of two servers that share a real Redis, while Redis runs, after it is killed, and after its restart."""
 
 from __future__ import annotations
 
 import asyncio
 
 from drills.backends import program, redis
-from drills.client import Answer, ask, closed_loop, get, statuses, until
+from drills.client import Response, closed_loop, get, send, statuses, until
 from drills.report import Report, run
 from tests.process import ServerProcess, free_port
 
@@ -23,21 +23,23 @@ def drill(report: Report) -> None:
 
 
 async def _forged(report: Report) -> None:
-    """The header of a peer that is not trusted counts for nothing; that of a trusted one from the right."""
+    """X-Forwarded-For of an untrusted peer is ignored; that of a trusted peer is read from the right."""
 
     def forwarded(*hops: str) -> bytes:
         return get("/models", f"X-Forwarded-For: {', '.join(hops)}")
 
     with ServerProcess({"RATE_LIMIT": f"{BUDGET}/hour", "WORKERS": 1}) as server:
         server.wait_ready()
-        answers = [await ask(server.port, forwarded(f"198.51.100.{n}")) for n in range(2 * BUDGET)]
-        report.figure("untrusted peer, forged addresses: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+        responses = [await send(server.port, forwarded(f"198.51.100.{n}")) for n in range(2 * BUDGET)]
+        report.figure(
+            "untrusted peer, forged addresses: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET
+        )
     with ServerProcess({"RATE_LIMIT": f"{BUDGET}/hour", "WORKERS": 1, "TRUSTED_PROXIES": "127.0.0.1"}) as server:
         server.wait_ready()
-        one = [await ask(server.port, forwarded(f"10.9.8.{n}", "198.51.100.1")) for n in range(2 * BUDGET)]
-        many = [await ask(server.port, forwarded(f"198.51.100.{n + 2}")) for n in range(2 * BUDGET)]
-        report.figure("trusted peer, one client that forges: let in", _let_in(one), at_least=BUDGET, at_most=BUDGET)
-        report.figure("trusted peer, many clients: let in", _let_in(many), at_least=2 * BUDGET)
+        one = [await send(server.port, forwarded(f"10.9.8.{n}", "198.51.100.1")) for n in range(2 * BUDGET)]
+        many = [await send(server.port, forwarded(f"198.51.100.{n + 2}")) for n in range(2 * BUDGET)]
+        report.figure("trusted peer, one client that forges: accepted", _accepted(one), at_least=BUDGET, at_most=BUDGET)
+        report.figure("trusted peer, many clients: accepted", _accepted(many), at_least=2 * BUDGET)
 
 
 async def _shared(report: Report, binary: str) -> None:
@@ -47,41 +49,39 @@ async def _shared(report: Report, binary: str) -> None:
         with redis(binary, port):
             first.wait_ready()
             second.wait_ready()
-            answers = [await ask((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
-            report.figure("two servers, one Redis: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
-            report.check("each let some in", all(_let_in(answers[n::2]) for n in (0, 1)))
+            responses = [await send((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            report.figure("two servers, one Redis: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET)
+            report.check("each server accepted some", all(_accepted(responses[n::2]) for n in (0, 1)))
             load = asyncio.create_task(closed_loop(first.port, INFO, 4, 4))
             await asyncio.sleep(1)
-        await ask(second.port, INFO)
-        answers = await load
+        await send(second.port, INFO)
+        responses = await load
         report.check(
-            "Redis killed under load: no 5xx, none lost", {a.status for a in answers} <= {200, 429}, statuses(answers)
+            "Redis killed under load: no 5xx, none lost",
+            {a.status for a in responses} <= {200, 429},
+            statuses(responses),
         )
-        report.check("and it is told", await _storage(first) == "memory while redis is away", await _storage(first))
-        report.figure("counted in memory meanwhile: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+        report.check("/health shows it", await _storage(first) == "memory while redis is away", await _storage(first))
+        report.figure("counted in memory meanwhile: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET)
         with redis(binary, port):
 
             async def back() -> bool:
                 return all([await _storage(server) == "redis" for server in (first, second)])
 
             report.figure("shared again after", await until(back), "s", at_most=10)
-            answers = [await ask((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
-            report.figure("one budget again: let in", _let_in(answers), at_least=BUDGET, at_most=BUDGET)
+            responses = [await send((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            report.figure("one budget again: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET)
         report.check(
-            "the log says both, once each", _said(first, "Redis is away") == _said(first, "Redis is back") == 1
+            "the log has both, once each", first.log.count("Redis is away") == first.log.count("Redis is back") == 1
         )
 
 
 async def _storage(server: ServerProcess) -> str:
-    return str((await ask(server.port, get("/health"))).json["rate_limit_storage"])
+    return str((await send(server.port, get("/health"))).json["rate_limit_storage"])
 
 
-def _let_in(answers: list[Answer]) -> int:
-    return sum(answer.status == 200 for answer in answers)
-
-
-def _said(server: ServerProcess, words: str) -> int:
-    return server.log.count(words)
+def _accepted(responses: list[Response]) -> int:
+    return sum(response.status == 200 for response in responses)
 
 
 if __name__ == "__main__":

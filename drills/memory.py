@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from drills.client import Answer, ask, statuses, upload
+from drills.client import Response, send, statuses, upload
 from drills.process_stats import process_stats, reset_peak
 from drills.report import Report, run
 from drills.traffic import Tally, by_clients, rounds
@@ -50,14 +50,14 @@ def drill(report: Report) -> None:
 async def _bombs(report: Report, server: ServerProcess) -> None:
     """Each is refused soon, from its header alone: its pixels are never decoded."""
     bombs = [file for file in hostile_files() if file.name.startswith("bomb-") and not file.readable]
-    await ask(server.port, upload("/predict", bombs[0].data))
+    await send(server.port, upload("/predict", bombs[0].data))
     for bomb in bombs:
         request = upload("/predict", bomb.data)
         reset_peak(server.pid)
         before = process_stats(server.pid).resident
-        answers = [await ask(server.port, request) for _ in range(ATTEMPTS)]
-        took = min(answer.seconds for answer in answers) * 1000
-        report.check(f"{bomb.name} is refused", all(400 <= a.status < 500 for a in answers), statuses(answers))
+        responses = [await send(server.port, request) for _ in range(ATTEMPTS)]
+        took = min(response.seconds for response in responses) * 1000
+        report.check(f"{bomb.name} is refused", all(400 <= a.status < 500 for a in responses), statuses(responses))
         report.figure(f"{bomb.name}, {len(bomb.data) / 1000:.0f} KB: refused in", took, "ms", at_most=100)
         report.figure("  memory taken", process_stats(server.pid).peak - before, "MB", at_most=20)
 
@@ -67,8 +67,8 @@ async def _largest(report: Report, server: ServerProcess) -> None:
     for kind, picture in _pictures():
         request = upload("/predict", picture, name="a.png")
         reset_peak(server.pid)
-        answers = await asyncio.gather(*(ask(server.port, request) for _ in range(2)))
-        report.check(f"two {kind} of 49 megapixels at once are processed", _processed(answers), statuses(answers))
+        responses = await asyncio.gather(*(send(server.port, request) for _ in range(2)))
+        report.check(f"two {kind} of 49 megapixels at once are processed", _processed(responses), statuses(responses))
         report.figure("  peak of resident memory", process_stats(server.pid).peak, "MB", at_most=450)
     await asyncio.sleep(0.5)
     report.figure("resident memory afterwards", process_stats(server.pid).resident, "MB", at_most=300)
@@ -89,8 +89,8 @@ def _pictures() -> list[tuple[str, bytes]]:
     ]
 
 
-def _processed(answers: list[Answer]) -> bool:
-    return all(answer.status in {200, 422} for answer in answers)
+def _processed(responses: list[Response]) -> bool:
+    return all(response.status in {200, 422} for response in responses)
 
 
 async def _traffic(report: Report, server: ServerProcess, count: int) -> None:

@@ -24,7 +24,7 @@ import psutil
 from PIL import Image
 from skimage import data
 
-from drills.client import Answer, ask, get, post, statuses, upload
+from drills.client import Response, get, post, send, statuses, upload
 from drills.report import Report, run
 from tests.pictures import encoded
 from tests.process import ROOT, ServerProcess
@@ -57,13 +57,13 @@ def drill(report: Report) -> None:
         wrap += ["-e", "inject=io_uring_setup:error=EPERM"]
         with ServerProcess(SETTINGS, wrap) as server:
             server.wait_ready(180)
-            answers = asyncio.run(_every_route(server.port))
+            responses = asyncio.run(_every_route(server.port))
             log = server.log
             # strace would end at once and not wait for the server.
             psutil.Process(server.pid).children()[0].terminate()
             server.wait()
-        report.note(f"responses: {statuses(answers)}")
-        report.check("every route responded with a result", _all_answered(answers), statuses(answers))
+        report.note(f"responses: {statuses(responses)}")
+        report.check("every route responded with a result", _all_responded(responses), statuses(responses))
         calls = trace.read_text(errors="replace").splitlines()
         report.figure("system calls checked", len(calls), at_least=100)
         for what, lines in (
@@ -82,12 +82,12 @@ def drill(report: Report) -> None:
     _without_network(report)
 
 
-async def _every_route(port: int) -> list[Answer]:
+async def _every_route(port: int) -> list[Response]:
     """Calls each route at least once, with the canary wherever a client can put it."""
     key = (f"X-API-Key: {CANARY}-key-0123456789", f"X-Forwarded-For: {ADDRESS}")
     picture, painted = _canary_picture(), _canary_pixels()
     name = f"{CANARY}.jpg"
-    document = json.loads((await ask(port, get("/openapi.json"))).body)
+    document = json.loads((await send(port, get("/openapi.json"))).body)
     requests = [get(path, *key) for path, item in document["paths"].items() if "get" in item and "{" not in path]
     requests += [
         get("/", *key),
@@ -110,12 +110,12 @@ async def _every_route(port: int) -> list[Answer]:
         upload("/predict/batch", picture, painted, field="files", name=name, headers=(*key, "Accept: text/csv")),
         post("/models/reload", b"", "application/json", *key),
     ]
-    return [await ask(port, request) for request in requests]
+    return [await send(port, request) for request in requests]
 
 
-def _all_answered(answers: list[Answer]) -> bool:
-    read = sum(answer.status == 200 and b'"emotion' in answer.body for answer in answers)
-    return all(0 < answer.status < 500 for answer in answers) and read >= 3
+def _all_responded(responses: list[Response]) -> bool:
+    read = sum(response.status == 200 and b'"emotion' in response.body for response in responses)
+    return all(0 < response.status < 500 for response in responses) and read >= 3
 
 
 def _json(picture: bytes) -> bytes:
@@ -197,10 +197,10 @@ def _inside() -> int:
         fcntl.ioctl(control, 0x8914, up)  # SIOCSIFFLAGS
     with ServerProcess(SETTINGS) as server:
         server.wait_ready()
-        answers = asyncio.run(_every_route(server.port))
+        responses = asyncio.run(_every_route(server.port))
         quiet = CANARY not in server.log and ADDRESS not in server.log
-    print(statuses(answers))
-    return 0 if _all_answered(answers) and quiet else 1
+    print(statuses(responses))
+    return 0 if _all_responded(responses) and quiet else 1
 
 
 if __name__ == "__main__":

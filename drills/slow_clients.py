@@ -1,4 +1,4 @@
-"""Two hundred clients that dawdle: all are closed by their deadline, and nobody else notices."""
+"""200 slow clients: each is disconnected by its deadline, and other requests are served normally."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from drills.client import HOST, beside, closed_loop, get, quantile, statuses, upload
+from drills.client import HOST, closed_loop, get, quantile, statuses, upload, while_probing
 from drills.report import Report, run
 from tests.pictures import portrait
 from tests.process import ServerProcess
@@ -61,7 +61,7 @@ async def _run(report: Report, port: int, header: float, body: float) -> None:
     before = await closed_loop(port, request, 1, 2)
     slow_clients = asyncio.gather(*(_seconds_open(port, slow) for _, slow, _ in clients))
     normal = asyncio.create_task(closed_loop(port, request, 1, header))
-    lasted, probes = await beside(port, slow_clients, get("/health/ready"))
+    lasted, probes = await while_probing(port, slow_clients, get("/health/ready"))
     for name, _, deadline in kinds:
         longest = max(seconds for (kind, _, _), seconds in zip(clients, lasted, strict=True) if kind == name)
         report.figure(f"{name}: the last of 50 closed after", longest, "s", at_most=deadline + 1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from drills.process_stats import ProcessStats, process_stats
 from drills.report import Report, run
-from drills.traffic import PATIENT, Tally, by_clients, rounds, steadily
+from drills.traffic import NOTHING_REFUSED, Tally, by_clients, rounds, steadily
 from tests.process import ServerProcess
 
 RATE = 12
@@ -60,7 +60,7 @@ def drill(report: Report) -> None:
     seconds = report.seconds or (LONG if report.long else SHORT)
     warm_up = min(WARM_UP, seconds / 3)
     tally = Tally()
-    with ServerProcess({**PATIENT, "LOG_LEVEL": "warning"}) as server:
+    with ServerProcess({**NOTHING_REFUSED, "LOG_LEVEL": "warning"}) as server:
         server.wait_ready()
         samples = asyncio.run(_soak(report, server, seconds, warm_up, tally))
     report.note(f"responses: {tally}; the slowest after {tally.slowest:.2f} s")

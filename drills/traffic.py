@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from drills.client import Answer, ask, upload
+from drills.client import Response, send, upload
 from tests.hostile import hostile_files
 from tests.pictures import faceless, portrait
 
@@ -21,7 +21,7 @@ ROUND = 100
 HOSTILE = 5
 """Hostile requests in a round. Several rounds use all hostile files."""
 
-PATIENT = {
+NOTHING_REFUSED = {
     "QUEUE_SIZE": 2000,
     "QUEUE_TIMEOUT_SECONDS": 120,
     "REQUEST_TIMEOUT_SECONDS": 120,
@@ -40,10 +40,10 @@ class Tally:
     unexpected: int = 0
     """Responses that are a 5xx or missing."""
 
-    def add(self, answer: Answer) -> None:
-        self.statuses[str(answer.status or "lost")] += 1
-        self.slowest = max(self.slowest, answer.seconds)
-        self.unexpected += not 0 < answer.status < 500
+    def add(self, response: Response) -> None:
+        self.statuses[str(response.status or "lost")] += 1
+        self.slowest = max(self.slowest, response.seconds)
+        self.unexpected += not 0 < response.status < 500
 
     def __str__(self) -> str:
         return ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
@@ -96,4 +96,4 @@ async def by_clients(port: int, requests: list[bytes], clients: int, tally: Tall
 
 
 async def _send_and_count(port: int, request: bytes, tally: Tally) -> None:
-    tally.add(await ask(port, request))
+    tally.add(await send(port, request))
