@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Looks every pinned requirement up among the known vulnerabilities. A finding is printed and fails; so does a database
-# that cannot be asked, since nothing was looked up then.
+# Checks every pinned requirement for known vulnerabilities. Fails if it finds one, and if the database of
+# vulnerabilities cannot be reached.
 set -u
 
 for file in service otel gpu dev fuzz manifests train; do
-  said=$("$1/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
-    --requirement "requirements/$file.txt" 2>&1) && { echo "$file: ${said##*$'\n'}"; continue; }
-  last=${said##*$'\n'}
-  if grep -q 'Found [0-9]* known vulnerabilit' <<<"$said"; then
-    echo "$said"
+  output=$("$1/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \
+    --requirement "requirements/$file.txt" 2>&1) && { echo "$file: ${output##*$'\n'}"; continue; }
+  last=${output##*$'\n'}
+  if grep -q 'Found [0-9]* known vulnerabilit' <<<"$output"; then
+    echo "$output"
   else
-    echo "audit: the database of known vulnerabilities cannot be asked from here, so nothing is known of" \
-      "requirements/$file.txt (${last#ERROR:pip_audit._cli:})." >&2
+    echo "audit: requirements/$file.txt was not checked, because the database of vulnerabilities cannot be reached" \
+      "(${last#ERROR:pip_audit._cli:})." >&2
   fi
   exit 1
 done

@@ -1,10 +1,10 @@
-"""Asks a real Prometheus every query of the dashboard, while it scrapes a real service with a real Redis under load.
+"""Runs every query of the dashboard in a real Prometheus that scrapes a real service with Redis under load.
 
     python scripts/check_dashboard.py [--seconds 20]
 
-The load brings about all that is counted but a defect of the service: faces and none, doubts, warnings, a client over
-its rate, a queue that is full, a shadow model. Fails when a query is wrong or returns nothing, where zeros that a query
-itself puts in place of what is missing count as nothing.
+The load causes everything that is counted except internal errors: pictures with and without faces, uncertain results,
+warnings, a client above its rate, a full queue, a shadow model. Exits with an error if a query is invalid or returns
+nothing. Zeros that a query itself puts in place of missing values count as nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REQUESTS = (
     ("no_face.jpg", "?on_no_face=center"),
     ("multiple_faces.jpg", "?faces=all"),
 )
-"""Pictures, and what is asked of them."""
+"""Pictures and query strings."""
 
 
 def free_port() -> int:
@@ -65,7 +65,7 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f"{what} did not come in a minute")
+            raise SystemExit(f"{what} was not ready after a minute")
         time.sleep(0.05)
 
 
@@ -83,7 +83,7 @@ def send(port: int, picture: bytes, query: str, client: str) -> None:
 
 
 def load(port: int, seconds: float) -> None:
-    """Bursts of many clients, each with an address of its own, and one that asks for more than its rate."""
+    """Bursts of requests, each from another address, and one client above its rate."""
     requests = [((ROOT / "sample_images" / name).read_bytes(), query) for name, query in REQUESTS]
     addresses = (str(address) for address in ip_network("198.18.0.0/15"))
     end = time.monotonic() + seconds
@@ -93,13 +93,13 @@ def load(port: int, seconds: float) -> None:
             sent.append(clients.submit(send, port, *requests[0], "203.0.113.1"))
             for request in sent:
                 request.result()
-            # Alone, so that a worker is free for the shadow model afterwards.
+            # One request alone, so that a worker is free for the shadow model afterwards.
             send(port, *requests[0], next(addresses))
             time.sleep(0.05)
 
 
 def models(folder: Path) -> Path:
-    """The service's models, and a second one like the default."""
+    """Copies the service's models, and the default under a second name."""
     shutil.copytree(ROOT / "models", folder)
     shutil.copytree(folder / "default", folder / SHADOW)
     manifest = folder / SHADOW / "manifest.json"
@@ -108,7 +108,7 @@ def models(folder: Path) -> Path:
 
 
 def configuration(service: int) -> str:
-    """The committed configuration's job, with an address in place of the name server and a quicker scrape."""
+    """The job of the committed configuration, with a fixed address and a shorter interval."""
     return json.dumps(
         {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -118,7 +118,7 @@ def configuration(service: int) -> str:
     )
 
 
-def ask(prometheus: int, expression: str) -> list[Any]:
+def run_query(prometheus: int, expression: str) -> list[Any]:
     if 'status="500"' not in expression:
         expression = expression.replace(NOTHING_YET, "")
     expression = expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
@@ -130,11 +130,11 @@ def ask(prometheus: int, expression: str) -> list[Any]:
 
 
 def check(prometheus: int) -> list[str]:
-    """The titles of the panels with a query that returns nothing, each query printed with what it returned."""
+    """Prints the result of each query. Returns the titles of panels with a query that returns nothing."""
     empty = []
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         for target in panel.get("targets", ()):
-            found = ask(prometheus, target["expr"])
+            found = run_query(prometheus, target["expr"])
             first = found[0]["value"][1] if found else "nothing"
             print(f"{panel['title']:32} {len(found):3} series, the first {first}")
             if not found or (len(found) == 1 and first == "NaN"):
@@ -144,7 +144,7 @@ def check(prometheus: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20, help="how long the load lasts")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds of load")
     seconds = parser.parse_args().seconds
     service, prometheus, redis = free_port(), free_port(), free_port()
     processes: list[subprocess.Popen[bytes]] = []

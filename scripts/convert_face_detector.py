@@ -1,10 +1,10 @@
-"""Rewrites the face detector's TFLite file as ONNX, weight by weight, without TensorFlow.
+"""Converts the face detector's TFLite file to ONNX without TensorFlow.
 
     python -m scripts.convert_face_detector
 
 The ONNX file takes uint8 (n, 128, 128, 3) RGB and scales it to [-1, 1] itself; its two outputs are those of the
-TFLite file: ``regressors`` (n, 896, 16) and ``classificators`` (n, 896, 1). The network is a chain of convolutions
-in NHWC; here they are in NCHW, so weights and the paddings of channels change their axes, and nothing else.
+TFLite file: ``regressors`` (n, 896, 16) and ``classificators`` (n, 896, 1). TFLite has the layout NHWC and ONNX has
+NCHW, so the axes of the weights and of the channel paddings are transposed. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Converter:
         )
 
     def _padding(self, options: Node, source: int, size: list[int], strides: list[int]) -> list[int]:
-        """None, or what TensorFlow calls SAME: as little as covers the input, the odd pixel at the end."""
+        """None, or TensorFlow's SAME: the least that covers the input, with the odd pixel at the end."""
         if options.number(0, Int8Flags) != SAME_PADDING:
             return [0, 0, 0, 0]
         missing = [
@@ -187,7 +187,7 @@ class Converter:
         self._node("Pad", [self._name(inputs[0]), self._constant(f"pads_{output}", before_after)], self._name(output))
 
     def _reshape(self, inputs: list[int], output: int, _: Node) -> None:
-        """Boxes are counted along rows, columns, channels: the order of NHWC."""
+        """Transposes first, because boxes are ordered by row, column and channel, as in NHWC."""
         flat = f"nhwc_{output}"
         self._node("Transpose", [self._name(inputs[0])], flat, perm=[0, 2, 3, 1])
         shape = np.array([0, *self._shape(output)[1:]], np.int64)
@@ -218,7 +218,7 @@ class Converter:
 
 def require(condition: bool, otherwise: str) -> None:
     if not condition:
-        raise ValueError(f"This file has {otherwise}, which the converter does not know.")
+        raise ValueError(f"This file has {otherwise}, which the converter does not support.")
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Takes the face detector's weights out of the wheel of mediapipe 0.10.21 and checks that they are the known ones.
+"""Extracts the face detector's weights from the wheel of mediapipe 0.10.21 and checks their hash.
 
     python -m scripts.extract_face_detector mediapipe-0.10.21-….whl
 
-No later wheel carries them. The wheel itself is not installed: only this one file of it is read.
+Later wheels do not contain them. The wheel is not installed; only this one file of it is read.
 """
 
 from __future__ import annotations

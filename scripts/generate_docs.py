@@ -1,4 +1,4 @@
-"""Writes what the documentation says of settings, errors and routes from the code; ``--check`` compares."""
+"""Generates the tables of settings, errors and routes in the documentation. ``--check`` compares them with the code."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from app.main import create_app
 ROOT = Path(__file__).resolve().parents[1]
 
 BY_PLATFORM = {"face_detector": "mediapipe"}
-"""Defaults that differ from machine to machine, as they are where most are."""
+"""Defaults that depend on the platform, with the value for most of them."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare and change nothing")
+    parser.add_argument("--check", action="store_true", help="compare only")
     check = parser.parse_args().check
     stale = {path: text for path, text in documents() if not path.exists() or path.read_text("utf-8") != text}
     if check:
         for path in stale:
-            print(f"{path.relative_to(ROOT)} is not what the code says: run `python scripts/generate_docs.py`.")
+            print(f"{path.relative_to(ROOT)} is out of date: run `python scripts/generate_docs.py`.")
         return 1 if stale else 0
     for path, text in stale.items():
         path.write_text(text, "utf-8")
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def documents() -> Iterator[tuple[Path, str]]:
-    """Every file that is generated, in whole or in part, as it should be."""
+    """Every file that is generated, wholly or in part, with its content."""
     docs = ROOT / "docs"
     openapi = create_app(Settings()).openapi()
     yield docs / "openapi.json", json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
@@ -57,7 +57,7 @@ def filled(path: Path, **parts: str) -> tuple[Path, str]:
         before, found, rest = text.partition(start)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise SystemExit(f"{path.relative_to(ROOT)} has no place for {name}.")
+            raise SystemExit(f"{path.relative_to(ROOT)} has no markers for {name}.")
         text = f"{before}{start}\n{part}\n{end}{after}"
     return path, text
 
@@ -71,7 +71,7 @@ def settings_table() -> str:
     return table(
         ("setting", "default", "what it is"),
         (
-            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(name, field)) else "", told(field))
+            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(name, field)) else "", describe(field))
             for name, field in Settings.model_fields.items()
         ),
     )
@@ -79,15 +79,15 @@ def settings_table() -> str:
 
 def environment() -> str:
     """An example of the environment: every setting, with its default."""
-    parts = ["# Copy to .env and uncomment what is to differ; each line shows the default."]
+    parts = ["# Copy to .env and uncomment the settings to change; each line has the default."]
     parts += [
-        f"# {told(field, plain=True)}\n# {name.upper()}={default_of(name, field)}"
+        f"# {describe(field, plain=True)}\n# {name.upper()}={default_of(name, field)}"
         for name, field in Settings.model_fields.items()
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def told(field: FieldInfo, *, plain: bool = False) -> str:
+def describe(field: FieldInfo, *, plain: bool = False) -> str:
     description = f"{field.description} {bounds_of(field)}".strip()
     return description.replace("`", "") if plain else description
 
@@ -100,13 +100,13 @@ def default_of(name: str, field: FieldInfo) -> str:
 
 
 def bounds_of(field: FieldInfo) -> str:
-    """What the type allows, as a sentence."""
+    """The allowed values, as a sentence."""
     if get_origin(field.annotation) is Literal:
         return f"One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
     low, above, high = (bound(field, name) for name in ("ge", "gt", "le"))
     if high:
         return f"From {low} to {high}." if low else f"More than {above}, at most {high}."
-    # That a duration is more than nothing goes without saying.
+    # "More than 0" is obvious for a duration.
     return f"At least {low}." if low else ""
 
 

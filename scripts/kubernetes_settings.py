@@ -1,8 +1,8 @@
-"""Writes deploy/kubernetes/base/settings.env, which becomes the ConfigMap, from the service's settings.
+"""Generates deploy/kubernetes/base/settings.env, the source of the ConfigMap, from the service's settings.
 
     python scripts/kubernetes_settings.py [--check]
 
-``--check`` writes nothing and fails when the file is not what the settings say.
+``--check`` writes nothing and fails if the file is out of date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IN_A_CLUSTER = {
 """Settings whose value in a cluster is not the default."""
 
 ELSEWHERE = {"host", "port", "models_dir", "face_detector", "api_keys"}
-"""What the image, its architecture and the Deployment decide, and what belongs in a Secret."""
+"""Settings that the image, its architecture or the Deployment sets, or that belong in a Secret."""
 
 
 def render() -> str:
@@ -40,7 +40,7 @@ def render() -> str:
 
 
 def written(value: Any) -> str:
-    """A value as the environment writes it."""
+    """A value in the form of an environment variable."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         if TARGET.read_text() != render():
-            raise SystemExit(f"{TARGET} is not what the settings say; run scripts/kubernetes_settings.py")
+            raise SystemExit(f"{TARGET} is out of date; run scripts/kubernetes_settings.py")
     else:
         TARGET.write_text(render())
 

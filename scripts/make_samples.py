@@ -1,4 +1,4 @@
-"""Makes the pictures of ``sample_images/`` from pictures that packages bring. The same bytes every time.
+"""Makes the pictures of ``sample_images/`` from samples of scikit-image and Matplotlib. The same bytes every time.
 
     python -m scripts.make_samples [FOLDER]
 
@@ -19,7 +19,7 @@ FOLDER = Path("sample_images")
 ORIENTATION = 0x0112
 
 _GRAIN = 3.0
-"""Deviation of the noise over the enlarged picture: a camera's sensor gives its photos some, and JPEG its size."""
+"""Standard deviation of the noise on an enlarged picture: its JPEG gets the size of a camera's."""
 
 
 def astronaut() -> Image.Image:
@@ -32,17 +32,17 @@ def hopper() -> Image.Image:
 
 
 def side_by_side() -> Image.Image:
-    """Both portraits at one height, as a photo wall hangs them."""
-    wall = Image.new("RGB", (1080, 640), (206, 201, 193))
+    """Both portraits at the same height."""
+    canvas = Image.new("RGB", (1080, 640), (206, 201, 193))
     left = astronaut().crop((105, 10, 345, 298)).resize((450, 540), Image.Resampling.LANCZOS)
     right = hopper().crop((46, 40, 471, 550)).resize((450, 540), Image.Resampling.LANCZOS)
-    wall.paste(left, (60, 50))
-    wall.paste(right, (570, 50))
-    return wall
+    canvas.paste(left, (60, 50))
+    canvas.paste(right, (570, 50))
+    return canvas
 
 
 def held_sideways(image: Image.Image) -> tuple[Image.Image, Image.Exif]:
-    """The picture as a phone on its side stores it, with the mark that turns it upright."""
+    """The picture rotated, with the EXIF orientation that turns it upright."""
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     return image.transpose(Image.Transpose.ROTATE_90), exif

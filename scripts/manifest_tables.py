@@ -1,4 +1,4 @@
-"""Writes the tables of a manifest's fields into ``docs/models.md``, from the schema that the service checks with."""
+"""Generates the tables of manifest fields in ``docs/models.md`` from the schema that the service uses."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SECTIONS: dict[str, type[BaseModel]] = {
 
 
 def with_tables(document: str) -> str:
-    """The document with a table between each section's pair of markers."""
+    """The document with a table between the markers of each section."""
     for name, model in SECTIONS.items():
         start, end = f"<!-- table: {name} -->", "<!-- end -->"
         pattern = re.compile(f"({re.escape(start)}\n).*?({re.escape(end)})", re.DOTALL)
         document, count = pattern.subn(lambda found, model=model: found[1] + _table(model) + found[2], document)
         if count != 1:
-            raise ValueError(f"{start} stands {count} times in the document")
+            raise ValueError(f"{start} occurs {count} times in the document")
     return document
 
 
@@ -56,7 +56,7 @@ def _type(field: FieldInfo) -> str:
 
 
 def _name(annotation: Any) -> str:
-    """A type as JSON knows it."""
+    """The name of a type in JSON."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _name(arguments[0])

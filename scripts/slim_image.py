@@ -1,10 +1,9 @@
-"""Takes out of a folder of installed packages what the service never uses; the image's build stage runs it.
+"""Removes what the service never uses from a folder of installed packages. The image's build stage runs it.
 
     python scripts/slim_image.py /opt/site
 
-Tests, headers and stubs are deleted, symbol tables stripped, and OpenCV's video libraries, which ``cv2`` links to
-but which only a video could reach, replaced by stand-ins of a few kilobytes whose every function stops the
-process. Needs binutils and nothing else.
+It deletes tests, headers and stubs, and strips symbol tables. It replaces OpenCV's video libraries, which ``cv2`` links
+to but which only videos use, by stubs of a few kilobytes whose functions end the process. Needs binutils.
 """
 
 from __future__ import annotations
@@ -40,19 +39,19 @@ UNUSED = (
     "onnxruntime/tools",
     "onnxruntime/transformers",
 )
-"""Paths, as patterns, that nothing imports."""
+"""Patterns of paths that nothing imports."""
 
 UNLINKED = ("onnxruntime/capi/libonnxruntime.so*",)
-"""Libraries that go unless another library of the folder links to them."""
+"""Libraries that are deleted unless another library of the folder links to them."""
 
 VIDEO = ("libavcodec", "libavformat", "libavutil", "libavdevice", "libavfilter", "libswscale", "libswresample")
 """FFmpeg's libraries."""
 
 VIDEO_ONLY = ("libvpx", "libcrypto", "libssl", "libdrm")
-"""What only FFmpeg's libraries link to."""
+"""Libraries that only FFmpeg's libraries link to."""
 
 TRAP = {"x86_64": "ud2", "aarch64": ".inst 0"}
-"""The instruction that a stand-in's functions consist of."""
+"""The only instruction of a stub's functions."""
 
 _UNDEFINED = re.compile(r"\sU (?P<name>[\w.$]+)@(?P<version>[\w.]+)")
 _DEFINED_DATA = re.compile(r"\s[BDRGS] (?P<name>[\w.$]+)@")
@@ -79,7 +78,7 @@ def delete_unused(site: Path) -> None:
 
 
 def libraries(folder: Path) -> Iterator[Path]:
-    """The ELF files below a folder, but for NVIDIA's, which are left as they come."""
+    """The ELF files below a folder, without NVIDIA's, which stay unchanged."""
     for path in sorted(folder.rglob("*.so*")):
         if "nvidia" in path.relative_to(folder).parts or path.is_symlink() or not path.is_file():
             continue
@@ -96,8 +95,8 @@ def needed(library: Path) -> list[str]:
 def strip(site: Path) -> None:
     """Strips every library that can still be loaded afterwards.
 
-    A library whose program headers a wheel's maker has moved loses its page alignment when it is stripped, and the
-    loader then refuses it: such a one stays as it is.
+    Some wheels have libraries with moved program headers. Stripped, these lose their page alignment, and the loader
+    refuses them, so they stay unchanged.
     """
     for library in libraries(site):
         stripped = library.with_name(library.name + ".stripped")
@@ -123,7 +122,7 @@ def _loadable(library: Path) -> bool:
 
 
 def replace_video(site: Path) -> None:
-    """Puts stand-ins in place of FFmpeg's libraries and deletes what only those link to."""
+    """Replaces FFmpeg's libraries by stubs and deletes the libraries that only they link to."""
     folder = next(iter(site.glob("opencv_python_headless.libs")), None)
     if folder is None:
         return
@@ -143,7 +142,7 @@ def replace_video(site: Path) -> None:
     for name, path in video.items():
         if any(wanted[name].values()):
             _refuse_data(path, set().union(*wanted[name].values()))
-            _stand_in(path, wanted[name])
+            _write_stub(path, wanted[name])
         else:
             path.unlink()
 
@@ -160,7 +159,7 @@ def _refuse_data(library: Path, names: set[str]) -> None:
         raise SystemExit(f"{library.name} exports data that is used: {', '.join(sorted(data))}")
 
 
-def _stand_in(library: Path, versions: dict[str, set[str]]) -> None:
+def _write_stub(library: Path, versions: dict[str, set[str]]) -> None:
     names = sorted(set().union(*versions.values()))
     with tempfile.TemporaryDirectory() as scratch:
         source, script, binary = (Path(scratch, name) for name in ("stub.s", "stub.map", "stub.o"))

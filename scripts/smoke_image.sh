@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Builds the image, runs it as its user with a read-only root and no capability, waits until it is ready, sends the
-# samples, stops it, sees that it does not start without a provider that it must have, and prints what it takes.
-# Fails when anything is not as it must be.
+# Builds the image, runs it as its user with a read-only root and no capabilities, waits until it is ready, sends the
+# sample pictures, and stops it. Checks that it does not start if STRICT_PROVIDERS asks for a GPU and there is none.
+# Prints size, times and memory; fails if a check fails.
 #
 #   scripts/smoke_image.sh                   builds visage:smoke first
 #   FLAVOUR=otel scripts/smoke_image.sh      builds visage:smoke-otel; or cuda, which then runs on the CPU
-#   IMAGE=visage:local scripts/…             takes an image that is there
+#   IMAGE=visage:local scripts/…             uses an existing image
 #
-# Docker does it where its daemon answers; elsewhere buildah, and a chroot with namespaces of its own (needs root).
+# Uses Docker if its daemon runs; otherwise buildah, and a chroot with its own namespaces (needs root). BUILD_IMAGE is
+# then the command that builds the image; it gets `--tag NAME FOLDER`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,14 +53,14 @@ if docker version >/dev/null 2>&1; then
   await_end() { code=$(docker wait "$container"); }
 else
   export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-  [[ $(id -u) == 0 ]] || fail "no Docker daemon answers, and without root there is no other way to run the image"
+  [[ $(id -u) == 0 ]] || fail "the Docker daemon does not run, and buildah needs root here"
   if [[ -z ${IMAGE:-} ]]; then
-    # The tool takes no arguments for the build.
+    # BUILD_IMAGE need not accept build arguments.
     context=$(mktemp --directory)
     cleanup+=("rm -r $context")
     cp -r .dockerignore LICENSE ATTRIBUTION.md app models requirements sample_images scripts "$context"
     sed "s/^ARG FLAVOUR=cpu$/ARG FLAVOUR=$flavour/" Dockerfile >"$context/Dockerfile"
-    ../shared/tools/build-image --tag "$image" "$context" >/dev/null
+    ${BUILD_IMAGE:-buildah build --quiet} --tag "$image" "$context" >/dev/null
   fi
   container=$(buildah from --pull-never "$image")
   cleanup+=("buildah rm $container")
@@ -117,8 +118,8 @@ idle=$(process status | awk '/^VmRSS/ {print int($2 / 1024)}')
 has() { process "$1" | grep -E "$2" >/dev/null; }
 has status '^Uid:.10001' || fail "does not run as user 10001"
 has status '^CapBnd:.0+$' || fail "has capabilities"
-has status '^NoNewPrivs:.1' || fail "may gain privileges"
-has limits '^Max core file size +0 +0 ' || fail "may dump its memory"
+has status '^NoNewPrivs:.1' || fail "can gain privileges"
+has limits '^Max core file size +0 +0 ' || fail "can dump its memory"
 probe python -c "open('/srv/visage/x', 'w')" 2>/dev/null && fail "can write to its root file system"
 mapfile -t health < <(python3 - <<'PY'
 import json, pathlib, re
@@ -131,7 +132,7 @@ probe "${health[@]}" || fail "its health check fails while it is ready"
 predict() { curl --silent --output /dev/null --write-out '%{http_code} %{time_total}\n' --form "file=@sample_images/$1" "$url/predict"; }
 expect() {
   read -r status seconds < <(predict "$1")
-  [[ $status == "$2" ]] || fail "$1 is answered $status, not $2"
+  [[ $status == "$2" ]] || fail "$1 gets status $status, not $2"
 }
 expect happy_sample.jpg 200
 first=$seconds
@@ -149,13 +150,13 @@ await_end
 
 launch EXECUTION_PROVIDERS=cuda STRICT_PROVIDERS=true
 await_end
-[[ $code == 2 ]] || fail "ends with status $code, not 2, where it must have a GPU and there is none"
-refused=$(journal | grep '^STRICT_PROVIDERS: ') || fail "does not say that it must have a GPU and there is none"
-journal | grep Traceback >/dev/null && fail "ends with a traceback where there is no GPU"
+[[ $code == 2 ]] || fail "ends with status $code, not 2, without the GPU that it must have"
+refused=$(journal | grep '^STRICT_PROVIDERS: ') || fail "does not say that the GPU that it must have is missing"
+journal | grep Traceback >/dev/null && fail "ends with a traceback without a GPU"
 
-printf 'share of the image  %5d MB (at most %d)\n' "$share" "$most_mb"
-printf 'start to ready      %5d ms, %d ms of them on a processor\n' "$cold" "$spent"
+printf 'service in image    %5d MB (at most %d)\n' "$share" "$most_mb"
+printf 'start to ready      %5d ms, %d ms of CPU time\n' "$cold" "$spent"
 printf 'resident memory     %5d MB ready, %d MB after 100 pictures\n' "$idle" "$used"
 printf 'prediction          %5.0f ms first, %.0f ms warm\n' "$(awk "BEGIN {print $first * 1000}")" "$(awk "BEGIN {print $warm * 1000}")"
-printf 'where it must have a GPU and has none: %s\n' "$refused"
-((share <= most_mb)) || fail "the service's share of the image is over $most_mb MB"
+printf 'without the GPU that it must have: %s\n' "$refused"
+((share <= most_mb)) || fail "the service takes more than $most_mb MB of the image"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes the files of Swagger UI that /docs serves out of its npm package, and checks that they are the ones expected.
+# Extracts the files of Swagger UI for /docs from its npm package and checks their hashes.
 set -eu
 
 version=5.35.0
