@@ -93,8 +93,8 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
     manifest = load_manifest(folder)
     try:
         return _load(folder, manifest, spec)
-    except validation.Flaw as flaw:
-        raise BadModel(f"Model {manifest.name}: {flaw}.") from None
+    except validation.Defect as defect:
+        raise BadModel(f"Model {manifest.name}: {defect}.") from None
 
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
@@ -106,9 +106,9 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
         providers,
         scores=manifest.output.tensor,
         features=manifest.explain.features if manifest.explain else None,
-        largest_pass=validation.fixed_batch(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
+        largest_pass=validation.check_graph(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
     )
     weights = validation.class_weights(model, manifest)
     classifier = Classifier(manifest, runner, weights)
-    validation.try_out(runner, manifest, classifier.prepare, weights)
+    validation.check_inference(runner, manifest, classifier.prepare, weights)
     return Classifier(manifest, Batcher(runner), weights) if on_gpu else classifier

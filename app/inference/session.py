@@ -145,8 +145,8 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
             break
         except Exception as error:
             if wanted in ([], ["cpu"]):
-                raise BadModel(f"Model {name}: ONNX Runtime does not open it ({first_line(error)}).") from None
-            missing[wanted.pop(0)] = first_line(error)
+                raise BadModel(f"Model {name}: ONNX Runtime does not open it ({short_reason(error)}).") from None
+            missing[wanted.pop(0)] = short_reason(error)
     used = _in_use(session)
     registered = {_SHORT_NAMES.get(provider, provider) for provider in session.get_providers()}
     for provider in wanted:
@@ -221,8 +221,8 @@ def _in_use(session: ort.InferenceSession) -> tuple[str, ...]:
     return tuple(_SHORT_NAMES.get(name, name) for name in registered if name in holding) or ("cpu",)
 
 
-def first_line(error: Exception) -> str:
-    """The message of ONNX Runtime, without its error code and the position in its source."""
+def short_reason(error: Exception) -> str:
+    """What ONNX Runtime says, in one sentence, without its error code and the position in its source."""
     text = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     if text.startswith("/"):

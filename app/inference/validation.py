@@ -17,8 +17,8 @@ from app.inference.session import (
     SessionSpec,
     Tensor,
     constant,
-    first_line,
     open_session,
+    short_reason,
     with_output,
 )
 
@@ -26,7 +26,7 @@ _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 _SCORE_TYPES = {"tensor(float)", "tensor(float16)", "tensor(double)"}
 
 
-class Flaw(Exception):
+class Defect(Exception):
     """What is wrong with a model, as the end of a sentence that names it."""
 
 
@@ -35,10 +35,10 @@ def read_file(folder: Path, manifest: Manifest) -> bytes:
     try:
         data = file_within(folder, manifest.file)
     except FileNotFoundError:
-        raise Flaw(f"there is no {manifest.file}") from None
+        raise Defect(f"there is no {manifest.file}") from None
     digest = hashlib.sha256(data).hexdigest()
     if digest != manifest.sha256:
-        raise Flaw(f"{manifest.file} has SHA-256 {digest[:12]}…, not {manifest.sha256[:12]}… as its manifest says")
+        raise Defect(f"{manifest.file} has SHA-256 {digest[:12]}…, not {manifest.sha256[:12]}… as its manifest says")
     return data
 
 
@@ -51,7 +51,7 @@ def open_with_features(model: bytes, manifest: Manifest, spec: SessionSpec) -> t
     try:
         return open_session(with_output(model, explain.features), manifest.name, spec)
     except BadModel:
-        raise Flaw(f"explain.features names {explain.features!r}, which the graph does not compute") from None
+        raise Defect(f"explain.features names {explain.features!r}, which the graph does not compute") from None
 
 
 def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | None:
@@ -62,42 +62,44 @@ def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | Non
     try:
         weights = constant(model, name)
     except Exception:
-        raise Flaw(f"explain.weights names {name!r}, which is no initializer of the graph") from None
+        raise Defect(f"explain.weights names {name!r}, which is no initializer of the graph") from None
     if weights.dtype.kind != "f":
-        raise Flaw(f"explain.weights names {name!r}, but its values are not of type float")
+        raise Defect(f"explain.weights names {name!r}, but its values are not of type float")
     # A 1×1 convolution has two axes of length 1 at the end; a plain matrix product has its labels last.
     matrix = weights.reshape(weights.shape[:2]) if weights.shape[2:] in ((), (1, 1)) else weights
     if matrix.ndim == 2 and matrix.shape[0] != labels:
         matrix = matrix.T
     if matrix.ndim != 2 or matrix.shape[0] != labels:
-        raise Flaw(f"explain.weights is of shape {weights.shape}, which does not fit {labels} labels")
+        raise Defect(f"explain.weights is of shape {weights.shape}, which does not fit {labels} labels")
     return np.ascontiguousarray(matrix, np.float32)
 
 
-def fixed_batch(session: Any, manifest: Manifest) -> int | None:
+def check_graph(session: Any, manifest: Manifest) -> int | None:
     """Checks names, types and shapes against the manifest. Returns the batch size if the graph fixes it."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise Flaw(f"the graph takes {len(inputs)} inputs, but the service has only the picture")
+        raise Defect(f"the graph takes {len(inputs)} inputs, but the service has only the picture")
     spec = manifest.input
     if _TYPES.get(inputs[0].type) != spec.dtype:
-        raise Flaw(f"input.dtype is {spec.dtype}, but the graph takes {inputs[0].type}")
+        raise Defect(f"input.dtype is {spec.dtype}, but the graph takes {inputs[0].type}")
     sides = (spec.height, spec.width)
     expected = (spec.depth, *sides) if spec.layout == "NCHW" else (*sides, spec.depth)
     if not _fits(inputs[0].shape[1:], expected):
-        raise Flaw(f"the manifest's input is {spec.layout} {list(expected)}, but the graph's is {inputs[0].shape[1:]}")
+        raise Defect(
+            f"the manifest's input is {spec.layout} {list(expected)}, but the graph's is {inputs[0].shape[1:]}"
+        )
     batch = inputs[0].shape[0]
     if isinstance(batch, int) and batch != 1:
-        raise Flaw(f"its batch is fixed to {batch}; export it with a batch of 1 or a dynamic one")
+        raise Defect(f"its batch is fixed to {batch}; export it with a batch of 1 or a dynamic one")
     outputs = {output.name: output for output in session.get_outputs()}
     if manifest.output.tensor not in outputs:
         known = ", ".join(outputs)
-        raise Flaw(f"output.tensor names {manifest.output.tensor!r}, but the graph gives {known}")
+        raise Defect(f"output.tensor names {manifest.output.tensor!r}, but the graph gives {known}")
     kind, shape = outputs[manifest.output.tensor].type, outputs[manifest.output.tensor].shape
     if kind not in _SCORE_TYPES:
-        raise Flaw(f"output {manifest.output.tensor!r} is of type {kind}, not of floating-point numbers")
+        raise Defect(f"output {manifest.output.tensor!r} is of type {kind}, not of floating-point numbers")
     if not _fits(shape[1:], (len(manifest.labels),)):
-        raise Flaw(f"there are {len(manifest.labels)} labels, but the output is of shape {shape}")
+        raise Defect(f"there are {len(manifest.labels)} labels, but the output is of shape {shape}")
     return 1 if batch == 1 else None
 
 
@@ -108,7 +110,7 @@ def _fits(shape: list[Any], expected: tuple[int, ...]) -> bool:
     )
 
 
-def try_out(
+def check_inference(
     runner: Runner,
     manifest: Manifest,
     prepare: Callable[[Sequence[NDArray[np.uint8]]], Tensor],
@@ -121,14 +123,14 @@ def try_out(
     try:
         raw = runner.run(prepare([shade, noise]), with_features=weights is not None)
     except Exception as error:
-        raise Flaw(f"it fails on a picture ({first_line(error)})") from None
+        raise Defect(f"it fails on a picture ({short_reason(error)})") from None
     if raw.scores.shape != (2, len(manifest.labels)):
-        raise Flaw(f"for two pictures its output has shape {raw.scores.shape}, not (2, {len(manifest.labels)})")
+        raise Defect(f"for two pictures its output has shape {raw.scores.shape}, not (2, {len(manifest.labels)})")
     if not np.isfinite(raw.scores).all():
-        raise Flaw("its outputs include numbers that are not finite")
+        raise Defect("its outputs include numbers that are not finite")
     kind = "probabilities" if _are_probabilities(raw.scores) else "logits"
     if kind != manifest.output.kind:
-        raise Flaw(f"output.kind is {manifest.output.kind}, but its outputs are {kind}")
+        raise Defect(f"output.kind is {manifest.output.kind}, but its outputs are {kind}")
     if weights is not None:
         _check_features(raw, weights)
 
@@ -142,4 +144,4 @@ def _check_features(raw: RawOutputs, weights: NDArray[np.float32]) -> None:
     features, channels = raw.features, weights.shape[1]
     if features is None or features.ndim != 4 or features.shape[1] != channels:
         shape = None if features is None else features.shape
-        raise Flaw(f"explain.features is of shape {shape}, which does not fit weights of {channels} channels")
+        raise Defect(f"explain.features is of shape {shape}, which does not fit weights of {channels} channels")
