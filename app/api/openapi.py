@@ -8,34 +8,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from app import errors as catalogue
 from app.api.error_responses import Error
-from app.api.results import (
-    AnalysisResult,
-    BatchResult,
-    ComparisonResult,
-    PictureResult,
-    PredictionResult,
-)
-from app.errors import (
-    EmptyFile,
-    FileTooLarge,
-    ImageTooLarge,
-    ImageTooSmall,
-    InternalError,
-    InvalidImage,
-    InvalidRequest,
-    ModelNotFound,
-    MultipleFaces,
-    NoFaceDetected,
-    NotReady,
-    Overloaded,
-    RateLimited,
-    RetryableError,
-    Timeout,
-    Unauthorized,
-    UnsupportedMediaType,
-    VisageError,
-)
+from app.api.results import AnalysisResult, BatchResult, ComparisonResult, PictureResult, PredictionResult
+from app.errors import NoFaceDetected, RetryableError, Unauthorized, VisageError
 
 ErrorClass = type[VisageError]
 
@@ -46,26 +22,32 @@ NOTICE: Final = (
 )
 """What every user of the service has to know."""
 
-ADMISSION: tuple[ErrorClass, ...] = (Unauthorized, RateLimited, NotReady, Timeout, InternalError)
+ADMISSION: tuple[ErrorClass, ...] = (
+    catalogue.Unauthorized,
+    catalogue.RateLimited,
+    catalogue.NotReady,
+    catalogue.Timeout,
+    catalogue.InternalError,
+)
 """The errors that admission can raise on any route."""
 
 PICTURES: tuple[ErrorClass, ...] = (
-    InvalidRequest,
-    UnsupportedMediaType,
-    FileTooLarge,
-    ModelNotFound,
+    catalogue.InvalidRequest,
+    catalogue.UnsupportedMediaType,
+    catalogue.FileTooLarge,
+    catalogue.ModelNotFound,
     *ADMISSION,
-    Overloaded,
+    catalogue.Overloaded,
 )
 """The errors of a whole request that sends pictures."""
 
 ONE_PICTURE: tuple[ErrorClass, ...] = (
-    EmptyFile,
-    InvalidImage,
-    ImageTooLarge,
-    ImageTooSmall,
-    NoFaceDetected,
-    MultipleFaces,
+    catalogue.EmptyFile,
+    catalogue.InvalidImage,
+    catalogue.ImageTooLarge,
+    catalogue.ImageTooSmall,
+    catalogue.NoFaceDetected,
+    catalogue.MultipleFaces,
 )
 """The errors of a picture."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from python_multipart.multipart import parse_options_header
 
 from app.api import jobs
 from app.api.csv_table import table
@@ -21,6 +21,9 @@ from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
 from app.telemetry.records import request_record
 from app.worker_pool import ClientDisconnected
+
+_Picture = tuple[int, Upload]
+"""The index of an item and its file."""
 
 _MOST_OF_A_JOB: Final = 3
 _BYTES_OF_A_JOB: Final = 512 * 1024
@@ -75,15 +78,6 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
         "request_id": record.request_id,
     }
     return json_response(result, headers={"Vary": "Accept"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """A file of the batch that a job has to read."""
-
-    index: int
-    filename: str | None
-    data: bytes
 
 
 class _Batch:
@@ -143,13 +137,13 @@ class _Batch:
 
     async def _add(self, index: int, upload: Upload) -> None:
         try:
-            picture = _Picture(index, upload.name, upload.content())
+            upload.content()
         except VisageError as error:
-            self._fail(index, upload.name, error)
+            self._fail(index, upload, error)
             return
         if not self._portion:
             await self._room.acquire()
-        self._portion.append(picture)
+        self._portion.append((index, upload))
         # An idle worker does not wait for more pictures.
         if self._jobs < self._service.pool.size or _is_enough(self._portion):
             self._start_job()
@@ -161,18 +155,18 @@ class _Batch:
 
     async def _run_job(self, portion: list[_Picture]) -> None:
         try:
-            for picture, outcome in zip(portion, await self._outcomes(portion), strict=True):
+            for (index, upload), outcome in zip(portion, await self._outcomes(portion), strict=True):
                 if isinstance(outcome, VisageError):
-                    self._fail(picture.index, picture.filename, outcome)
+                    self._fail(index, upload, outcome)
                 else:
-                    self._succeed(picture, outcome)
+                    self._succeed(index, upload, outcome)
         finally:
             self._jobs -= 1
             self._room.release()
 
     async def _outcomes(self, portion: list[_Picture]) -> list[jobs.Outcome]:
         try:
-            return await jobs.read_pictures(self._request, [each.data for each in portion], self._choices)
+            return await jobs.read_pictures(self._request, [upload.content() for _, upload in portion], self._choices)
         except (ClientDisconnected, asyncio.CancelledError):
             raise
         except Exception as exception:
@@ -182,30 +176,25 @@ class _Batch:
         # The job itself failed. Running each picture alone shows which of them caused it.
         return [outcome for picture in portion for outcome in await self._outcomes([picture])]
 
-    def _fail(self, index: int, filename: str | None, error: VisageError) -> None:
+    def _fail(self, index: int, upload: Upload, error: VisageError) -> None:
         self._service.metrics.error(error.code)
         self._items[index] = {
             "index": index,
-            "filename": filename,
+            "filename": upload.name,
             "success": False,
             "error": error.code,
             "message": error.message,
         }
 
-    def _succeed(self, picture: _Picture, finished: jobs.Finished[PictureResult]) -> None:
+    def _succeed(self, index: int, upload: Upload, finished: jobs.Finished[PictureResult]) -> None:
         self._service.metrics.picture(finished.record)
         self._timings_ms.update(finished.record.timings_ms)
         self._faces += finished.record.faces_detected
-        self._items[picture.index] = {
-            "index": picture.index,
-            "filename": picture.filename,
-            "success": True,
-            **finished.result,
-        }
+        self._items[index] = {"index": index, "filename": upload.name, "success": True, **finished.result}
 
 
 def _is_enough(portion: list[_Picture]) -> bool:
-    return len(portion) == _MOST_OF_A_JOB or sum(len(picture.data) for picture in portion) >= _BYTES_OF_A_JOB
+    return len(portion) == _MOST_OF_A_JOB or sum(upload.size for _, upload in portion) >= _BYTES_OF_A_JOB
 
 
 def _summary(items: Sequence[BatchItem]) -> BatchSummary:
@@ -223,21 +212,10 @@ def _summary(items: Sequence[BatchItem]) -> BatchSummary:
 
 def _wants_csv(accept: str) -> bool:
     """Whether a client prefers CSV to JSON."""
-    weights = {"text/csv": 0.0, "application/json": 0.0}
+    weights = {b"text/csv": 0.0, b"application/json": 0.0}
     for choice in accept.split(","):
-        kind, _, parameters = choice.partition(";")
-        kind = kind.strip().lower()
+        kind, options = parse_options_header(choice.strip())
         if kind in weights:
-            weights[kind] = _quality(parameters)
-    return weights["text/csv"] > 0 and weights["text/csv"] >= weights["application/json"]
-
-
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+            with suppress(ValueError):
+                weights[kind] = float(options.get(b"q", 1))
+    return weights[b"text/csv"] > 0 and weights[b"text/csv"] >= weights[b"application/json"]

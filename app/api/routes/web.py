@@ -25,39 +25,26 @@ _REVALIDATE: Final = "no-cache"
 _A_DAY: Final = "public, max-age=86400"
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-async def page(request: Request) -> Response:
-    return await _file(_page, "index.html", request, _REVALIDATE)
+_SUFFIXES: Final = {".html", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".json"}
 
 
-@router.api_route("/favicon.ico", methods=["GET", "HEAD"])
-async def favicon(request: Request) -> Response:
-    return await _file(_page, "icon.svg", request, _A_DAY)
+def _serve(path: str, folder: StaticFiles, caching: str, file: str | None = None) -> None:
+    """Adds the route of one file, or of all files of a folder."""
+
+    async def serve(request: Request) -> Response:
+        name = file or request.path_params["path"]
+        if Path(name).suffix not in _SUFFIXES:
+            raise NotFound
+        response = await folder.get_response(name, request.scope)
+        response.headers["Cache-Control"] = caching
+        return response
+
+    router.add_api_route(path, serve, methods=["GET", "HEAD"])
 
 
-@router.api_route("/web/{path:path}", methods=["GET", "HEAD"])
-async def web(path: str, request: Request) -> Response:
-    return await _file(_page, path, request, _REVALIDATE)
-
-
-@router.api_route("/docs", methods=["GET", "HEAD"])
-async def docs(request: Request) -> Response:
-    return await _file(_swagger, "index.html", request, _REVALIDATE)
-
-
-@router.api_route("/docs/{path:path}", methods=["GET", "HEAD"])
-async def swagger(path: str, request: Request) -> Response:
-    return await _file(_swagger, path, request, _A_DAY)
-
-
-@router.api_route("/samples/{path:path}", methods=["GET", "HEAD"])
-async def sample(path: str, request: Request) -> Response:
-    return await _file(_samples, path, request, _A_DAY)
-
-
-async def _file(folder: StaticFiles, path: str, request: Request, caching: str) -> Response:
-    if Path(path).suffix not in {".html", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".json"}:
-        raise NotFound
-    response = await folder.get_response(path, request.scope)
-    response.headers["Cache-Control"] = caching
-    return response
+_serve("/", _page, _REVALIDATE, "index.html")
+_serve("/favicon.ico", _page, _A_DAY, "icon.svg")
+_serve("/web/{path:path}", _page, _REVALIDATE)
+_serve("/docs", _swagger, _REVALIDATE, "index.html")
+_serve("/docs/{path:path}", _swagger, _A_DAY)
+_serve("/samples/{path:path}", _samples, _A_DAY)
