@@ -9,7 +9,7 @@ drills: $(DRILLS) ## Run every drill in turn (LONG=1 for the long forms)
 
 fuzz: $(FUZZ) ## Drill: hostile bytes for the decoder and the parsers of forms and JSON
 contract: ## Drill: generated requests, checked against the OpenAPI document
-overload: ## Drill: up to ten times the capacity (needs nginx and redis-server)
+overload: ## Drill: up to ten times the capacity (a part needs nginx and redis-server)
 slow-clients: ## Drill: clients that send slowly or not at all
 cancel: ## Drill: clients that disconnect while they wait
 drain: ## Drill: SIGTERM and SIGKILL under load

@@ -63,7 +63,7 @@ async def _terminate(server: ServerProcess) -> tuple[list[Response], float]:
     """Clients that send requests until one is refused, as a load balancer does."""
 
     async def client() -> list[Response]:
-        responses = []
+        responses: list[Response] = []
         while not responses or responses[-1].status == 200:
             responses.append(await send(server.port, REQUEST))
         return responses

@@ -137,7 +137,8 @@ async def _check(report: Report, what: str, server: ServerProcess) -> None:
 
 
 def _weights(model: Path) -> Path:
-    return model / json.loads((model / "manifest.json").read_text())["file"]
+    manifest: dict[str, str] = json.loads((model / "manifest.json").read_text())
+    return model / manifest["file"]
 
 
 def _detectors(model: Path) -> list[Path]:
