@@ -25,21 +25,13 @@ from app.vision.headers import PictureFormat
 from app.vision.quality import WarningCode
 
 ExplainMode = Literal["false", "true", "grid"]
-Probabilities = Annotated[
-    dict[str, float], Field(description="Calibrated probabilities from 0 to 1 by label, in the model's order.")
-]
-Emotion = Annotated[
-    str, Field(description="The most probable label: the apparent expression, not what a person feels.")
-]
+Probabilities = Annotated[dict[str, float], Field(description="Calibrated probabilities, in the model's order.")]
+Emotion = Annotated[str, Field(description="The most probable label: what the face shows, not what a person feels.")]
 Confidence = Annotated[float, Field(description="The calibrated probability of that label.")]
 IsUncertain = Annotated[bool, Field(description="Whether the confidence is below `CONFIDENCE_THRESHOLD`.")]
 RequestId = Annotated[str, Field(description="Finds the request in the service's log.")]
 TimingsMs = Annotated[
-    dict[str, float],
-    Field(
-        description="Milliseconds by stage: `queue` (the wait for a worker), `decode`, `detect`, `prepare`, "
-        "`inference`, `explain` when asked for, and `total`."
-    ),
+    dict[str, float], Field(description="Milliseconds by stage: `queue` is the wait for a worker, `total` the sum.")
 ]
 
 
@@ -80,10 +72,7 @@ class WarningEntry(TypedDict):
 class _Explanation(TypedDict):
     method: Annotated[
         Literal["cam", "occlusion"],
-        Field(
-            description="`cam`: a class-activation map in closed form; `occlusion`: the fall of the probability when a "
-            "part is covered."
-        ),
+        Field(description="`cam`: a class-activation map; `occlusion`: the effect of covering each part."),
     ]
     label: Annotated[str, Field(description="The label that is explained.")]
     corners: Annotated[
@@ -224,8 +213,7 @@ class ComparisonResult(TypedDict):
     models: Annotated[list[ComparedModel], Field(description="In the order in which they were asked for.")]
     by_emotion: Annotated[dict[str, list[str]], Field(description="The names of the models that give each emotion.")]
     largest_difference: Annotated[
-        dict[str, float],
-        Field(description="How far the models' probabilities of a label lie apart, for each label of any of them."),
+        dict[str, float], Field(description="Between the models' probabilities of each label.")
     ]
     face: FaceLocation
     faces_detected: int
@@ -243,10 +231,7 @@ class AnalysisResult(TypedDict):
     dominant_emotion: Emotion
     confidence: Confidence
     is_uncertain: IsUncertain
-    face_detected: Annotated[
-        bool,
-        Field(description="False only with `on_no_face=center`; otherwise a picture without a face is an error."),
-    ]
+    face_detected: Annotated[bool, Field(description="False only with `on_no_face=center`, where no face was found.")]
     face_box: BoxNumbers
     request_id: RequestId
 
