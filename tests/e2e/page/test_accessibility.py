@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, text, until
 from tests.e2e.page.application import Application, two_models
-from tests.e2e.page.browser import Screen, on_a_desk, open_context
+from tests.e2e.page.browser import DESK, PHONE, Screen, on_a_desk, open_context
 from tests.e2e.page.conftest import READY, OpenPage, Start
 from tests.e2e.page.pictures import sample
 
@@ -37,11 +37,13 @@ def violations(page: Page) -> list[str]:
     return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
-both_schemes = pytest.mark.parametrize("scheme", ["light", "dark"])
+on_both_screens = pytest.mark.parametrize(
+    ("screen", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone-light", "desk-dark"], indirect=["screen"]
+)
 
 
 @needs_axe
-@both_schemes
+@on_both_screens
 def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, scheme: ColourScheme) -> None:
     application = start(registry=two_models())
     page = open_page(application)
@@ -74,7 +76,7 @@ def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, schem
 
 
 @needs_axe
-@both_schemes
+@on_both_screens
 def test_axe_finds_nothing_in_the_other_views(page: Page, scheme: ColourScheme, tmp_path: Path) -> None:
     page.emulate_media(color_scheme=scheme)
     for name in ("happy_sample", "no_face", "unsure"):
@@ -114,6 +116,7 @@ def tab_to(page: Page, name: str) -> None:
     pytest.fail(f"{name} is not reached with the Tab key")
 
 
+@on_a_desk
 def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
@@ -131,6 +134,7 @@ def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#curl")).to_be_visible()
 
 
+@on_a_desk
 def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     read_sample(page, "multiple_faces")
     page.focus("#picture-boxes .box >> nth=1")
@@ -148,6 +152,7 @@ def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#live-on")).to_be_focused()
 
 
+@on_a_desk
 def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     go(page, "many")
     with page.expect_file_chooser() as chooser:

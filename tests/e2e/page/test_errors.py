@@ -22,6 +22,7 @@ def choose_a_photo(page: Page) -> None:
     choose(page, picked("me.jpg", sample("happy_sample")))
 
 
+@on_a_desk
 def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: Application) -> None:
     titles = set()
     codes = [error for error in CATALOGUE if error.code != "not_ready"]
@@ -94,6 +95,7 @@ def test_a_photo_waits_for_a_busy_service(start: Start, open_page: OpenPage) -> 
     occupant.join()
 
 
+@on_a_desk
 def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
     application = start(starting=True)
     page = open_page(application, until=STARTING)

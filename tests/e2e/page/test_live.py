@@ -63,6 +63,7 @@ def test_an_empty_picture_is_said_to_be_one(running: Page, application: Applicat
     expect(running.locator("#live-box")).to_be_hidden()
 
 
+@on_a_desk
 @pytest.mark.parametrize("how", ["button", "hidden", "other view"])
 def test_it_stops(running: Page, application: Application, how: str) -> None:
     if how == "button":

@@ -39,6 +39,7 @@ def test_a_sample_is_read(page: Page) -> None:
     expect(page.locator("#announcements")).to_contain_text("Looks happy, 93 %, sure.")
 
 
+@on_a_desk
 @pytest.mark.parametrize("bring", [choose, drop, paste])
 def test_a_photo_comes_by_every_way(page: Page, application: Application, bring: object) -> None:
     assert callable(bring)
@@ -56,6 +57,7 @@ def test_the_camera_takes_a_photo(page: Page, application: Application) -> None:
     assert page.evaluate("document.querySelector('#preview-video').srcObject") is None
 
 
+@on_a_desk
 def test_try_another_begins_again(page: Page) -> None:
     read_sample(page)
     page.click("#photo-another")

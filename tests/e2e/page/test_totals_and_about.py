@@ -19,6 +19,7 @@ def figures(page: Page, title: str) -> dict[str, str]:
     return {name.strip(): " ".join(values) for name, *values in rows}
 
 
+@on_a_desk
 def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> None:
     application = start()
     for name, times in {"happy_sample": 5, "neutral_sample": 2, "unsure": 1, "no_face": 2}.items():
