@@ -201,22 +201,23 @@ class FakePipeline:
     ) -> PicturePrediction:
         checkpoint()
         detected.timings.stages.update({"prepare": 0.2, "inference": 1.1, "quality": 0.1})
-        label = options.explain_label or model.manifest.labels[0]
-        heatmap = Heatmap("cam", label, np.full((6, 6), 0.5, np.float32)) if options.explain else None
-        crop = np.zeros((48, 48, 3), np.uint8)
-        faces = tuple(
-            FacePrediction(
-                face=shown,
-                region=CropRegion(shown.box.x, shown.box.y, shown.box.width),
-                probabilities=getattr(shown, "probabilities", None) or model.probabilities,
-                warnings=_warnings(shown),
-                heatmap=heatmap,
-                crop=crop,
-            )
-            for shown in detected.faces
-        )
+        faces = tuple(_predicted(shown, model, options) for shown in detected.faces)
         self.script.finished += 1
         return PicturePrediction(model, faces, 1.1)
+
+
+def _predicted(shown: Face, model: FakeModel, options: ClassifyOptions) -> FacePrediction:
+    probabilities = getattr(shown, "probabilities", None) or model.probabilities
+    likeliest = model.manifest.labels[max(range(len(probabilities)), key=probabilities.__getitem__)]
+    heatmap = Heatmap("cam", options.explain_label or likeliest, np.full((6, 6), 0.5, np.float32))
+    return FacePrediction(
+        face=shown,
+        region=CropRegion(shown.box.x, shown.box.y, shown.box.width),
+        probabilities=probabilities,
+        warnings=_warnings(shown),
+        heatmap=heatmap if options.explain else None,
+        crop=np.zeros((48, 48, 3), np.uint8),
+    )
 
 
 def _warnings(shown: Face) -> tuple[QualityWarning, ...]:

@@ -117,6 +117,7 @@ def test_the_reason_lies_over_the_face(page: Page, application: Application) -> 
     )
     assert inside > 100
     assert outside == 0
+    assert text(page, "#heatmap-hint").endswith("the more it spoke for “happy”.")
     assert application.predictions == ["/predict?faces=all&explain=grid"]
 
 
