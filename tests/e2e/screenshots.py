@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.api.fakes import LABELS
 from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, settled, until
 from tests.e2e.page.application import Application, two_models
-from tests.e2e.page.browser import DESK, PHONE, Screen, chromium, open_context
+from tests.e2e.page.browser import DESKTOP, PHONE, Screen, chromium, open_context
 from tests.e2e.page.pictures import COLLINS, FaceIn, as_jpeg, collins, damaged, hopper, sample
 from tests.process import ROOT, ServerProcess
 
@@ -51,7 +51,7 @@ class Shot:
     application: Callable[[], Application] | None = None
     """Starts the application with a fake pipeline; None takes the real service."""
     whole: bool = False
-    screens: tuple[Screen, ...] = (DESK, PHONE)
+    screens: tuple[Screen, ...] = (DESKTOP, PHONE)
     schemes: tuple[ColourScheme, ...] = ("light",)
     full_colour: bool = False
 
@@ -60,7 +60,7 @@ def first(page: Page, application: Application | None) -> None:
     until(page, "[...document.querySelectorAll('#samples img')].every((image) => image.complete)")
 
 
-def reading(page: Page, application: Application | None) -> None:
+def result(page: Page, application: Application | None) -> None:
     read_sample(page)
     page.fill("#heatmap-opacity", "60")
     calm(page)
@@ -186,15 +186,15 @@ def locked() -> Application:
 
 
 SHOTS = (
-    Shot("page", reading, screens=(DESK,), full_colour=True),
+    Shot("page", result, screens=(DESKTOP,), full_colour=True),
     Shot("page-first", first, schemes=("light", "dark")),
-    Shot("page-reading", reading, screens=(PHONE,), whole=True),
-    Shot("page-reading", reading, screens=(DESK,), schemes=("dark",)),
+    Shot("page-reading", result, screens=(PHONE,), whole=True),
+    Shot("page-reading", result, screens=(DESKTOP,), schemes=("dark",)),
     Shot("page-several", several),
     Shot("page-request", request, screens=(PHONE,), whole=True),
-    Shot("page-compared", compared, lambda: Application(registry=two_models()), screens=(DESK,)),
+    Shot("page-compared", compared, lambda: Application(registry=two_models()), screens=(DESKTOP,)),
     Shot("page-uncertain", uncertain, Application, screens=(PHONE,)),
-    Shot("page-loading", loading, Application, screens=(DESK,)),
+    Shot("page-loading", loading, Application, screens=(DESKTOP,)),
     Shot("page-no-face", no_face, Application),
     Shot("page-damaged", broken, Application, screens=(PHONE,)),
     Shot("page-limited", failing("rate_limited"), Application, screens=(PHONE,)),
@@ -205,7 +205,7 @@ SHOTS = (
     Shot("page-many", many),
     Shot("page-live", live),
     Shot("page-totals", totals, Application),
-    Shot("page-about", about, whole=True, screens=(DESK,)),
+    Shot("page-about", about, whole=True, screens=(DESKTOP,)),
     Shot("page-about", about, screens=(PHONE,)),
 )
 
@@ -224,7 +224,7 @@ def calm(page: Page) -> None:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Two portraits, cut, turned and lit in a dozen ways; and one picture of nobody."""
+    """Two portraits, cut, turned and lit in a dozen ways; and one picture without a face."""
     with tempfile.TemporaryDirectory() as place:
         photos = Path(place) / "album"
         photos.mkdir()
@@ -306,7 +306,7 @@ def main(wanted: list[str]) -> None:
 
 def warm_up(service: ServerProcess) -> None:
     """Waits until it no longer says that it has just started, which it does for a minute."""
-    service.wait_ready(patience=300)
+    service.wait_ready(timeout=300)
     while httpx.get(f"{service.url}/health", trust_env=False, timeout=30).json()["is_cold_start"]:
         time.sleep(1)
 

@@ -1,4 +1,4 @@
-"""What a person does on the page, in one line each."""
+"""What a person does on the page: one function for each action."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import FilePayload, Page
 
-from tests.e2e.page.browser import PATIENCE_S
+from tests.e2e.page.browser import TIMEOUT_S
 
 DONE = "#view-photo[data-state=done]"
 BUSY = "#view-photo[data-state=busy]"
@@ -22,17 +22,17 @@ for (const { name, type, data } of files) {
 """
 
 
-def until(page: Page, condition: str, patience: float = PATIENCE_S) -> None:
+def until(page: Page, condition: str, timeout: float = TIMEOUT_S) -> None:
     """Waits for a condition in the page's own JavaScript. Playwright's way needs ``eval``, which the page forbids."""
     page.evaluate(
-        f"""() => new Promise((done, give_up) => {{
-          const end = performance.now() + {patience * 1000};
-          const look = () => {{
+        f"""() => new Promise((done, fail) => {{
+          const end = performance.now() + {timeout * 1000};
+          const check = () => {{
             if ({condition}) done();
-            else if (performance.now() > end) give_up(new Error("It never came true."));
-            else setTimeout(look, 30);
+            else if (performance.now() > end) fail(new Error("The condition did not become true."));
+            else setTimeout(check, 30);
           }};
-          look();
+          check();
         }})"""
     )
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 """How long a state is waited for. Only a machine that is busy with other things needs it."""
 
 ARGUMENTS = (
@@ -56,10 +56,10 @@ class Screen:
 
 
 PHONE = Screen("phone", 390, 844, touch=True)
-DESK = Screen("desk", 1440, 900)
-SCREENS = (PHONE, DESK)
+DESKTOP = Screen("desktop", 1440, 900)
+SCREENS = (PHONE, DESKTOP)
 
-on_a_desk = pytest.mark.parametrize("screen", [DESK], ids=["desk"], indirect=True)
+on_a_desktop = pytest.mark.parametrize("screen", [DESKTOP], ids=["desktop"], indirect=True)
 """For what does not depend on the size of the screen, so that it is not tested twice."""
 
 
@@ -103,7 +103,7 @@ def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserCon
         **options,
     )
     context.add_init_script(_WATCH_SHIFTS)
-    context.set_default_timeout(PATIENCE_S * 1000)
+    context.set_default_timeout(TIMEOUT_S * 1000)
     return context
 
 

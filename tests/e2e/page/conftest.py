@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import (
     CHROMIUM,
-    PATIENCE_S,
     SCREENS,
+    TIMEOUT_S,
     Screen,
     Watcher,
     chromium,
@@ -22,7 +22,7 @@ from tests.e2e.page.browser import (
     write_fontconfig,
 )
 
-expect.set_options(timeout=PATIENCE_S * 1000)
+expect.set_options(timeout=TIMEOUT_S * 1000)
 
 Start = Callable[..., Application]
 OpenPage = Callable[..., Page]

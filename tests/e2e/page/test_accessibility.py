@@ -1,4 +1,4 @@
-"""For everybody: keyboard alone, small screens, screen readers, strict rules of the browser."""
+"""The page by keyboard alone, on small screens, for screen readers, and with reduced motion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, text, until
 from tests.e2e.page.application import Application, two_models
-from tests.e2e.page.browser import DESK, PHONE, Screen, on_a_desk, open_context
+from tests.e2e.page.browser import DESKTOP, PHONE, Screen, on_a_desktop, open_context
 from tests.e2e.page.conftest import READY, OpenPage, Start
 from tests.e2e.page.pictures import sample
 
@@ -29,7 +29,7 @@ SETTLED = """document.getAnimations().every(
 
 def violations(page: Page) -> list[str]:
     """What axe finds on the page as it stands, one line each."""
-    # A colour in the middle of a transition is nobody's colour.
+    # Colours in the middle of a transition are not those of the page.
     until(page, SETTLED)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
@@ -38,7 +38,10 @@ def violations(page: Page) -> list[str]:
 
 
 on_both_screens = pytest.mark.parametrize(
-    ("screen", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone-light", "desk-dark"], indirect=["screen"]
+    ("screen", "scheme"),
+    [(PHONE, "light"), (DESKTOP, "dark")],
+    ids=["phone-light", "desktop-dark"],
+    indirect=["screen"],
 )
 
 
@@ -116,7 +119,7 @@ def tab_to(page: Page, name: str) -> None:
     pytest.fail(f"{name} is not reached with the Tab key")
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
@@ -134,7 +137,7 @@ def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#curl")).to_be_visible()
 
 
-@on_a_desk
+@on_a_desktop
 def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     read_sample(page, "multiple_faces")
     page.focus("#picture-boxes .box >> nth=1")
@@ -152,7 +155,7 @@ def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#live-on")).to_be_focused()
 
 
-@on_a_desk
+@on_a_desktop
 def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     go(page, "many")
     with page.expect_file_chooser() as chooser:
@@ -211,7 +214,7 @@ def test_motion_stops_where_it_is_not_wanted(narrow: Page, application: Applicat
     narrow.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_it_works_under_a_prefix(start: Start, open_page: OpenPage) -> None:
     application = start(root_path="/faces")
     page = open_page(application)
@@ -221,7 +224,7 @@ def test_it_works_under_a_prefix(start: Start, open_page: OpenPage) -> None:
     assert {request.path.partition("/faces")[1] for request in application.requests} == {"/faces"}
 
 
-@on_a_desk
+@on_a_desktop
 def test_no_cookie_and_nothing_kept(page: Page) -> None:
     read_sample(page)
     assert page.context.cookies() == []

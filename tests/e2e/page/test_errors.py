@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from app.errors import CATALOGUE, RetryableError
 from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, picked, read_sample, text
 from tests.e2e.page.application import Application
-from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
 from tests.e2e.page.pictures import damaged, sample
 
@@ -22,7 +22,7 @@ def choose_a_photo(page: Page) -> None:
     choose(page, picked("me.jpg", sample("happy_sample")))
 
 
-@on_a_desk
+@on_a_desktop
 def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: Application) -> None:
     titles = set()
     codes = [error for error in CATALOGUE if error.code != "not_ready"]
@@ -37,7 +37,7 @@ def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: 
     assert len(titles) == len(codes)
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_request_id_of_the_service_is_shown(page: Page, application: Application) -> None:
     application.fail("internal_error")
     with page.expect_response("**/predict?*") as answered:
@@ -48,19 +48,19 @@ def test_the_request_id_of_the_service_is_shown(page: Page, application: Applica
     page.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_damaged_photo_is_called_damaged(page: Page) -> None:
     choose(page, picked("me.jpg", damaged()))
     expect(page.locator(ERROR_TITLE)).to_have_text("The file is damaged")
 
 
-@on_a_desk
+@on_a_desktop
 def test_an_empty_file_is_called_empty(page: Page) -> None:
     choose(page, picked("me.jpg", b""))
     expect(page.locator(ERROR_TITLE)).to_have_text("The file is empty")
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_limited_photo_goes_out_again_by_itself(page: Page, application: Application) -> None:
     application.fail("rate_limited", retry_after=1)
     page.click("[data-sample=happy_sample]")
@@ -68,7 +68,7 @@ def test_a_limited_photo_goes_out_again_by_itself(page: Page, application: Appli
     page.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_wait_for_a_limit_is_the_one_of_the_service(start: Start, open_page: OpenPage) -> None:
     # Opening the page takes two requests.
     page = open_page(start(rate_limit="3/hour"))
@@ -81,7 +81,7 @@ def test_the_wait_for_a_limit_is_the_one_of_the_service(start: Start, open_page:
     assert 3000 < int(waits[1]) <= 3600
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_photo_waits_for_a_busy_service(start: Start, open_page: OpenPage) -> None:
     application = start(queue_size=0)
     page = open_page(application)
@@ -95,7 +95,7 @@ def test_a_photo_waits_for_a_busy_service(start: Start, open_page: OpenPage) -> 
     occupant.join()
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
     application = start(starting=True)
     page = open_page(application, until=STARTING)
@@ -108,7 +108,7 @@ def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
     expect(page.locator("#status")).to_have_text("Ready, just started")
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_page_that_opens_too_early_catches_up(start: Start, open_page: OpenPage) -> None:
     application = start(starting=True)
     page = open_page(application, until=STARTING)
@@ -116,7 +116,7 @@ def test_a_page_that_opens_too_early_catches_up(start: Start, open_page: OpenPag
     expect(page.locator("#status")).to_have_text("Ready, just started")
 
 
-@on_a_desk
+@on_a_desktop
 def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> None:
     page.context.set_offline(True)
     expect(page.locator("#status")).to_have_text("Offline")
@@ -127,7 +127,7 @@ def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> Non
     expect(page.locator("#status")).to_have_text("Ready")
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.abort(), times=1)
     choose_a_photo(page)
@@ -136,7 +136,7 @@ def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
     page.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_proxy_that_cannot_reach_the_service_is_waited_for(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.fulfill(status=502, content_type="text/html", body=A_PAGE), times=1)
     choose_a_photo(page)
@@ -144,7 +144,7 @@ def test_a_proxy_that_cannot_reach_the_service_is_waited_for(page: Page) -> None
     page.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_page_in_place_of_a_result_is_an_error(page: Page) -> None:
     page.route("**/predict?*", lambda route: route.fulfill(status=200, content_type="text/html", body=A_PAGE), times=1)
     choose_a_photo(page)
@@ -153,7 +153,7 @@ def test_a_page_in_place_of_a_result_is_an_error(page: Page) -> None:
     page.wait_for_selector(DONE)
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
     key = "a-key-of-sixteen-letters"
     page = open_page(start(api_keys=f"phone:{key}"))
@@ -167,7 +167,7 @@ def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
     assert "$VISAGE_API_KEY" in text(page, "#curl")
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_late_result_does_not_replace_a_later_photo(page: Page, application: Application) -> None:
     with application.held():
         page.click("[data-sample=happy_sample]")

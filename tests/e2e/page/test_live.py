@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.page.actions import go, rect, settled, text, until
 from tests.e2e.page.application import Application
-from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.pictures import SURPRISED, FaceIn
 
 ON = "#view-live[data-state=on]"
@@ -56,14 +56,14 @@ def test_a_change_shows_in_the_bars_and_on_the_strip(running: Page, application:
     until(running, f"document.querySelector('#live-box').getBoundingClientRect().y > {before['y'] + 20}")
 
 
-@on_a_desk
+@on_a_desktop
 def test_an_empty_picture_is_said_to_be_one(running: Page, application: Application) -> None:
     application.faces = ()
     expect(running.locator("#live-lead")).to_have_text("No face in view")
     expect(running.locator("#live-box")).to_be_hidden()
 
 
-@on_a_desk
+@on_a_desktop
 @pytest.mark.parametrize("how", ["button", "hidden", "other view"])
 def test_it_stops(running: Page, application: Application, how: str) -> None:
     if how == "button":
@@ -81,7 +81,7 @@ def test_it_stops(running: Page, application: Application, how: str) -> None:
     assert len(application.predictions) == sent
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, application: Application) -> None:
     application.fail("rate_limited", retry_after=1)
     expect(running.locator("#live-error h2")).to_have_text("A short pause")
@@ -90,7 +90,7 @@ def test_a_limit_pauses_the_frames_and_not_the_camera(running: Page, application
     frames(running, 5)
 
 
-@on_a_desk
+@on_a_desktop
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -111,7 +111,7 @@ def test_a_camera_that_does_not_open_is_explained(page: Page, name: str, title: 
     expect(page.locator("#photo-error h1")).to_have_text(title)
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_camera_needs_a_secure_address(page: Page) -> None:
     page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     page.click("#photo-camera")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.page.actions import drop, go, picked, settled, text, until
 from tests.e2e.page.application import Application
-from tests.e2e.page.browser import FONTS, on_a_desk
+from tests.e2e.page.browser import FONTS, on_a_desktop
 from tests.e2e.page.conftest import BrowserWithFonts, OpenPage, Start
 from tests.e2e.page.pictures import COLLINS, FaceIn, sample
 
@@ -62,7 +62,7 @@ def test_the_sheet_is_filtered_by_label(filled: Page) -> None:
     expect(filled.locator(".tile:visible")).to_have_count(9)
 
 
-@on_a_desk
+@on_a_desktop
 def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-csv")
@@ -74,7 +74,7 @@ def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     assert by_name["holiday/no_face.jpg"]["error"] == "no_face_detected"
 
 
-@on_a_desk
+@on_a_desktop
 def test_csv_disarms_formulas(page: Page) -> None:
     go(page, "many")
     drop(page, picked("=1+1.jpg", sample("happy_sample")), picked("b.jpg", sample("happy_sample")))
@@ -85,8 +85,8 @@ def test_csv_disarms_formulas(page: Page) -> None:
     assert names == ["filename", "'=1+1.jpg", "b.jpg"]
 
 
-@on_a_desk
-def test_json_holds_whole_answers(filled: Page) -> None:
+@on_a_desktop
+def test_json_holds_whole_results(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-json")
     records = json.loads(Path(download.value.path()).read_text())
@@ -94,7 +94,7 @@ def test_json_holds_whole_answers(filled: Page) -> None:
     assert records[2]["probabilities"]["happy"] == 0.93
 
 
-@on_a_desk
+@on_a_desktop
 def test_what_failed_is_tried_again(filled: Page, application: Application) -> None:
     application.faces = (FaceIn(COLLINS),)
     filled.click("#many-retry")
@@ -103,7 +103,7 @@ def test_what_failed_is_tried_again(filled: Page, application: Application) -> N
     expect(filled.locator("#many-retry")).to_be_hidden()
 
 
-@on_a_desk
+@on_a_desktop
 def test_it_can_be_cancelled_and_taken_up_again(page: Page, application: Application, folder: Path) -> None:
     go(page, "many")
     with application.held():
@@ -118,7 +118,7 @@ def test_it_can_be_cancelled_and_taken_up_again(page: Page, application: Applica
     assert text(page, "#many-count") == "8 of 9 photos read, 1 could not be"
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_limit_is_waited_for(start: Start, open_page: OpenPage, folder: Path) -> None:
     # A batch counts as often as it has photos: the first four go through, the next four do not.
     page = open_page(start(rate_limit="6/2 seconds"))

@@ -1,4 +1,4 @@
-"""One photo, from picking it to the request behind its answer."""
+"""One photo, from choosing it to its result and the request that was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.e2e.page.actions import (
     until,
 )
 from tests.e2e.page.application import Application, slow_explanations, two_models
-from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
 from tests.e2e.page.pictures import as_jpeg, hopper, sample
 
@@ -39,7 +39,7 @@ def test_a_sample_is_read(page: Page) -> None:
     expect(page.locator("#announcements")).to_contain_text("Looks happy, 93 %, sure.")
 
 
-@on_a_desk
+@on_a_desktop
 @pytest.mark.parametrize("bring", [choose, drop, paste])
 def test_a_photo_comes_by_every_way(page: Page, application: Application, bring: object) -> None:
     assert callable(bring)
@@ -57,7 +57,7 @@ def test_the_camera_takes_a_photo(page: Page, application: Application) -> None:
     assert page.evaluate("document.querySelector('#preview-video').srcObject") is None
 
 
-@on_a_desk
+@on_a_desktop
 def test_try_another_begins_again(page: Page) -> None:
     read_sample(page)
     page.click("#photo-another")
@@ -121,7 +121,7 @@ def test_the_reason_lies_over_the_face(page: Page, application: Application) -> 
     assert application.predictions == ["/predict?faces=all&explain=grid"]
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_request_can_be_copied(page: Page, application: Application) -> None:
     read_sample(page)
     page.click("#request summary")
@@ -131,12 +131,12 @@ def test_the_request_can_be_copied(page: Page, application: Application) -> None
     assert page.evaluate("navigator.clipboard.readText()") == f"curl -F 'file=@happy_sample.jpg' \\\n  '{address}'"
     page.click("[data-copy=json]")
     expect(page.locator("[data-copy=json]")).to_have_text("Copied")
-    answer = json.loads(page.evaluate("navigator.clipboard.readText()"))
-    assert answer["emotion"] == "happy"
-    assert len(answer["explanation"]["grid"]) == 6
+    result = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert result["emotion"] == "happy"
+    assert len(result["explanation"]["grid"]) == 6
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, application: Application) -> None:
     lying = hopper().rotate(90, expand=True).resize((3600, 3000))
     exif = Image.Exif()
@@ -155,7 +155,7 @@ def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, applicatio
     assert text(page, "#photo-note").startswith("Made smaller here before it was sent: 3000 × 3600")
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, application: Application) -> None:
     out = io.BytesIO()
     hopper().convert("P").save(out, "GIF")
@@ -167,8 +167,8 @@ def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, 
     assert text(page, "#photo-note").startswith("Turned into a JPEG")
 
 
-@on_a_desk
-def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
+@on_a_desktop
+def test_a_file_that_is_no_picture_is_refused_in_words(page: Page) -> None:
     choose(page, picked("me.heic", b"\0\0\0\x18ftypheic", "image/heic"))
     expect(page.locator("#photo-error h1")).to_have_text("Not a format it reads")
     expect(page.locator("#frame-blank")).to_be_visible()
@@ -176,7 +176,7 @@ def test_a_file_that_is_no_picture_gets_an_answer_too(page: Page) -> None:
     expect(page.locator("#intro")).to_be_visible()
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_middle_is_read_when_asked_for(page: Page, application: Application) -> None:
     page.click("[data-sample=no_face]")
     page.click("text=Read the middle anyway")
@@ -199,7 +199,7 @@ def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> No
     assert application.predictions[-1] == "/predict/compare?models=default,other&faces=largest"
 
 
-@on_a_desk
+@on_a_desktop
 def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, open_page: OpenPage) -> None:
     application = start(registry=slow_explanations())
     page = open_page(application)
@@ -213,7 +213,7 @@ def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, op
 
 
 @pytest.mark.parametrize("name", ["happy_sample", "multiple_faces"])
-def test_nothing_moves_while_the_answer_arrives(page: Page, application: Application, name: str) -> None:
+def test_nothing_moves_while_the_result_arrives(page: Page, application: Application, name: str) -> None:
     page.emulate_media(reduced_motion="no-preference")
     with application.held():
         page.click(f"[data-sample={name}]")

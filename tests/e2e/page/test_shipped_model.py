@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.page.actions import DONE, choose, go, read_sample, rect, text
-from tests.e2e.page.browser import DESK, Watcher, open_context
+from tests.e2e.page.browser import DESKTOP, Watcher, open_context
 from tests.e2e.page.conftest import READY
 from tests.e2e.page.pictures import SAMPLES
 from tests.process import ServerProcess
@@ -17,7 +17,7 @@ from tests.process import ServerProcess
 
 @pytest.fixture
 def served(browser: Browser, shared_server: ServerProcess) -> Iterator[Page]:
-    context = open_context(browser, DESK, permissions=["camera"])
+    context = open_context(browser, DESKTOP, permissions=["camera"])
     page = context.new_page()
     watcher = Watcher(page)
     page.goto(f"{shared_server.url}/")
@@ -69,7 +69,7 @@ def test_a_folder_the_totals_and_the_card(served: Page, tmp_path: Path) -> None:
     expect(served.locator("#card .card__name").first).to_contain_text("default")
 
 
-def test_nobody_is_in_front_of_the_fake_camera(served: Page) -> None:
+def test_an_empty_camera_picture_shows_no_face(served: Page) -> None:
     go(served, "live")
     served.click("#live-on")
     expect(served.locator("#live-lead")).to_have_text("No face in view")

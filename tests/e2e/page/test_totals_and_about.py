@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.e2e.page.actions import go, read_sample, text
-from tests.e2e.page.browser import on_a_desk
+from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
 
 
@@ -19,7 +19,7 @@ def figures(page: Page, title: str) -> dict[str, str]:
     return {name.strip(): " ".join(values) for name, *values in rows}
 
 
-@on_a_desk
+@on_a_desktop
 def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> None:
     application = start()
     for name, times in {"happy_sample": 5, "neutral_sample": 2, "unsure": 1, "no_face": 2}.items():
@@ -37,7 +37,7 @@ def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> N
     assert figures(page, "What was noted") == {"Blurred": "1", "Turned away": "1"}
 
 
-@on_a_desk
+@on_a_desktop
 def test_the_surest_faces_have_their_bar(start: Start, open_page: OpenPage) -> None:
     application = start()
     for name in ("happy_sample", "happy_sample", "neutral_sample", "unsure"):
@@ -58,14 +58,14 @@ def test_the_surest_faces_have_their_bar(start: Start, open_page: OpenPage) -> N
     ]
 
 
-@on_a_desk
+@on_a_desktop
 def test_totals_that_are_off_say_so(start: Start, open_page: OpenPage) -> None:
     page = open_page(start(stats=False))
     go(page, "totals")
     expect(page.locator("#totals-body")).to_contain_text("Totals are switched off")
 
 
-@on_a_desk
+@on_a_desktop
 def test_totals_of_a_fresh_service_are_empty_and_whole(start: Start, open_page: OpenPage) -> None:
     page = open_page(start())
     go(page, "totals")
