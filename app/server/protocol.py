@@ -15,6 +15,8 @@ from uvicorn.server import ServerState
 from app.api.error_responses import body_of
 from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 
+_CONTINUE = b"HTTP/1.1 100 "
+
 
 @dataclass(frozen=True, slots=True)
 class ProtocolLimits:
@@ -27,6 +29,8 @@ class ProtocolLimits:
     discard_timeout: float = 2.0
     discard_bytes: int = 16 * 1024 * 1024
     """How long, and how many bytes, the rest of a body is read that nobody needs."""
+    response_delay: float = 0.05
+    """How long a response waits for the end of the body that it leaves unread."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -57,6 +61,8 @@ class Protocol(HttpToolsProtocol):
         self._header_size = 0
         self._discarded = 0
         self._error: VisageError | None = None
+        self._unsent: list[bytes] = []
+        self._flush_timer: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
@@ -82,6 +88,8 @@ class Protocol(HttpToolsProtocol):
             return
         begun, before = self._in_headers, self._header_size
         super().data_received(data)
+        if self._in_body and not self.idle and len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
         if self._in_headers:
             # A field that is still incomplete is held by the parser, and only here is it known to grow.
             self._header_size = max(self._header_size, before + len(data) if begun else 0)
@@ -125,12 +133,11 @@ class Protocol(HttpToolsProtocol):
         else:
             # As uvicorn does it, without a copy of each piece on its way in and another on its way out.
             self.cycle.body = body  # type: ignore[assignment]
-            if len(body) > HIGH_WATER_LIMIT:
-                self.flow.pause_reading()
             self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        self._flush()
         super().on_message_complete()
         if self._discard_timer is not None:
             self._discard_timer.cancel()
@@ -175,7 +182,24 @@ class Protocol(HttpToolsProtocol):
     # What a cycle needs of a transport.
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        """Sends the headers of a response together with the beginning of its body.
+
+        A client that is still sending gets them when it is done, or soon: proxies close a connection on which a
+        response comes before the end of its request.
+        """
+        self._unsent.append(data)
+        if data.startswith(_CONTINUE) or (len(self._unsent) == 2 and not self._in_body) or len(self._unsent) > 2:
+            self._flush()
+        elif self._flush_timer is None:
+            self._flush_timer = self.loop.call_later(self.limits.response_delay if self._in_body else 0, self._flush)
+
+    def _flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        if self._unsent and not self.transport.is_closing():
+            self.transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def is_closing(self) -> bool:
         return self._closing or self.transport.is_closing()
@@ -184,6 +208,7 @@ class Protocol(HttpToolsProtocol):
         """Closes the connection, once the client has stopped sending."""
         if self.is_closing():
             return
+        self._flush()
         if self._in_body or self._invalid:
             self._closing = True
             self.transport.write_eof()
@@ -259,10 +284,10 @@ class Protocol(HttpToolsProtocol):
             self._header_timer = None
 
     def _cancel_timers(self) -> None:
-        for timer in (self._header_timer, self._write_timer, self._discard_timer):
+        for timer in (self._header_timer, self._write_timer, self._discard_timer, self._flush_timer):
             if timer is not None:
                 timer.cancel()
-        self._header_timer = self._write_timer = self._discard_timer = None
+        self._header_timer = self._write_timer = self._discard_timer = self._flush_timer = None
 
 
 def protocol_class(limits: ProtocolLimits) -> type[Protocol]:

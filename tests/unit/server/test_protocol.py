@@ -228,6 +228,16 @@ async def test_a_refusal_keeps_the_connection_once_the_body_has_arrived() -> Non
             assert (await peer.response())[0] == 503
 
 
+async def test_a_refusal_waits_for_the_end_of_the_request() -> None:
+    async with serving(refuses_and_keeps, response_delay=PATIENCE) as port, connected(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await peer.reader.read(1)
+        await peer.send(b"def")
+        assert (await peer.response())[0] == 503
+
+
 async def test_a_refused_client_that_keeps_its_connection_has_a_deadline_for_the_rest() -> None:
     async with serving(refuses_and_keeps, discard_timeout=0.1) as port, connected(port) as peer:
         await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
