@@ -14,7 +14,7 @@ from app.api import openapi
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
 from app.config import Settings, load_settings
-from app.service import Factories, Service, build_service, default_factories, running
+from app.service import Factories, Service, build_service, running
 from app.telemetry.tracing import make_tracer
 
 
@@ -27,7 +27,7 @@ class State(TypedDict):
 def create_app(settings: Settings | None = None, factories: Factories | None = None) -> FastAPI:
     """The service as an ASGI application. It starts, and stops, with its lifespan."""
     settings = load_settings() if settings is None else settings
-    factories = default_factories() if factories is None else factories
+    factories = Factories() if factories is None else factories
     tracer = make_tracer(settings)
 
     @asynccontextmanager

@@ -30,15 +30,37 @@ _TRIM_INTERVAL = 5.0
 _TRIM_RETRY = 0.1
 
 
+def _load_registry(settings: Settings) -> Registry:
+    from app.inference.registry import load_registry  # noqa: PLC0415
+
+    return load_registry(settings)
+
+
+def _build_pipeline(settings: Settings) -> Pipeline:
+    import cv2  # noqa: PLC0415
+
+    from app.pipeline import Pipeline  # noqa: PLC0415
+    from app.vision.decode import ImageLimits  # noqa: PLC0415
+    from app.vision.detectors import make_detector  # noqa: PLC0415
+
+    # A job runs on one thread. More threads of OpenCV would compete with the other workers.
+    cv2.setNumThreads(1)
+    detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
+    pipeline = Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)
+    pipeline.warm_up()
+    return pipeline
+
+
 @dataclass(frozen=True, slots=True)
 class Factories:
     """How models are loaded and how a worker's pipeline is built. Tests replace both.
 
-    Neither is called on the event loop; ``build_pipeline`` is called once on each worker's thread.
+    Neither is called on the event loop; ``build_pipeline`` is called once on each worker's thread. Both import their
+    libraries on first use.
     """
 
-    load_registry: Callable[[Settings], Registry]
-    build_pipeline: Callable[[Settings], Pipeline]
+    load_registry: Callable[[Settings], Registry] = _load_registry
+    build_pipeline: Callable[[Settings], Pipeline] = _build_pipeline
 
 
 class Phase(Enum):
@@ -179,29 +201,3 @@ async def _trim_periodically(pool: WorkerPool) -> None:
         if idle:
             trim_memory()
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)
-
-
-def default_factories() -> Factories:
-    """The factories of the real service. They import their libraries on first use, off the event loop."""
-    return Factories(_load_registry, _build_pipeline)
-
-
-def _load_registry(settings: Settings) -> Registry:
-    from app.inference.registry import load_registry  # noqa: PLC0415
-
-    return load_registry(settings)
-
-
-def _build_pipeline(settings: Settings) -> Pipeline:
-    import cv2  # noqa: PLC0415
-
-    from app.pipeline import Pipeline  # noqa: PLC0415
-    from app.vision.decode import ImageLimits  # noqa: PLC0415
-    from app.vision.detectors import make_detector  # noqa: PLC0415
-
-    # A job runs on one thread. More threads of OpenCV would compete with the other workers.
-    cv2.setNumThreads(1)
-    detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
-    pipeline = Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)
-    pipeline.warm_up()
-    return pipeline

@@ -7,7 +7,7 @@ from typing import Any
 from app.api.results import Findings, prediction_result
 from app.config import load_settings
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
-from app.service import default_factories
+from app.service import Factories
 from app.system import configure_allocator
 
 
@@ -18,7 +18,7 @@ class BarePipeline:
         # The service configures its allocator too; without this, the contestants would pay for page faults.
         configure_allocator()
         self._settings = load_settings()
-        factories = default_factories()
+        factories = Factories()
         self._model = factories.load_registry(self._settings).get()
         self._pipeline: Pipeline = factories.build_pipeline(self._settings)
 
