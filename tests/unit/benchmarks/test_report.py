@@ -8,6 +8,8 @@ from benchmarks import ratios, results
 from benchmarks.report import write_page, write_readme
 from benchmarks.results import CellResult, Footprint, OpenResult, Results, Turn
 
+ROOT = Path(__file__).parents[3]
+
 
 def turn(throughput: float, *, p50: float = 5.0, elsewhere: float = 0.0) -> Turn:
     return Turn(throughput, p50, 2 * p50, 3 * p50, 4 * p50, 0, 5.0, 0.1, 190.0, elsewhere)
@@ -111,3 +113,13 @@ def test_a_readme_without_markers_is_not_changed(found: Results, tmp_path: Path)
     with pytest.raises(ValueError, match="markers"):
         write_readme(found, readme)
     assert readme.read_text() == "Nothing here.\n"
+
+
+def test_the_committed_page_and_readme_have_the_committed_figures(tmp_path: Path) -> None:
+    committed = results.load(ROOT / "benchmarks/results.json")
+    write_page(committed, tmp_path / "performance.md")
+    assert (tmp_path / "performance.md").read_text() == (ROOT / "docs/performance.md").read_text()
+    readme = tmp_path / "README.md"
+    readme.write_text((ROOT / "README.md").read_text())
+    write_readme(committed, readme)
+    assert readme.read_text() == (ROOT / "README.md").read_text()
