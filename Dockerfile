@@ -1,6 +1,7 @@
 # docker build .                                   the service on CPU (amd64, arm64)
 # docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
 # docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
+# Compose and the workflows give BASE by digest; `make pin-images` writes it there.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build

@@ -4,7 +4,7 @@ OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
   --no-header
 
-.PHONY: lock platforms audit manifests smoke-image replicas cold-start dashboard install-check
+.PHONY: pin-images lock platforms audit manifests smoke-image replicas cold-start dashboard install-check
 
 $(OPS): requirements/manifests.txt $(DEV)
 	$(call install,$(VENV),manifests,dev manifests)
@@ -49,6 +49,9 @@ manifests: $(OPS) ## Check the Kubernetes manifests against the published schema
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
 	$(BIN)/zizmor --offline --no-progress --pedantic .github
+
+pin-images: ## Write the digests of the base image and of the other containers' images (needs a registry)
+	scripts/pin_images.sh
 
 smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes (FLAVOUR=otel, cuda)
 	scripts/smoke_image.sh

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
     rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
     api_keys: Words = Field((), description="API keys as `name:key`, comma-separated; empty leaves the service open.")
+    require_api_keys: bool = Field(False, description="Refuse to start without an API key.")
     cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
     trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is trusted.")
 
@@ -155,6 +156,8 @@ class Settings(BaseSettings):
     def _coherent(self) -> Settings:
         if self.queue_timeout_seconds > self.request_timeout_seconds:
             raise ValueError("QUEUE_TIMEOUT_SECONDS is longer than REQUEST_TIMEOUT_SECONDS")
+        if self.require_api_keys and not self.api_keys:
+            raise ValueError("API_KEYS: REQUIRE_API_KEYS is set, but there is no key")
         return self
 
     @property

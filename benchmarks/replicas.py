@@ -3,7 +3,7 @@
     python -m benchmarks.replicas [--quick] [--json FILE]
 
 It measures the throughput of one replica with two workers and of one, two and three replicas with one worker each. It
-checks that replicas share one rate limit, kills one under load, and starts it again. The proxy has the server block of
+checks that replicas share one rate limit, kills one under load, and starts it again. The proxy is configured by
 deploy/nginx. Bounds that need free cores are checked only without ``--quick``.
 """
 
@@ -13,6 +13,7 @@ import argparse
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -170,20 +171,19 @@ class Proxy:
 @contextmanager
 def nginx(replicas: Sequence[Replica], scratch: Path) -> Iterator[Proxy]:
     port = free_port()
-    block = PROXY.read_text()
-    block = block[block.index("\nserver {") :]
-    block = block.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace("/tmp/", f"{scratch}/")
-    servers = "".join(f"server 127.0.0.1:{replica.port} max_fails=1 fail_timeout=2s;\n" for replica in replicas)
+    servers = "".join(rf"server 127.0.0.1:{replica.port} \1;\n" for replica in replicas)
+    proxied, replaced = re.subn(r"server visage:8000 resolve (.*);", servers, PROXY.read_text())
+    assert replaced == 1, f"{PROXY} names its servers otherwise"
+    proxied = re.sub(r"\n *resolver .*;", "", proxied).replace("listen 8080;", f"listen 127.0.0.1:{port};")
     user = "user root;" if os.geteuid() == 0 else ""
     config = scratch / f"nginx-{port}.conf"
     config.write_text(
         f"""{user} worker_processes 1; pid {scratch}/nginx-{port}.pid; error_log /dev/null; daemon off;
         events {{ worker_connections 1024; }}
         http {{
-          access_log off; proxy_temp_path {scratch}/proxy; fastcgi_temp_path {scratch}/f; uwsgi_temp_path {scratch}/u;
-          scgi_temp_path {scratch}/s;
-          upstream visage {{ least_conn; {servers} keepalive 32; }}
-          {block}
+          access_log off; client_body_temp_path {scratch}/c; proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f;
+          uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;
+          {proxied}
         }}"""
     )
     with running(["nginx", "-c", str(config)]) as process:

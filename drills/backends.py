@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -32,13 +33,23 @@ def redis(binary: str, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(binary: str, service: int) -> Iterator[int]:
-    """Runs nginx with the server block of ``deploy/nginx`` in front of a service. Yields its port."""
+def nginx(binary: str, *services: int, forwarded: bool = False) -> Iterator[int]:
+    """Runs nginx with the configuration of ``deploy/nginx`` in front of services on these ports. Yields its port.
+
+    With ``forwarded`` it takes a client's address from ``X-Forwarded-For``, so that one machine can be many clients.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        block = (ROOT / "deploy/nginx/visage.conf").read_text().partition("\nserver {")[2]
-        block = block.replace("listen 8080;", f"listen {HOST}:{port};").replace("/tmp/", f"{folder}/")
-        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        proxied = (ROOT / "deploy/nginx/visage.conf").read_text().replace("listen 8080;", f"listen {HOST}:{port};")
+        servers = "".join(rf"server {HOST}:{service} \1;" for service in services)
+        proxied, replaced = re.subn(r"server visage:8000 resolve (.*);", servers, proxied)
+        assert replaced == 1, "deploy/nginx names its servers otherwise"
+        # Only a name server's addresses are looked up again, and older versions refuse the line.
+        proxied = re.sub(r"\n *resolver .*;", "", proxied)
+        if forwarded:
+            proxied = f"set_real_ip_from {HOST}; real_ip_header X-Forwarded-For;\n{proxied}"
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
         config = Path(folder) / "nginx.conf"
         config.write_text(
             f"""{"user root;" if os.geteuid() == 0 else ""}
@@ -46,8 +57,7 @@ def nginx(binary: str, service: int) -> Iterator[int]:
             events {{ worker_connections 4096; }}
             http {{
                 access_log off; {temporary}
-                upstream visage {{ server {HOST}:{service}; keepalive 32; }}
-                server {{ {block}
+                {proxied}
             }}"""
         )
         with _running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port):

@@ -85,7 +85,11 @@ def _through_nginx(report: Report, served: list[int], own: list[int], seconds: f
         "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{storage}",
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    with redis(programs[1], storage), _server(served, own, settings) as server, nginx(programs[0], server.port) as port:
+    with (
+        redis(programs[1], storage),
+        _server(served, own, settings) as server,
+        nginx(programs[0], server.port, forwarded=True) as port,
+    ):
         kept = KeptConnections()
         forwarded = itertools.cycle([b"X-Forwarded-For: 198.51.100.%d\r\n" % number for number in range(CLIENTS)])
 

@@ -21,7 +21,7 @@ TARGET = Path(__file__).resolve().parent.parent / "deploy/kubernetes/base/settin
 
 IN_A_CLUSTER = {
     "rate_limit_storage": "redis://visage-redis:6379",
-    "trusted_proxies": "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",
+    "require_api_keys": "true",
 }
 """Settings whose value in a cluster is not the default."""
 

@@ -4,6 +4,7 @@
 # Prints size, times and memory; fails if a check fails.
 #
 #   scripts/smoke_image.sh                   builds visage:smoke first
+#   BASE=python:3.11-slim@sha256:… scripts/smoke_image.sh   on this base image (with Docker)
 #   FLAVOUR=otel scripts/smoke_image.sh      builds visage:smoke-otel; or cuda, which then runs on the CPU
 #   IMAGE=visage:local scripts/…             uses an existing image
 #
@@ -38,7 +39,7 @@ fail() {
 now_ms() { date +%s%3N; }
 
 if docker version >/dev/null 2>&1; then
-  [[ -n ${IMAGE:-} ]] || docker build --quiet --build-arg "FLAVOUR=$flavour" --tag "$image" . >/dev/null
+  [[ -n ${IMAGE:-} ]] || docker build --quiet --build-arg "FLAVOUR=$flavour" ${BASE:+--build-arg "BASE=$BASE"} --tag "$image" . >/dev/null
   share_mb() { docker run --rm --entrypoint du "$image" --summarize --total --block-size=1M /opt/site /srv/visage | awk 'END {print $1}'; }
   launch() {
     container=$(docker run --detach --read-only --cap-drop ALL --security-opt no-new-privileges \

@@ -92,3 +92,13 @@ def test_every_setting_says_what_it_does() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+def test_without_a_required_key_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUIRE_API_KEYS", "true")
+    monkeypatch.setenv("API_KEYS", "")
+    with pytest.raises(BadSettings) as refused:
+        load_settings()
+    assert str(refused.value) == "API_KEYS: REQUIRE_API_KEYS is set, but there is no key."
+    monkeypatch.setenv("API_KEYS", "web:0123456789abcdef")
+    assert load_settings().require_api_keys

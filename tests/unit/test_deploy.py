@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from pydantic import ValidationError
 
 import app
 from app.api.routes.metrics import ServiceState
@@ -66,6 +68,18 @@ def compose() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def scale() -> dict[str, Any]:
+    """What docker-compose.scale.yml adds. A tag such as !reset gives the plain value."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("!reset", lambda loader, _, node: loader.construct_sequence(node))
+    document: dict[str, Any] = yaml.load((ROOT / "docker-compose.scale.yml").read_text(), Loader)
+    return document
+
+
+@pytest.fixture(scope="module")
 def railway() -> dict[str, Any]:
     deploy: dict[str, Any] = json.loads((ROOT / "railway.json").read_text())["deploy"]
     return deploy
@@ -85,6 +99,12 @@ def dockerfile() -> str:
 def values(file: Path) -> dict[str, str]:
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
+
+
+def literals(overlay: str) -> list[str]:
+    (generator,) = load(KUBERNETES / f"overlays/{overlay}/kustomization.yaml")[0]["configMapGenerator"]
+    found: list[str] = generator["literals"]
+    return found
 
 
 class TestImage:
@@ -166,11 +186,46 @@ class TestEveryPlatform:
         probes = {container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
         assert probes | {railway["healthcheckPath"], render["healthCheckPath"]} <= routes.keys()
 
-    def test_variables_are_settings(self, compose: dict[str, Any], render: dict[str, Any]) -> None:
-        gpu = load(ROOT / "docker-compose.gpu.yml")[0]["services"]["visage"]
-        assert set(compose["visage"]["environment"]) | set(gpu["environment"]) <= SETTINGS
-        assert set(values(ROOT / "deploy/compose/scale.env")) <= SETTINGS | {"COMPOSE_PROFILES", "PORTS"}
-        assert {entry["key"] for entry in render["envVars"]} <= SETTINGS
+    def test_variables_are_settings_that_the_service_starts_with(
+        self, compose: dict[str, Any], scale: dict[str, Any], render: dict[str, Any]
+    ) -> None:
+        gpu = load(ROOT / "docker-compose.gpu.yml")[0]["services"]["visage"]["environment"]
+        for given in (
+            gpu,
+            scale["services"]["visage"]["environment"],
+            {e["key"]: e["value"] for e in render["envVars"]},
+        ):
+            assert set(given) <= SETTINGS
+            Settings(**{name.lower(): value for name, value in given.items()})
+        assert set(compose["visage"]["environment"]) <= SETTINGS
+
+    def test_no_file_trusts_every_private_network(self, scale: dict[str, Any], render: dict[str, Any]) -> None:
+        assert DEFAULTS.trusted_proxies == ()
+        assert values(KUBERNETES / "base/settings.env")["TRUSTED_PROXIES"] == ""
+        trusted = [entry["value"] for entry in render["envVars"] if entry["key"] == "TRUSTED_PROXIES"]
+        trusted.append(scale["services"]["visage"]["environment"]["TRUSTED_PROXIES"])
+        for overlay in ("cpu", "gpu"):
+            for literal in literals(overlay):
+                trusted += [literal.partition("=")[2]] if literal.startswith("TRUSTED_PROXIES") else []
+        assert all("," not in networks for networks in trusted)
+
+    def test_images_of_others_have_a_digest(self, compose: dict[str, Any], scale: dict[str, Any]) -> None:
+        images = [service["image"] for service in (compose | scale["services"]).values() if "image" in service]
+        images += [compose["visage"]["build"]["args"]["BASE"]]
+        images += [
+            each["image"]
+            for document in resources(KUBERNETES / "base")
+            if document["kind"] == "Deployment"
+            for each in document["spec"]["template"]["spec"]["containers"]
+        ]
+        for workflow in (ROOT / ".github/workflows").iterdir():
+            text = workflow.read_text()
+            bases = re.findall(r"^ *BASE: (.+)$", text, re.M)
+            assert bases or not re.search(r"docker build|smoke-image", text), workflow.name
+            images += bases
+        for image in images:
+            assert image.startswith("visage") or re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", image), image
+        assert len({image for image in images if image.startswith("python:")}) == 1
 
     def test_a_stop_waits_for_the_drain_and_the_longest_request(
         self, compose: dict[str, Any], railway: dict[str, Any], render: dict[str, Any], pod: dict[str, Any]
@@ -183,6 +238,29 @@ class TestEveryPlatform:
 
 
 class TestCompose:
+    def test_replicas_are_reached_through_the_proxy_alone(self, compose: dict[str, Any], scale: dict[str, Any]) -> None:
+        text = (ROOT / "docker-compose.scale.yml").read_text()
+        replicas, proxy = scale["services"]["visage"], scale["services"]["proxy"]
+        assert re.search(r"^  visage:\n    ports: !reset \[\]$", text, re.M)
+        assert "docker-compose.scale.yml" in values(ROOT / "deploy/compose/scale.env")["COMPOSE_FILE"].split(":")
+        assert replicas["environment"]["TRUSTED_PROXIES"] == proxy["networks"]["service"]["ipv4_address"]
+        shared = set(compose["visage"]["networks"]) & set(proxy["networks"])
+        assert shared == {"service"}
+        assert scale["networks"]["service"]["internal"]
+
+    def test_no_replica_can_get_the_proxy_s_address(self, scale: dict[str, Any]) -> None:
+        (pool,) = scale["networks"]["service"]["ipam"]["config"]
+        proxy = ip_address(scale["services"]["proxy"]["networks"]["service"]["ipv4_address"])
+        assert proxy in ip_network(pool["subnet"])
+        assert proxy not in ip_network(pool["ip_range"])
+        assert str(proxy) != pool["gateway"]
+
+    def test_redis_is_reached_by_the_service_alone(self, compose: dict[str, Any]) -> None:
+        (network,) = compose["redis"]["networks"]
+        assert load(ROOT / "docker-compose.yml")[0]["networks"][network]["internal"]
+        assert "ports" not in compose["redis"]
+        assert {name for name, each in compose.items() if network in each.get("networks", ())} == {"redis", "visage"}
+
     def test_the_service_counts_rates_in_a_redis_that_starts_with_it(self, compose: dict[str, Any]) -> None:
         storage = re.search(r":-redis://(\w+):", compose["visage"]["environment"]["RATE_LIMIT_STORAGE"])[1]  # type: ignore[index]
         assert "profiles" not in compose[storage]
@@ -190,7 +268,10 @@ class TestCompose:
     def test_the_proxy_waits_longer_and_accepts_more_than_the_service(self) -> None:
         proxy = (ROOT / "deploy/nginx/visage.conf").read_text()
         assert int(re.search(r"proxy_read_timeout (\d+)s", proxy)[1]) > DEFAULTS.request_timeout_seconds  # type: ignore[index]
-        assert int(re.search(r"client_max_body_size (\d+)m", proxy)[1]) > DEFAULTS.max_batch_size_mb  # type: ignore[index]
+        assert int(re.search(r"proxy_send_timeout (\d+)s", proxy)[1]) > DEFAULTS.body_timeout_seconds  # type: ignore[index]
+        picture, batch = map(int, re.findall(r"client_max_body_size (\d+)m", proxy))
+        assert DEFAULTS.max_file_size_mb * 4 / 3 < picture < batch
+        assert batch > DEFAULTS.max_batch_size_mb
 
     def test_prometheus_scrapes_the_service_under_the_job_of_the_alerts(self, compose: dict[str, Any]) -> None:
         (job,) = load(ROOT / "deploy/prometheus/prometheus.yml")[0]["scrape_configs"]
@@ -219,12 +300,15 @@ class TestCompose:
         assert "--config.file=/etc/prometheus/prometheus.yml" in compose["prometheus"]["command"]
         assert all((ROOT / config / name).exists() for name in ("prometheus.yml", "alerts.yml"))
 
-    def test_every_container_runs_without_rights_and_within_limits(self, compose: dict[str, Any]) -> None:
-        for name, service in compose.items():
+    def test_every_container_runs_without_rights_and_within_limits(
+        self, compose: dict[str, Any], scale: dict[str, Any]
+    ) -> None:
+        for name, service in (scale["services"] | compose).items():
             assert service["read_only"], name
             assert service["cap_drop"] == ["ALL"], name
             assert "no-new-privileges:true" in service["security_opt"], name
             assert "mem_limit" in service, name
+            assert "pids_limit" in service, name
 
 
 class TestKubernetes:
@@ -232,12 +316,24 @@ class TestKubernetes:
         subprocess.run([sys.executable, ROOT / "scripts/kubernetes_settings.py", "--check"], check=True)
 
     def test_the_service_starts_with_its_values(self) -> None:
-        written = values(KUBERNETES / "base/settings.env")
         for overlay in ("cpu", "gpu"):
-            (generator,) = load(KUBERNETES / f"overlays/{overlay}/kustomization.yaml")[0]["configMapGenerator"]
-            written |= dict(literal.split("=", 1) for literal in generator["literals"])
+            written = values(KUBERNETES / "base/settings.env") | dict(each.split("=", 1) for each in literals(overlay))
             assert set(written) <= SETTINGS
-            Settings(**{name.lower(): value for name, value in written.items() if value})  # type: ignore[arg-type]
+            given = {name.lower(): value for name, value in written.items() if value}
+            Settings(**given, api_keys="web:0123456789abcdef")  # type: ignore[arg-type]
+            with pytest.raises(ValidationError, match="there is no key"):
+                Settings(**given, api_keys="")  # type: ignore[arg-type]
+
+    def test_no_pod_starts_without_the_secret_of_keys(self, container: dict[str, Any]) -> None:
+        (source,) = [each["valueFrom"]["secretKeyRef"] for each in container["env"] if each["name"] == "API_KEYS"]
+        assert source["key"] == "API_KEYS"
+        assert not source.get("optional")
+
+    def test_every_pod_says_who_may_connect(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
+        for name in ("visage", "visage-redis"):
+            for rule in base["NetworkPolicy", name]["spec"]["ingress"]:
+                assert rule["from"]
+                assert all(peer.get("podSelector") for peer in rule["from"]), name
 
     def test_a_pod_gets_no_requests_before_it_stops(self, container: dict[str, Any]) -> None:
         readiness = container["readinessProbe"]
