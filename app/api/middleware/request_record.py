@@ -81,15 +81,9 @@ class Requests:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 started = True
-                headers = [*message.get("headers", ()), (b"x-request-id", record.request_id.encode())]
-                headers += security_headers(route_path(scope))
-                headers += scope["state"].get(LIMIT_HEADERS, ())
                 # During the drain, a connection that is kept would delay the end.
-                if close or service.phase is Phase.DRAINING:
-                    headers.append((b"connection", b"close"))
-                if status == HTTPStatus.TEMPORARY_REDIRECT:
-                    headers = _on_the_same_host(headers)
-                message["headers"] = headers
+                ends = close or service.phase is Phase.DRAINING
+                message["headers"] = _completed(scope, message, record.request_id, close=ends)
             await send(message)
 
         service.metrics.request_started()
@@ -107,7 +101,17 @@ class Requests:
             log_request(record)
 
 
-def security_headers(path: str) -> Headers:
+def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of a response with those that every response has."""
+    headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+    headers += _security_headers(route_path(scope))
+    headers += scope["state"].get(LIMIT_HEADERS, ())
+    if close:
+        headers.append((b"connection", b"close"))
+    return _on_the_same_host(headers) if message["status"] == HTTPStatus.TEMPORARY_REDIRECT else headers
+
+
+def _security_headers(path: str) -> Headers:
     """Headers that keep a browser from doing more with a response than it is meant for; ``path`` is without prefix."""
     if path in {"/", "/favicon.ico", "/docs", "/openapi.json"} or path.startswith(("/web/", "/docs/", "/samples/")):
         return _PAGE
