@@ -47,24 +47,18 @@ Outcome = Finished[PictureResult] | VisageError
 
 async def read_picture(
     request: Request,
-    body: bytes,
+    picture: bytes,
     detect: DetectOptions,
     models: Sequence[Classifier],
     build: Build[Result],
     *,
     classify: ClassifyOptions | None = None,
-    decode: Callable[[bytes], bytes] | None = None,
 ) -> Finished[Result]:
-    """The job for one picture: one detection, one prediction a model, one result.
-
-    ``decode`` takes the picture out of a body that is not the picture itself.
-    """
-    record = request_record(request.scope)
+    """The job for one picture: one detection, one prediction a model, one result."""
+    request_record(request.scope).size = len(picture)
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[Result]:
-        data = body if decode is None else decode(body)
-        record.size = len(data)
-        detected = pipeline.detect(data, detect, checkpoint)
+        detected = pipeline.detect(picture, detect, checkpoint)
         options = classify or ClassifyOptions()
         predictions = [pipeline.predict(detected, model, options, checkpoint) for model in models]
         return _finish(request, detected, predictions, build, queue_ms)

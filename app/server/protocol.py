@@ -129,6 +129,8 @@ class Protocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._count_discarded(len(body))
         elif self.cycle.body:
+            # Bytes would be copied with every chunk that is added to them.
+            self.cycle.body = bytearray(self.cycle.body) if isinstance(self.cycle.body, bytes) else self.cycle.body
             super().on_body(body)
         else:
             # As uvicorn does it, without a copy of each piece on its way in and another on its way out.

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from tests.api.conftest import PICTURE, Start
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
+from tests.api.raw import RawRequest, ask
 
 ENCODED = base64.b64encode(PICTURE).decode()
 
@@ -92,3 +93,9 @@ def test_a_picture_that_is_too_large_is_refused(start: Start, script: Script) ->
     response = client.post("/analyze/facial", json={"image": base64.b64encode(b"x" * 10_486).decode()})
     assert (response.status_code, response.json()["error"]) == (413, "file_too_large")
     assert script.started == 0
+
+
+def test_a_body_of_nested_json_is_refused_after_its_first_piece(client: TestClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = ask(client, RawRequest("/analyze/facial", headers=headers, pieces=[b"[" * 65_536] * 100))
+    assert (response.status, response.error, response.pieces_read) == (422, "invalid_request", 1)

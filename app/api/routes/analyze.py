@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
-from app.api.base64_image import picture_of
+from app.api.base64_image import read_picture
 from app.api.dependencies import Analyzing, service_of
 from app.api.openapi import ANALYSIS, ONE_PICTURE, PICTURES, documented
 from app.api.results import AnalysisResult, analysis_result
@@ -74,9 +73,7 @@ async def analyze_facial(request: Request, query: Analyzing) -> Response:
     service = service_of(request.scope)
     model = service.registry.get(query.model)
     request_record(request.scope).model = model.manifest.name
-    body = await request.body()
+    picture = await read_picture(request, max_bytes=service.settings.max_file_bytes)
     options = DetectOptions(query.faces, query.on_no_face)
-    # Decoding takes milliseconds for a large picture, so the worker does it.
-    decode = partial(picture_of, max_bytes=service.settings.max_file_bytes)
-    finished = await jobs.read_picture(request, body, options, [model], analysis_result, decode=decode)
+    finished = await jobs.read_picture(request, picture, options, [model], analysis_result)
     return jobs.respond(request, finished)

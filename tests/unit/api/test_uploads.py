@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -87,6 +88,16 @@ async def test_a_file_is_given_before_the_rest_has_arrived() -> None:
             seen.append((upload.data, arrived))
     # The first file ends where the second part's boundary begins, which came with the second message.
     assert seen == [(b"first", 2), (b"second", 2)]
+
+
+async def test_a_file_that_comes_byte_by_byte_takes_no_more_memory() -> None:
+    asked = request(part(b"x" * 30_000) + END, chunk=1)
+    tracemalloc.start()
+    try:
+        assert len(await one(asked, max_bytes=50_000)) == 30_000
+        assert tracemalloc.get_traced_memory()[1] < 10 * 30_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_file_that_is_too_large_does_not_touch_the_others() -> None:
