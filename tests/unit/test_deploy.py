@@ -273,6 +273,14 @@ class TestCompose:
         assert DEFAULTS.max_file_size_mb * 4 / 3 < picture < batch
         assert batch > DEFAULTS.max_batch_size_mb
 
+    def test_the_proxy_s_memory_holds_the_buffers_of_all_its_requests(self, scale: dict[str, Any]) -> None:
+        proxy = (ROOT / "deploy/nginx/visage.conf").read_text()
+        (requests,) = map(int, re.findall(r"limit_conn visage_requests (\d+);", proxy))
+        (kilobytes,) = map(int, re.findall(r"client_body_buffer_size (\d+)k;", proxy))
+        head = 32  # nginx's largest headers
+        assert requests * (kilobytes + head) < int(scale["services"]["proxy"]["mem_limit"].removesuffix("m")) * 1024
+        assert "proxy_request_buffering off;" in proxy
+
     def test_prometheus_scrapes_the_service_under_the_job_of_the_alerts(self, compose: dict[str, Any]) -> None:
         (job,) = load(ROOT / "deploy/prometheus/prometheus.yml")[0]["scrape_configs"]
         (found,) = job["dns_sd_configs"]
