@@ -58,4 +58,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 CMD ["python", "-I", "-S", "-c", \
   "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
-ENTRYPOINT ["python", "-m", "app"]
+# A signal to process 1 that comes before Python has its handlers would be lost; one that is blocked waits for them.
+ENTRYPOINT ["env", "--block-signal=TERM,INT", "python", "-m", "app"]

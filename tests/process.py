@@ -32,10 +32,13 @@ def free_port() -> int:
 
 @dataclass
 class ServerProcess:
-    """One server. ``wrap`` is put before its command line, for strace and the like."""
+    """One server. ``wrap`` is put before its command line, for strace and the like; ``module`` is what Python runs."""
 
     settings: Mapping[str, object] = field(default_factory=dict)
     wrap: Sequence[str] = ()
+    module: Sequence[str] = ("app",)
+    stdout: int | None = None
+    """A file for the log, if not one that ``log`` reads."""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
@@ -60,11 +63,11 @@ class ServerProcess:
         inherited = {k: v for k, v in os.environ.items() if k.lower() not in Settings.model_fields}
         chosen = {"HOST": "127.0.0.1", "PORT": self.port, "RATE_LIMIT": "off", **self.settings}
         self.process = subprocess.Popen(
-            [*self.wrap, sys.executable, "-m", "app"],
+            [*self.wrap, sys.executable, "-m", *self.module],
             cwd=ROOT,
             env={**inherited, **{name: str(value) for name, value in chosen.items()}},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
+            stdout=self._log if self.stdout is None else self.stdout,
+            stderr=self._log,
         )
         return self
 

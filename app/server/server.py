@@ -44,14 +44,15 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The first SIGTERM turns new requests away; when the drain is over, or at a second signal, the server ends.
+        While it starts, nothing is to be drained.
 
         uvicorn would raise the signal again at the end, so that the exit status were not 0. Nothing is logged here:
         a signal may interrupt the very code that holds the log's lock.
         """
-        if sig == signal.SIGTERM and self._exit_at is None:
+        service = self.service
+        if sig == signal.SIGTERM and service is not None and service.phase is Phase.SERVING:
             self._exit_at = time.monotonic() + self._drain_seconds
-            if self.service is not None:
-                self.service.phase = Phase.DRAINING
+            service.phase = Phase.DRAINING
         elif self.should_exit:
             self.force_exit = True
         else:

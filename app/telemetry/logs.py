@@ -7,13 +7,13 @@ no probability, no path of a request.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
-from typing import Any, Final, Literal, TextIO
+from typing import Any, BinaryIO, Final, Literal
 
 import orjson
 
@@ -24,24 +24,29 @@ _ACCESS = logging.getLogger("visage.access")
 _CAPACITY = 10_000
 """Most lines that wait to be written, so that a stream that blocks does not fill the memory."""
 
+_STDOUT: Final = 1
+_STOP_TIMEOUT: Final = 2.0
+_END: Final = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
+"""What comes last: no line, but the count of those that were lost."""
+
 _SIZES: Final = ((64 << 10, "64KB"), (256 << 10, "256KB"), (1 << 20, "1MB"), (5 << 20, "5MB"), (20 << 20, "20MB"))
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31;1"}
 
 
 @contextmanager
 def write_logs(
-    level: str, form: Literal["json", "text"], stream: TextIO | None = None, *, capacity: int = _CAPACITY
+    level: str, form: Literal["json", "text"], stream: BinaryIO | None = None, *, capacity: int = _CAPACITY
 ) -> Iterator[None]:
     """Sends what every logger of the process and the module ``warnings`` say to a stream, stdout by default.
 
     A thread writes, so a stream that blocks does not block the caller. Every line is written before the context ends,
-    except those that found the queue full, which are counted.
+    except those that found the queue full or the stream blocked or broken, which are counted. A stream that blocks
+    delays the end by two seconds at most.
     """
-    stream = stream or sys.stdout
-    writer = logging.StreamHandler(stream)
-    writer.setFormatter(JsonFormatter() if form == "json" else TextFormatter(colour=stream.isatty()))
+    # Not Python's own stdout: it keeps what it could not write, and blocks or fails again at the exit.
+    stream = stream or FileIO(_STDOUT, "w", closefd=False)
     sender = _Sender(capacity)
-    listener = QueueListener(sender.queue, writer)
+    listener = _Writer(sender, JsonFormatter() if form == "json" else TextFormatter(colour=stream.isatty()), stream)
     root = logging.getLogger()
     handlers, root_level = root.handlers[:], root.level
     root.handlers[:] = [sender]
@@ -57,15 +62,12 @@ def write_logs(
         root.handlers[:] = handlers
         root.setLevel(root_level)
         listener.stop()
-        if sender.dropped:
-            message = f"{sender.dropped} log lines were dropped."
-            writer.handle(logging.LogRecord("visage.log", logging.WARNING, "", 0, message, (), None))
 
 
 class _Sender(QueueHandler):
     """Queues records as they are, which the writing thread formats, and counts those that find the queue full."""
 
-    queue: SimpleQueue[logging.LogRecord]
+    queue: SimpleQueue[logging.LogRecord | None]
 
     def __init__(self, capacity: int) -> None:
         # A queue with a bound of its own would refuse the listener's signal to stop when it is full.
@@ -81,6 +83,63 @@ class _Sender(QueueHandler):
             self.queue.put(record)
         else:
             self.dropped += 1
+
+
+class _Writer(QueueListener):
+    """Writes the lines in a thread that no failure ends, and says how many were lost once the stream works again."""
+
+    def __init__(self, sender: _Sender, formatter: logging.Formatter, stream: BinaryIO) -> None:
+        super().__init__(sender.queue)
+        self._sender = sender
+        self._formatter = formatter
+        self._stream = stream
+        self._unwritten = b""
+        """The rest of the last line. It is written before any other, so that no line is torn."""
+        self._failed = 0
+        self._told = 0
+
+    def handle(self, record: logging.LogRecord) -> None:
+        try:
+            line = b"" if record is _END else self._line(record)
+            self._write()
+            self._unwritten = self._lost() + line
+        except Exception:
+            # The disk is full, nobody reads any more, or the record cannot be formatted.
+            self._failed += 1
+            return
+        # What fails here is written before the next line.
+        with suppress(Exception):
+            self._write()
+
+    def enqueue_sentinel(self) -> None:
+        self.queue.put_nowait(_END)
+        super().enqueue_sentinel()
+
+    def stop(self) -> None:
+        self.enqueue_sentinel()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT)
+
+    def _write(self) -> None:
+        while self._unwritten:
+            written = self._stream.write(self._unwritten)
+            if not written:
+                # The stream does not block, and takes nothing.
+                raise BlockingIOError
+            self._unwritten = self._unwritten[written:]
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return f"{self._formatter.format(record)}\n".encode(errors="replace")
+
+    def _lost(self) -> bytes:
+        """The line that says how many lines were lost since the last such line, if any were."""
+        lost = self._sender.dropped + self._failed - self._told
+        if not lost:
+            return b""
+        message = f"{lost} log lines were lost."
+        line = self._line(logging.LogRecord("visage.log", logging.WARNING, "", 0, message, (), None))
+        self._told += lost
+        return line
 
 
 class JsonFormatter(logging.Formatter):

@@ -16,7 +16,7 @@ from tests.api.fakes import Script
 
 def lines(client: TestClient, course: Callable[[], object]) -> list[dict[str, Any]]:
     """What the service writes meanwhile, without what the test's own client writes."""
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("debug", "json", out):
         course()
     logged = [json.loads(line) for line in out.getvalue().splitlines()]

@@ -17,9 +17,11 @@ def server() -> Iterator[StartServer]:
     """Starts ``python -m app`` with some settings and waits until it is ready, unless ``wait`` is false."""
     with ExitStack() as stack:
 
-        def begin(*, wait: bool = True, wrap: Sequence[str] = (), **settings: object) -> ServerProcess:
+        def begin(
+            *, wait: bool = True, wrap: Sequence[str] = (), stdout: int | None = None, **settings: object
+        ) -> ServerProcess:
             values = {"workers": 1, "drain_seconds": 0, **settings}
-            process = ServerProcess({name.upper(): value for name, value in values.items()}, wrap)
+            process = ServerProcess({name.upper(): value for name, value in values.items()}, wrap, stdout=stdout)
             stack.enter_context(process)
             if wait:
                 process.wait_ready()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import resource
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +25,7 @@ from tests.process import ROOT, ServerProcess
 pytestmark = pytest.mark.e2e
 
 PATIENCE = 30.0
+PROCESS_1 = ("unshare", "--fork", "--pid", "--kill-child")
 
 
 def predict(server: ServerProcess) -> httpx.Response:
@@ -196,6 +201,26 @@ class TestEnding:
         assert process.wait(PATIENCE) == 0
         assert "Listening" not in process.log
 
+    @pytest.mark.parametrize("first", [(), PROCESS_1], ids=["process", "process 1"])
+    @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.5, 1.0])
+    def test_sigterm_at_any_moment_of_the_start_ends_it(
+        self, server: StartServer, first: tuple[str, ...], seconds: float
+    ) -> None:
+        if first and subprocess.run([*first, "true"], capture_output=True).returncode:
+            pytest.skip("This system does not permit a namespace for processes.")
+        # As the image starts it.
+        process = server(wait=False, wrap=(*first, "env", "--block-signal=TERM,INT"), drain_seconds=600)
+        pid = _that_keeps(process, signal.SIGTERM)
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert "Traceback" not in process.log
+
+    def test_a_terminal_that_is_closed_does_not_end_it(self, server: StartServer) -> None:
+        process = server()
+        process.signal(signal.SIGHUP)
+        assert predict(process).status_code == 200
+
     def test_ctrl_c_ends_it_without_a_drain(self, server: StartServer) -> None:
         process = server(drain_seconds=600)
         process.signal(signal.SIGINT)
@@ -207,6 +232,54 @@ class TestEnding:
             process.signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
             assert all_of(idle) == b""
+
+
+class TestLog:
+    def test_a_pipe_that_nobody_reads_does_not_keep_it(self, server: StartServer) -> None:
+        read, write = os.pipe()
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        process = server(stdout=write)
+        for _ in range(50):
+            assert get(process, "/health").status_code == 200
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        os.close(read)
+        os.close(write)
+
+    def test_a_reader_that_has_left_does_not_matter(self, server: StartServer) -> None:
+        read, write = os.pipe()
+        process = server(stdout=write)
+        os.close(read)
+        assert predict(process).status_code == 200
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert "Traceback" not in process.log
+        os.close(write)
+
+    @pytest.mark.parametrize("redirection", ["> /dev/full", ">&-", ">&- 2>&- <&-"])
+    def test_a_stdout_that_takes_nothing_does_not_matter(self, server: StartServer, redirection: str) -> None:
+        process = server(wrap=("sh", "-c", f'exec "$@" {redirection}', "sh"))
+        assert predict(process).status_code == 200
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert "Traceback" not in process.log
+
+    def test_it_logs_again_once_a_full_disk_has_room(self, server: StartServer, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        with log.open("wb") as file:
+            process = server(stdout=file.fileno())
+        size = log.stat().st_size
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size + 10, resource.RLIM_INFINITY))
+        for _ in range(20):
+            get(process, "/health")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        get(process, "/info")
+        process.signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert any(line.get("route") == "/info" for line in lines)
+        assert sum(str(line.get("message")).endswith("log lines were lost.") for line in lines) == 1
+        assert lines[-1]["message"] == "Stopped."
 
 
 def _until_admitted(process: ServerProcess, count: int) -> None:
@@ -246,11 +319,28 @@ def _until_it_handles(process: ServerProcess, number: signal.Signals) -> None:
     """Until the process has a handler for this signal. The kernel ignores other signals to process 1."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        if int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
+        if _is_in(process.pid, "SigCgt", number):
             return
         time.sleep(0.001)
     raise AssertionError("it never handles the signal")
+
+
+def _that_keeps(process: ServerProcess, number: signal.Signals) -> int:
+    """The process, or its child, once it blocks or handles this signal, so that the kernel does not discard it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        pid = int(children[0]) if children else process.pid
+        if any(_is_in(pid, signals, number) for signals in ("SigBlk", "SigCgt")):
+            return pid
+        time.sleep(0.001)
+    raise AssertionError("it never handles the signal")
+
+
+def _is_in(pid: int, signals: str, number: signal.Signals) -> bool:
+    """Whether a set of signals in the status of a process has this one."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition(f"{signals}:")[2].split()[0], 16) >> (number - 1) & 1)
 
 
 def _until_it_listens(process: ServerProcess) -> None:

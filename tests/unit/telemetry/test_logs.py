@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import os
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app.telemetry.logs import log_request, request_fields, write_logs
 from app.telemetry.records import RequestRecord
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 ALLOWED = {
     "time",
@@ -40,10 +48,17 @@ def _root_logger_as_it_was() -> Iterator[None]:
     assert (root.handlers, root.level) == before
 
 
-def messages(out: io.StringIO, logger: str) -> list[str]:
+def messages(out: io.BytesIO, logger: str) -> list[str]:
     """The messages of one logger. Threads of other tests may log meanwhile."""
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     return [line["message"] for line in lines if line.get("logger") == logger]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.001)
 
 
 def full_record() -> RequestRecord:
@@ -64,7 +79,7 @@ def full_record() -> RequestRecord:
 
 
 def test_a_request_is_one_line_of_json_with_allowed_fields_only() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("info", "json", out):
         log_request(full_record())
     (line,) = out.getvalue().splitlines()
@@ -87,50 +102,51 @@ def test_unknown_fields_are_left_out() -> None:
 
 
 def test_text_is_one_line_for_people_without_colour_where_there_is_no_terminal() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("info", "text", out):
         log_request(full_record())
         logging.getLogger("visage").warning("Disk nearly full.")
-    first, second = out.getvalue().splitlines()
+    first, second = out.getvalue().decode().splitlines()
     assert "POST /predict 200 6.1 ms" in first
     assert "decode 2.0" in first
     assert "error=internal_error" in first
     assert second.endswith("warning Disk nearly full.")
-    assert "\033" not in out.getvalue()
+    assert b"\033" not in out.getvalue()
 
 
 def test_text_has_colour_on_a_terminal() -> None:
-    class Terminal(io.StringIO):
+    class Terminal(io.BytesIO):
         def isatty(self) -> bool:
             return True
 
     out = Terminal()
     with write_logs("info", "text", out):
         logging.getLogger("visage").warning("Disk nearly full.")
-    assert "\033[33mwarning" in out.getvalue()
+    assert b"\033[33mwarning" in out.getvalue()
 
 
-def test_lines_are_flushed_without_waiting_for_more() -> None:
-    out = _Flushed()
+def test_a_line_is_written_without_waiting_for_more() -> None:
+    out = _Watched()
     with write_logs("info", "json", out):
         log_request(RequestRecord("a", "GET"))
-        assert out.went_out.wait(10)
+        assert out.written.wait(10)
 
 
-class _Flushed(io.StringIO):
-    """Signals when something was written and flushed."""
+class _Watched(io.BytesIO):
+    """Signals when something was written."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.went_out = threading.Event()
+        self.written = threading.Event()
 
-    def flush(self) -> None:
-        if self.getvalue():
-            self.went_out.set()
+    def write(self, data: Buffer) -> int:
+        size = super().write(data)
+        self.written.set()
+        return size
 
 
 def test_nothing_is_lost_when_the_writer_stops() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("info", "json", out):
         for number in range(5000):
             logging.getLogger("visage").info("line %d", number)
@@ -138,16 +154,16 @@ def test_nothing_is_lost_when_the_writer_stops() -> None:
 
 
 def test_a_stream_that_blocks_costs_lines_and_blocks_no_caller() -> None:
-    class Stuck(io.StringIO):
+    class Stuck(io.BytesIO):
         def __init__(self) -> None:
             super().__init__()
             self.writing = threading.Event()
             self.go_on = threading.Event()
 
-        def write(self, text: str) -> int:
+        def write(self, data: Buffer) -> int:
             self.writing.set()
             self.go_on.wait()
-            return super().write(text)
+            return super().write(data)
 
     out = Stuck()
     with write_logs("info", "json", out, capacity=10):
@@ -158,11 +174,63 @@ def test_a_stream_that_blocks_costs_lines_and_blocks_no_caller() -> None:
             logger.info("more")
         out.go_on.set()
     assert messages(out, "visage") == ["first", *["more"] * 10]
-    assert messages(out, "visage.log") == ["90 log lines were dropped."]
+    assert messages(out, "visage.log") == ["90 log lines were lost."]
+
+
+def test_a_stream_that_stays_blocked_does_not_keep_the_end_waiting() -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "wb", buffering=0) as out:
+        with write_logs("info", "json", out):
+            for _ in range(100):
+                logging.getLogger("visage").info("x" * 10_000)
+        assert os.read(read, 1 << 20).startswith(b'{"time":')
+        os.close(read)
+
+
+class _Disk(io.BytesIO):
+    """A disk with so many free bytes."""
+
+    free = 1 << 20
+
+    def write(self, data: Buffer) -> int:
+        size = min(len(bytes(data)), self.free)
+        if not size:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.free -= size
+        return super().write(bytes(data)[:size])
+
+
+def test_a_disk_that_was_full_costs_lines_and_tears_none() -> None:
+    out = _Disk()
+    logger = logging.getLogger("visage")
+    with write_logs("info", "json", out):
+        logger.info("before")
+        until(lambda: b"before" in out.getvalue())
+        out.free = 10
+        for number in range(5):
+            logger.info("line %d", number)
+        until(lambda: out.free == 0)
+        until(lambda: logging.getLogger().handlers[0].queue.empty())  # type: ignore[attr-defined]
+        out.free = 1 << 20
+        logger.info("after")
+    written = messages(out, "visage")
+    assert written[:2] == ["before", "line 0"]
+    assert written[-1] == "after"
+    (told,) = messages(out, "visage.log")
+    assert told == f"{7 - len(written)} log lines were lost."
+
+
+def test_a_line_that_cannot_be_formatted_is_counted_and_stops_nothing() -> None:
+    out = io.BytesIO()
+    with write_logs("info", "json", out):
+        logging.getLogger("visage").info("%d", "no number")
+        logging.getLogger("visage").info("after")
+    assert messages(out, "visage") == ["after"]
+    assert messages(out, "visage.log") == ["1 log lines were lost."]
 
 
 def test_the_level_is_kept() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("warning", "json", out):
         logging.getLogger("visage").info("quiet")
         logging.getLogger("visage").warning("loud")
@@ -171,7 +239,7 @@ def test_the_level_is_kept() -> None:
 
 
 def test_an_exception_stays_on_its_line() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("info", "json", out):
         try:
             raise ValueError("odd")
@@ -182,7 +250,7 @@ def test_an_exception_stays_on_its_line() -> None:
 
 
 def test_the_lines_of_uvicorn_and_of_warnings_are_written_too() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("info", "json", out), warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.getLogger("uvicorn.error").info("Started.")
@@ -193,7 +261,7 @@ def test_the_lines_of_uvicorn_and_of_warnings_are_written_too() -> None:
 
 
 def test_the_multipart_parser_may_not_quote_what_it_cannot_read() -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     with write_logs("debug", "json", out):
         logging.getLogger("python_multipart.multipart").warning("Found invalid character b'secret'")
-    assert out.getvalue() == ""
+    assert out.getvalue() == b""
