@@ -11,7 +11,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,7 +209,7 @@ def test_a_disk_that_was_full_costs_lines_and_tears_none() -> None:
         for number in range(5):
             logger.info("line %d", number)
         until(lambda: out.free == 0)
-        until(lambda: logging.getLogger().handlers[0].queue.empty())  # type: ignore[attr-defined]
+        until(logging.getLogger().handlers[0].queue.empty)  # type: ignore[attr-defined]
         out.free = 1 << 20
         logger.info("after")
     written = messages(out, "visage")
