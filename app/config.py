@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from limits import parse_many
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, DirectoryPath, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LONGEST: Final = 65_536
+_LONGEST_REASON: Final = 300
+_MODEL_NAME: Final = r"^[a-z0-9][a-z0-9._-]*$"
+_PREFIX: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 
 def _split(value: Any) -> Any:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    words = tuple(word.strip() for word in value.split(",") if word.strip())
+    # Commas alone are a mistake: of keys they would leave the service open.
+    if not words:
+        raise ValueError("is a list without an entry")
+    return words
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -37,9 +51,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on.")
     root_path: str = Field("", description="Path prefix under which a proxy serves the service, such as `/visage`.")
 
-    models_dir: Path = Field(Path("models"), description="Folder with one subfolder per model.")
-    default_model: str = Field("default", description="Model for requests that name none.")
-    shadow_model: str = Field("", description="Second model that runs on a share of the traffic, only for metrics.")
+    models_dir: DirectoryPath = Field(Path("models"), description="Folder with one subfolder per model.")
+    default_model: str = Field(
+        "default", pattern=_MODEL_NAME, max_length=64, description="Model for requests that name none."
+    )
+    shadow_model: str = Field(
+        "",
+        pattern=f"{_MODEL_NAME}|^$",
+        max_length=64,
+        description="Second model that runs on a share of the traffic, only for metrics.",
+    )
     shadow_share: float = Field(0.05, ge=0, le=1, description="Share of the predictions that the shadow model repeats.")
     execution_providers: Words = Field(
         ("auto",),
@@ -59,19 +80,26 @@ class Settings(BaseSettings):
     max_faces: int = Field(50, ge=1, le=200, description="Most faces to classify in one picture, largest first.")
 
     max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture file that is accepted, in megabytes.")
-    max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of a picture that is accepted.")
+    max_image_pixels: int = Field(
+        50_000_000, ge=1024, le=200_000_000, description="Most pixels of a picture that is accepted."
+    )
     max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
     max_batch_size_mb: float = Field(64, gt=0, le=1000, description="Largest body of a batch, in megabytes.")
     body_memory_mb: float = Field(
-        128, gt=0, description="Most memory for all request bodies together, in megabytes; requests beyond it get 503."
+        128,
+        gt=0,
+        le=65_536,
+        description="Most memory for all request bodies together, in megabytes; requests beyond it get 503.",
     )
 
-    queue_size: int = Field(64, ge=0, description="Most requests that wait for a worker; requests beyond it get 503.")
-    queue_timeout_seconds: float = Field(5, gt=0, description="Longest wait for a worker.")
-    request_timeout_seconds: float = Field(30, gt=0, description="Longest time for a whole request.")
-    header_timeout_seconds: float = Field(10, gt=0, description="Longest time to receive a request's headers.")
-    body_timeout_seconds: float = Field(20, gt=0, description="Longest time to receive a request's body.")
-    drain_seconds: float = Field(5, ge=0, description="Time from SIGTERM to the exit; new requests get 503.")
+    queue_size: int = Field(
+        64, ge=0, le=10_000, description="Most requests that wait for a worker; requests beyond it get 503."
+    )
+    queue_timeout_seconds: float = Field(5, gt=0, le=3600, description="Longest wait for a worker.")
+    request_timeout_seconds: float = Field(30, gt=0, le=3600, description="Longest time for a whole request.")
+    header_timeout_seconds: float = Field(10, gt=0, le=3600, description="Longest time to receive a request's headers.")
+    body_timeout_seconds: float = Field(20, gt=0, le=3600, description="Longest time to receive a request's body.")
+    drain_seconds: float = Field(5, ge=0, le=3600, description="Time from SIGTERM to the exit; new requests get 503.")
 
     rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
     rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
@@ -84,6 +112,26 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object per line, or text for people.")
     otel_enabled: bool = Field(False, description="Send OpenTelemetry traces (needs the `otel` extra).")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if not value.isprintable():
+                raise ValueError("holds a byte or a character that is not printable text")
+            if len(value) > _LONGEST:
+                raise ValueError(f"is longer than {_LONGEST:,} characters")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value != "localhost":
+            try:
+                ip_address(value)
+            except ValueError:
+                raise ValueError("takes an IP address or localhost") from None
+        return value
 
     @field_validator("log_level", "log_format", "face_detector", mode="before")
     @classmethod
@@ -104,17 +152,18 @@ class Settings(BaseSettings):
     @field_validator("root_path")
     @classmethod
     def _clean_prefix(cls, value: str) -> str:
-        value = value.rstrip("/")
-        if value and not value.startswith("/"):
-            raise ValueError("must start with a slash")
+        value = value.removesuffix("/")
+        if not _PREFIX.fullmatch(value):
+            raise ValueError("takes a path such as /visage, of letters, digits and . _ ~ -")
         return value
 
     @field_validator("cors_origins")
     @classmethod
     def _whole_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        value = tuple(origin.lower() for origin in value)
         for origin in value:
-            if origin != "*" and not origin.startswith(("http://", "https://")):
-                raise ValueError(f"takes origins such as https://example.org or *, not {origin}")
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"takes origins such as https://example.org, without a path, or *, not {origin[:100]}")
         return value
 
     @field_validator("trusted_proxies")
@@ -148,8 +197,9 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _known_storage(cls, value: str) -> str:
-        if not value.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
-            raise ValueError("takes memory://, redis://, rediss:// or redis+unix://")
+        if value != "memory://" and not _is_redis(value):
+            # Without the value, which may hold a password.
+            raise ValueError("takes memory://, redis://host:port/0, rediss://host:port/0 or redis+unix:///path")
         return value
 
     @model_validator(mode="after")
@@ -177,6 +227,21 @@ class Settings(BaseSettings):
         return tuple(ip_network(network, strict=False) for network in self.trusted_proxies)
 
 
+def _is_redis(address: str) -> bool:
+    """Whether a client can be made for this address of a Redis server. It does not connect."""
+    from redis import Redis  # noqa: PLC0415 - only where it is used
+
+    try:
+        parts = urlsplit(address)
+        server = parts.scheme in {"redis", "rediss"} and parts.hostname and re.fullmatch(r"(/\d{0,4})?", parts.path)
+        if not server and not (parts.scheme == "redis+unix" and parts.path):
+            return False
+        Redis.from_url(address.removeprefix("redis+")).connection_pool.make_connection()
+    except Exception:
+        return False
+    return True
+
+
 class BadSettings(Exception):
     """A setting is invalid. The message is one sentence that names it."""
 
@@ -188,5 +253,5 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")[:_LONGEST_REASON]
         raise BadSettings(f"{name}: {reason}." if name else f"{reason}.") from None

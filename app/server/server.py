@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import resource
@@ -115,16 +116,16 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Asyncio's own loop sends small answers at once only on sockets that say that they are TCP's; without it they wait
-    # 40 ms for the client's acknowledgement. uvloop always does.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        # Asyncio's own loop sends small answers at once only on sockets that say that they are TCP's; without it they
+        # wait 40 ms for the client's acknowledgement. uvloop always does.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as error:
-        listener.close()
+        name = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise BadSettings(f"PORT: cannot listen on {host}:{port}: {reason}.") from None
+        raise BadSettings(f"{name}: cannot listen on {host}:{port}: {reason}.") from None
     return listener
 
 

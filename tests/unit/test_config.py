@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.config import BadSettings, Settings, load_settings
+from tests.absurd_settings import absurd_values
 
 
 @pytest.fixture(autouse=True)
@@ -44,35 +45,36 @@ def test_off_is_written_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().rate_limit == "off"
 
 
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
+def test_values_without_sense_are_refused_in_one_sentence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in absurd_values(name):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(BadSettings) as refused:
+            load_settings()
+        sentence = str(refused.value)
+        assert sentence.startswith(f"{name}: "), value
+        assert sentence.endswith("."), value
+        assert sentence.isprintable(), value
+        assert len(sentence) < 400, value
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("PORT", "http"),
-        ("PORT", "70000"),
-        ("CONFIDENCE_THRESHOLD", "1.5"),
-        ("MAX_FILE_SIZE_MB", "0"),
-        ("EXECUTION_PROVIDERS", "gpu"),
-        ("EXECUTION_PROVIDERS", ","),
-        ("FACE_DETECTOR", "dlib"),
-        ("RATE_LIMIT", "often"),
-        ("ROOT_PATH", "visage"),
-        ("CORS_ORIGINS", "example.org"),
-        ("TRUSTED_PROXIES", "proxy"),
-        ("API_KEYS", "short:abc"),
-        ("API_KEYS", "noname"),
-        ("API_KEYS", "a:0123456789abcdef,a:0123456789abcdeg"),
-        ("LOG_LEVEL", "chatty"),
-        ("WORKERS", "-1"),
+        ("HOST", "::1"),
+        ("HOST", "localhost"),
+        ("ROOT_PATH", "/visage/v1.0/"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "http://localhost:3000,HTTPS://Page.example,http://[::1]:8080"),
+        ("RATE_LIMIT_STORAGE", "rediss://user:p%40ss@redis.example:6380/2?socket_timeout=1"),
+        ("RATE_LIMIT_STORAGE", "redis+unix:///run/redis.sock?db=1"),
+        ("TRUSTED_PROXIES", "10.0.0.1,fd00::/8"),
+        ("SHADOW_MODEL", ""),
     ],
 )
-def test_nonsense_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_sense_is_accepted(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(BadSettings) as refused:
-        load_settings()
-    sentence = str(refused.value)
-    assert sentence.startswith(f"{name}: ")
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
+    load_settings()
 
 
 def test_a_bad_api_key_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
