@@ -47,6 +47,8 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
         middleware=layers(settings, tracer),
         docs_url=None,
         redoc_url=None,
+        # A redirect would name the host that the client sent. A path with a slash more is another path.
+        redirect_slashes=False,
         # Traces are the service's own; nothing else may note what a request holds, or send it anywhere.
         telemetry={
             "tracing": False,

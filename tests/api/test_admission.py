@@ -285,3 +285,30 @@ class TestCors:
         response = client.options("/predict", headers=asks)
         assert response.status_code == 200
         assert "x-api-key" in response.headers["access-control-allow-headers"].lower()
+
+    @pytest.mark.parametrize("allowed", [("https://page.example",), ()])
+    @pytest.mark.parametrize(
+        ("headers", "refused"),
+        [({"Origin": "https://evil.example"}, "origin"), ({"Access-Control-Request-Method": "DELETE"}, "method")],
+    )
+    def test_a_preflight_that_is_refused_is_an_error_like_others(
+        self,
+        start: Start,
+        caplog: pytest.LogCaptureFixture,
+        allowed: tuple[str, ...],
+        headers: dict[str, str],
+        refused: str,
+    ) -> None:
+        asks = {**ORIGIN, "Access-Control-Request-Method": "POST", **headers}
+        client = start(cors_origins=allowed, api_keys=KEYS)
+        with caplog.at_level("INFO"):
+            response = client.options("/predict", headers=asks)
+        assert_turned_away(response, 422, "invalid_request")
+        assert refused in response.json()["message"]
+        assert ("access-control-allow-origin" in response.headers) == (refused == "method" and bool(allowed))
+        (line,) = (record.getMessage() for record in caplog.records if record.name == "visage.cors")
+        assert refused in line
+        assert "CORS_ORIGINS" in line
+        assert "example" not in line
+        (request,) = (record.request for record in caplog.records if record.name == "visage.access")
+        assert (request.method, request.status) == ("OPTIONS", 422)

@@ -111,6 +111,14 @@ def test_the_prefix_without_its_slash_leads_to_the_page(start: Start, query: str
     assert "<title>Visage</title>" in client.get(f"/visage{query}").text
 
 
+@pytest.mark.parametrize("path", ["/predict/", "/health/", "/docs//", "//evil.example/predict/"])
+def test_nothing_redirects_to_the_host_that_a_client_sends(start: Start, path: str) -> None:
+    for client in (start(), start(root_path="/visage")):
+        response = client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
+        assert response.status_code == 404
+        assert "location" not in response.headers
+
+
 def test_what_only_begins_like_the_prefix_is_below_it(start: Start) -> None:
     response = start(root_path="/visage").get("/visages")
     assert (response.status_code, response.json()["error"]) == (404, "not_found")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from http import HTTPStatus
 from typing import Final
 
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import LIMIT_HEADERS, route_path, service_of
@@ -88,7 +88,8 @@ class Requests:
 
         service.metrics.request_started()
         try:
-            await self.app(scope, receive_noted, send_noted)
+            app = _to_the_page(scope) or self.app
+            await app(scope, receive_noted, send_noted)
         except Exception as exception:
             response = response_to(scope, exception)
             # Half a response may be out: then the server breaks the connection, which says that no more will come.
@@ -108,7 +109,7 @@ def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) 
     headers += scope["state"].get(LIMIT_HEADERS, ())
     if close:
         headers.append((b"connection", b"close"))
-    return _on_the_same_host(headers) if message["status"] == HTTPStatus.TEMPORARY_REDIRECT else headers
+    return headers
 
 
 def _security_headers(path: str) -> Headers:
@@ -118,12 +119,13 @@ def _security_headers(path: str) -> Headers:
     return _DATA
 
 
-def _on_the_same_host(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Redirects without scheme and host, which a service behind a proxy does not know."""
-    return [
-        (name, b"/" + value.split(b"/", 3)[3] if name == b"location" and b"://" in value else value)
-        for name, value in headers
-    ]
+def _to_the_page(scope: Scope) -> Response | None:
+    """A redirect from the prefix to the page below it. It names no host, which only a proxy would know."""
+    prefix = scope.get("root_path", "")
+    if not prefix or scope["path"] != prefix:
+        return None
+    query = scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"{prefix}/?{query}" if query else f"{prefix}/")
 
 
 def _request_id(scope: Scope) -> str:
