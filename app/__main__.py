@@ -15,11 +15,13 @@ def main() -> None:
     _handle_signals()
     _open_standard_files()
     from app.config import BadSettings, load_settings  # noqa: PLC0415
-    from app.server.server import run  # noqa: PLC0415
 
     status = 0
     try:
-        run(load_settings())
+        settings = load_settings()
+        from app.server.server import run  # noqa: PLC0415 - its imports take long
+
+        run(settings)
     except BadSettings as error:
         status = EXIT_BAD_SETTINGS
         # Not with print: what Python cannot write it would write again at the exit, and fail.
