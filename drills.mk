@@ -1,6 +1,6 @@
 # Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
 # LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
-DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity
+DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity settings
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
@@ -18,6 +18,7 @@ memory: ## Drill: memory with bombs, the largest pictures and 10,000 requests
 retention: ## Drill: nothing written to disk, no outbound connection (needs strace)
 limits: ## Drill: rate limits shared through Redis (needs redis-server)
 integrity: ## Drill: modified model files
+settings: ## Drill: settings that make no sense
 
 $(FUZZ): requirements/fuzz.txt $(DEV)
 	$(call install,$(VENV),fuzz,dev fuzz)
