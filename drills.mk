@@ -1,6 +1,6 @@
 # Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
 # LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
-DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity settings
+DRILLS := fuzz contract overload slow-clients cancel drain soak memory retention limits integrity settings faults
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
@@ -19,6 +19,7 @@ retention: ## Drill: nothing written to disk, no outbound connection (needs stra
 limits: ## Drill: rate limits shared through Redis (needs redis-server)
 integrity: ## Drill: modified model files
 settings: ## Drill: settings that make no sense
+faults: ## Drill: steps that raise, a stdout that blocks, a full disk
 
 $(FUZZ): requirements/fuzz.txt $(DEV)
 	$(call install,$(VENV),fuzz,dev fuzz)

@@ -26,7 +26,7 @@ def _split(value: Any) -> Any:
         return value
     words = tuple(word.strip() for word in value.split(",") if word.strip())
     # Commas alone are a mistake: of keys they would leave the service open.
-    if not words:
+    if value and not words:
         raise ValueError("is a list without an entry")
     return words
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import LIMIT_HEADERS, route_path, service_of
-from app.api.error_responses import CLIENT_LEFT, response_to
+from app.api.error_responses import CLIENT_LEFT, known_error, response_to
 from app.service import Phase
 from app.telemetry.logs import log_request
 from app.telemetry.records import RequestRecord
@@ -97,9 +98,8 @@ class Requests:
                 await response(scope, receive_noted, send_noted)
         finally:
             record.finish(scope, status)
-            service.metrics.request_finished(record)
-            self._tracer.request_finished(record)
-            log_request(record)
+            for note in (service.metrics.request_finished, self._tracer.request_finished, log_request):
+                _call(note, record)
 
 
 def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) -> list[tuple[bytes, bytes]]:
@@ -117,6 +117,14 @@ def _security_headers(path: str) -> Headers:
     if path in {"/", "/favicon.ico", "/docs", "/openapi.json"} or path.startswith(("/web/", "/docs/", "/samples/")):
         return _PAGE
     return _DATA
+
+
+def _call(note: Callable[[RequestRecord], None], record: RequestRecord) -> None:
+    """What telemetry does with a request that is over. If one part fails, the others still get it."""
+    try:
+        note(record)
+    except Exception as exception:
+        known_error(exception, record.request_id)
 
 
 def _to_the_page(scope: Scope) -> Response | None:
