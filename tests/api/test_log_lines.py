@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.telemetry.logs import write_logs
+from app.telemetry.metrics import Metrics
 from tests.api.conftest import PICTURE, upload
 from tests.api.fakes import Script
 
@@ -56,6 +58,20 @@ def test_a_bug_is_told_by_its_kind_and_place_but_not_by_its_message(client: Test
     assert "fakes.py" in message["message"]
     assert (line["level"], line["status"], line["error"]) == ("error", 500, "internal_error")
     assert line["request_id"] in message["message"]
+
+
+def test_metrics_that_fail_cost_neither_the_response_nor_the_line(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(Metrics, "request_finished", fail)
+    responses = []
+    message, line = lines(client, lambda: responses.append(client.post("/predict", **upload())))
+    assert responses[0].status_code == line["status"] == 200
+    assert "RuntimeError" in message["message"]
+    assert "canary" not in json.dumps([message, line])
 
 
 def test_nothing_that_a_client_sends_is_written(client: TestClient, script: Script) -> None:

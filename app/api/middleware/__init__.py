@@ -60,6 +60,12 @@ class CorsHeaders(CORSMiddleware):
 class Preflight(CORSMiddleware):
     """Responds to the preflights of browsers. A refusal is an error like others, and is logged."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") == "OPTIONS":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
         if response.status_code != HTTPStatus.OK:
