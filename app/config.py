@@ -79,15 +79,17 @@ class Settings(BaseSettings):
     enable_multiple_faces: bool = Field(False, description="Make `faces=all` the default of `/predict`.")
     max_faces: int = Field(50, ge=1, le=200, description="Most faces to classify in one picture, largest first.")
 
-    max_file_size_mb: float = Field(5, gt=0, le=100, description="Largest picture file that is accepted, in megabytes.")
+    max_file_size_mb: float = Field(
+        5, ge=0.01, le=100, description="Largest picture file that is accepted, in megabytes."
+    )
     max_image_pixels: int = Field(
         50_000_000, ge=1024, le=200_000_000, description="Most pixels of a picture that is accepted."
     )
     max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
-    max_batch_size_mb: float = Field(64, gt=0, le=1000, description="Largest body of a batch, in megabytes.")
+    max_batch_size_mb: float = Field(64, ge=0.01, le=1000, description="Largest body of a batch, in megabytes.")
     body_memory_mb: float = Field(
         128,
-        gt=0,
+        ge=0.01,
         le=65_536,
         description="Most memory for all request bodies together, in megabytes; requests beyond it get 503.",
     )
@@ -95,10 +97,12 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         64, ge=0, le=10_000, description="Most requests that wait for a worker; requests beyond it get 503."
     )
-    queue_timeout_seconds: float = Field(5, gt=0, le=3600, description="Longest wait for a worker.")
-    request_timeout_seconds: float = Field(30, gt=0, le=3600, description="Longest time for a whole request.")
-    header_timeout_seconds: float = Field(10, gt=0, le=3600, description="Longest time to receive a request's headers.")
-    body_timeout_seconds: float = Field(20, gt=0, le=3600, description="Longest time to receive a request's body.")
+    queue_timeout_seconds: float = Field(5, ge=0.01, le=3600, description="Longest wait for a worker.")
+    request_timeout_seconds: float = Field(30, ge=0.01, le=3600, description="Longest time for a whole request.")
+    header_timeout_seconds: float = Field(
+        10, ge=0.01, le=3600, description="Longest time to receive a request's headers."
+    )
+    body_timeout_seconds: float = Field(20, ge=0.01, le=3600, description="Longest time to receive a request's body.")
     drain_seconds: float = Field(5, ge=0, le=3600, description="Time from SIGTERM to the exit; new requests get 503.")
 
     rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")

@@ -86,7 +86,8 @@ def absurd_values(name: str) -> tuple[str, ...]:
 def _by_type(field: FieldInfo) -> tuple[str, ...]:
     kind = field.annotation
     if kind in {int, float}:
-        return _NUMBERS
+        # Where nothing at all makes no sense, next to nothing makes none either.
+        return (*_NUMBERS, "0", "1e-300") if any(getattr(rule, "ge", 0) > 0 for rule in field.metadata) else _NUMBERS
     if kind is bool or get_origin(kind) is Literal:
         return _CHOICES
     return _FOLDERS if kind is Path or Path in get_args(kind) else ()
