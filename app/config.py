@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     )
     max_batch_files: int = Field(32, ge=1, le=1000, description="Most files in one batch.")
     max_batch_size_mb: float = Field(64, ge=0.01, le=1000, description="Largest body of a batch, in megabytes.")
+    memory_limit_mb: int = Field(
+        0, ge=0, le=1_048_576, description="Memory for the process, in megabytes; 0 means the container's limit."
+    )
     body_memory_mb: float = Field(
         128,
         ge=0.01,

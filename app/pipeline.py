@@ -65,7 +65,7 @@ class Pipeline:
         timings = Timings()
         checkpoint()
         with timings.stage("decode"):
-            picture = decode(data, self._limits)
+            picture = decode(data, self._limits, checkpoint=checkpoint)
         checkpoint()
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.faces == "all")
@@ -78,7 +78,8 @@ class Pipeline:
             spec = model.manifest.input
             framing = _framing(model.manifest.face)
             regions = tuple(region_of(face, framing) for face in detected.faces)
-            self._decode_finer(detected, min(region.side for region in regions), max(spec.width, spec.height))
+            side, needed = min(region.side for region in regions), max(spec.width, spec.height)
+            self._decode_finer(detected, side / needed, checkpoint)
             picture = detected.picture
             crops = tuple(
                 extract(picture.pixels, region.scaled(1 / picture.scale), spec.width, spec.height) for region in regions
@@ -134,11 +135,12 @@ class Pipeline:
         count = self._max_faces if options.faces == "all" else 1
         return tuple(found[:count])
 
-    def _decode_finer(self, detected: DetectedPicture, side: float, needed: int) -> None:
+    def _decode_finer(self, detected: DetectedPicture, at_most: float, checkpoint: Checkpoint) -> None:
         """Decodes again at a higher resolution when the crop would have fewer pixels than the model takes."""
-        scale = detected.picture.scale
-        if scale > 1 and side / scale < needed:
-            detected.picture = decode(detected.data, self._limits, at_most=max(side / needed, 1.0))
+        if detected.picture.scale > max(at_most, 1.0):
+            # Its memory first: who waits for memory must hold none.
+            detected.release_pixels()
+            detected.picture = decode(detected.data, self._limits, max(at_most, 1.0), checkpoint)
 
 
 _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)

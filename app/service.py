@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.config import BadSettings, Settings
 from app.errors import NotReady
+from app.memory_budget import process_memory
 from app.rate_limiter import RateLimiter
 from app.system import trim_memory, usable_cores, worker_cores
 from app.telemetry.metrics import Metrics
@@ -46,7 +47,8 @@ def _build_pipeline(settings: Settings) -> Pipeline:
     # A job runs on one thread. More threads of OpenCV would compete with the other workers.
     cv2.setNumThreads(1)
     detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
-    pipeline = Pipeline(detector, ImageLimits(max_pixels=settings.max_image_pixels), settings.max_faces)
+    limits = ImageLimits(max_pixels=settings.max_image_pixels, memory=process_memory())
+    pipeline = Pipeline(detector, limits, settings.max_faces)
     pipeline.warm_up()
     return pipeline
 
@@ -189,6 +191,7 @@ async def _warm_up(service: Service, factories: Factories) -> None:
     gc.collect()
     gc.freeze()
     trim_memory()
+    process_memory().follow(service.settings.memory_limit_mb)
     if service.phase is Phase.STARTING:
         service.phase = Phase.SERVING
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.errors import InternalError, Overloaded, Timeout
+from app.errors import InternalError, Overloaded, Timeout, VisageError
 from app.system import lower_priority, pin_thread
 
 if TYPE_CHECKING:
@@ -394,6 +394,9 @@ class WorkerPool:
             result = job.work(pipeline, job.check)
         except Exception as caught:
             error = caught
+            if isinstance(error, VisageError):
+                # Its traceback holds the picture, and nobody logs it.
+                error.__traceback__ = error.__context__ = None
         took = time.monotonic() - started
         with self._changed:
             if worker.abandoned:

@@ -18,6 +18,9 @@ from tests.hostile import hostile_files
 from tests.pictures import encoded
 from tests.process import ServerProcess
 
+SETTINGS = {"LOG_LEVEL": "warning", "MEMORY_LIMIT_MB": 512}
+"""The container that the bounds are for."""
+
 ATTEMPTS = 5
 """How often a bomb is sent. The fastest refusal counts, because other processes can only slow it down."""
 
@@ -34,15 +37,15 @@ PAUSE = 6.0
 
 
 def drill(report: Report) -> None:
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
+    with ServerProcess(SETTINGS) as server:
         server.wait_ready()
         report.figure("resident memory, ready and idle", process_stats(server.pid).resident, "MB")
         asyncio.run(_bombs(report, server))
         report.check("no traceback in the log", "Traceback" not in server.log)
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
+    with ServerProcess(SETTINGS) as server:
         server.wait_ready()
         asyncio.run(_largest(report, server))
-    with ServerProcess({"LOG_LEVEL": "warning"}) as server:
+    with ServerProcess(SETTINGS) as server:
         server.wait_ready()
         asyncio.run(_traffic(report, server, LONG if report.long else SHORT))
 

@@ -53,6 +53,7 @@ def _all() -> Iterator[HostileFile]:
     yield from _nothing()
     yield from _other_formats()
     yield from _bombs()
+    yield from _greedy()
     yield from _wrong_headers()
     yield from _damage()
     yield from _odd()
@@ -90,6 +91,35 @@ def _bombs() -> Iterator[HostileFile]:
     yield HostileFile("bomb-jpeg-scans", _many_scans(2_000), readable=True)
     yield HostileFile("bomb-jpeg-segments", _with_segments(b"\xff\xfe\x00\x04ab" * 100_000))
     yield HostileFile("bomb-webp-6000", encoded(Image.new("L", (6_000, 6_000)), "WEBP", lossless=True, method=0))
+
+
+def _greedy() -> Iterator[HostileFile]:
+    """Small files of a size that is accepted, which take much memory or time to decode."""
+    for name, side in (("", 3_999), ("-largest", 4_080)):
+        size = struct.pack("<I", (side - 1) | (side - 1) << 14)
+        frame = b"\x2f" + size + bytes.fromhex("0750c00216b0ff8188e87f00")
+        chunk = b"VP8L" + struct.pack("<I", len(frame)) + frame + bytes(len(frame) % 2)
+        data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+        yield HostileFile(f"greedy-webp{name}", data, readable=True)
+    grey = (127, 127, 127, 127)
+    for name, mode, size, options in (
+        ("cmyk-passes", "CMYK", (7_071, 7_071), {"progressive": True}),
+        ("cmyk-grey", "CMYK", (20_000, 1_023), {}),
+        ("cmyk-grey-passes", "CMYK", (10_000, 1_023), {"progressive": True}),
+        ("passes", "RGB", (7_071, 7_071), {"progressive": True, "subsampling": 2}),
+    ):
+        picture = Image.new(mode, size, grey[: len(mode)])
+        yield HostileFile(f"greedy-jpeg-{name}", encoded(picture, "JPEG", quality=20, **options), readable=True)
+    data = encoded(Image.new("L", (7_071, 7_071), 128), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    yield HostileFile("greedy-jpeg-29-scans", data[:-2] + data[last:-2] * 23 + data[-2:])
+    for name, marker in (("arithmetic", 0xC9), ("arithmetic-passes", 0xCA), ("lossless", 0xC3), ("differential", 0xC5)):
+        data = _small_jpeg().replace(b"\xff\xc0", bytes([0xFF, marker]), 1)
+        yield HostileFile(f"greedy-jpeg-{name}", data)
+    yield HostileFile("greedy-png-16-bit-interlaced", _deep_png(7_071))
+    for mode in ("RGBA", "P"):
+        picture = Image.new(mode, (7_071, 7_071), 1)
+        yield HostileFile(f"greedy-png-{mode.lower()}", encoded(picture, "PNG", compress_level=1), readable=True)
 
 
 def _wrong_headers() -> Iterator[HostileFile]:
@@ -166,6 +196,15 @@ def _png(width: int, height: int, *, rows: int | None = None, extra: bytes = b""
     body = b"".join(squeeze.compress(row) for _ in range(height if rows is None else rows)) + squeeze.flush()
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + extra + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _deep_png(side: int) -> bytes:
+    """An interlaced PNG with 16 bits a channel, as long as its header says."""
+    squeeze = zlib.compressobj(1)
+    length = side * side * 8 + 15 * side
+    body = b"".join(squeeze.compress(bytes(1 << 20)) for _ in range((length >> 20) + 1)) + squeeze.flush()
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 1))
+    return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
 def _without_palette() -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
@@ -14,7 +15,7 @@ from starlette.background import BackgroundTask
 from app.api.dependencies import Choices, reservation_of, service_of
 from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
-from app.errors import Timeout, VisageError
+from app.errors import InvalidRequest, Timeout, VisageError
 from app.inference.classifier import Classifier
 from app.pipeline import (
     Checkpoint,
@@ -44,6 +45,26 @@ class Finished(Generic[Result]):
 
 Outcome = Finished[PictureResult] | VisageError
 
+MOST_EXPLAINED: Final = 100
+"""Most faces that one request may have explained. The overlay of a face takes up to 80 KB of the result."""
+
+
+class ExplainedFaces:
+    """Counts the faces of one request that are to be explained, before they are. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            if self._count + count > MOST_EXPLAINED:
+                raise InvalidRequest(
+                    f"explain: at most {MOST_EXPLAINED} faces of a request are explained. "
+                    "Send fewer pictures at a time, or ask for faces=largest."
+                )
+            self._count += count
+
 
 async def read_picture(
     request: Request,
@@ -60,13 +81,17 @@ async def read_picture(
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[Result]:
         detected = pipeline.detect(picture, detect, checkpoint)
         options = classify or ClassifyOptions()
+        if options.explain:
+            ExplainedFaces().add(len(detected.faces))
         predictions = [pipeline.predict(detected, model, options, checkpoint) for model in models]
         return _finish(request, detected, predictions, build, queue_ms)
 
     return await _run(request, work)
 
 
-async def read_pictures(request: Request, pictures: Sequence[bytes], choices: Choices) -> list[Outcome]:
+async def read_pictures(
+    request: Request, pictures: Sequence[bytes], choices: Choices, explained: ExplainedFaces
+) -> list[Outcome]:
     """The job for several pictures of a batch, whose faces share one forward pass. An error of one picture leaves the
     others alone."""
     request_id = request_record(request.scope).request_id
@@ -78,6 +103,8 @@ async def read_pictures(request: Request, pictures: Sequence[bytes], choices: Ch
         for number, data in enumerate(pictures):
             try:
                 detected = pipeline.detect(data, choices.detect, checkpoint)
+                if choices.classify.explain:
+                    explained.add(len(detected.faces))
                 cropped[number] = pipeline.crop(detected, choices.model, checkpoint)
                 detected.release_pixels()
             except (ClientDisconnected, Timeout):

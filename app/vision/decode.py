@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
 import zlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, _webp
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from app.errors import EmptyFile, ImageTooLarge, ImageTooSmall, InvalidImage, UnsupportedMediaType
+from app.memory_budget import MemoryBudget
 from app.vision.headers import READABLE, Header, PictureFormat, png_is_whole, read_header, sniff
 
 ImageFile.MAXBLOCK = 4 << 20
@@ -34,7 +32,6 @@ ImageFile.MAXBLOCK = 4 << 20
 _PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
-    "webp": WebPImageFile,
     "bmp": BmpImageFile,
 }
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
@@ -46,14 +43,17 @@ _DETECTION_SIDE = 512
 _REDUCED_FROM = 16_000_000
 """Pixels from which other formats are reduced too. They are decoded whole, so this saves only memory."""
 
-_one_at_a_time = threading.Lock()
-"""Two pictures of 50 million pixels decoded at once would exceed the memory of a container of 512 MB."""
-
 _BAND = 1 << 20
 """Pixels that are converted at once, so that memory never holds a large picture three times."""
 
-_WEBP_SHARE = 3
-"""The limit on pixels is divided by this for a WebP: its decoder takes 16 bytes per pixel, the others 3 to 6."""
+_BAND_DEPTH = 24
+"""Bytes a pixel of the copies that converting takes."""
+
+_FIXED_BYTES, _FILE_COPIES = 2_000_000, 4
+"""Memory of every decoding: rows and tables, and copies of the file."""
+
+_DETECTION_DEPTH = 4
+"""Bytes a pixel of a decoded picture while faces are searched for in it: its own, and those of smaller copies."""
 
 _MISSING_BLOCK = frozenset({127, 128})
 """Values of a pixel that libjpeg fills in for missing data. CMYK is stored inverted."""
@@ -62,16 +62,17 @@ _FILLER = bytes(range(1, 255)) * 4
 """Data that no encoder appends to a picture, and that does not decode to grey."""
 
 _MAX_WORK = 1_500_000_000
-"""Most pixels times scans of a progressive JPEG. A small file can request thousands of passes over a large picture."""
+"""Most nanoseconds that a decoder may take at worst. A small file can request thousands of passes over its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """Limits that are checked on the header, before any pixel is decoded."""
+    """Limits that are checked on the header, before any pixel is decoded, and the memory that decoders share."""
 
     max_pixels: int
     min_side: int = 32
     max_side: int = 20_000
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +90,33 @@ class Picture:
         return self.width / int(self.pixels.shape[1])
 
 
-def decode(data: bytes, limits: ImageLimits, at_most: float | None = None) -> Picture:
+def decode(
+    data: bytes, limits: ImageLimits, at_most: float | None = None, checkpoint: Callable[[], None] = lambda: None
+) -> Picture:
     """The picture in ``data``. Raises an error of the catalogue when there is none.
 
-    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``.
+    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``. Waits for the
+    memory that it needs, and calls ``checkpoint`` meanwhile; the pixels count as used for as long as they exist.
     """
     name = _readable_format(data)
     header = read_header(data, name)
-    _check(header, name, limits)
+    _check(header, limits)
     factor = _reduction(header, name, at_most)
-    with _memory_lock(header, name):
+    with limits.memory.take(decoding_bytes(header, name, factor), checkpoint):
         pixels = _upright(_decoded(header, name, factor), header.orientation)
+        limits.memory.keep(pixels.size // 3 * _DETECTION_DEPTH, pixels)
     turned = header.orientation >= 5
     width, height = (header.height, header.width) if turned else (header.width, header.height)
     return Picture(pixels, width, height, name)
 
 
-def _memory_lock(header: Header, name: str) -> AbstractContextManager[object]:
-    """The lock to hold while decoding: only one large picture at a time may be in memory at full size."""
-    is_held_whole = name != "jpeg" or header.scans > 1
-    return _one_at_a_time if is_held_whole and header.pixels >= _REDUCED_FROM else nullcontext()
+def decoding_bytes(header: Header, name: str, factor: int) -> int:
+    """Bytes of memory that decoding takes at worst."""
+    decoded = header.pixels // (factor * factor if name == "jpeg" else 1)
+    image, result = header.depth * decoded, 3 * header.pixels // (factor * factor)
+    converting = image + result + _BAND_DEPTH * min(decoded, _BAND)
+    most = max(image + header.scratch, converting, 2 * result)
+    return most + _FILE_COPIES * len(header.body) + _FIXED_BYTES
 
 
 def _readable_format(data: bytes) -> PictureFormat:
@@ -123,17 +131,16 @@ def _readable_format(data: bytes) -> PictureFormat:
     raise UnsupportedMediaType(f"{name.upper()} files are not supported. Send a JPEG, PNG, WebP or BMP file.")
 
 
-def _check(header: Header, name: str, limits: ImageLimits) -> None:
+def _check(header: Header, limits: ImageLimits) -> None:
     size = f"{header.width} x {header.height}"
-    most = limits.max_pixels // (_WEBP_SHARE if name == "webp" else 1)
-    if header.pixels > most:
-        raise ImageTooLarge(f"The picture has {size} pixels; the limit for this format is {most:,} in total.")
+    if header.pixels > limits.max_pixels:
+        raise ImageTooLarge(f"The picture has {size} pixels; the limit is {limits.max_pixels:,} in total.")
     if max(header.width, header.height) > limits.max_side:
         raise ImageTooLarge(f"The picture has {size} pixels; the limit is {limits.max_side:,} on a side.")
     if min(header.width, header.height) < limits.min_side:
         raise ImageTooSmall(f"The picture has {size} pixels; a face needs at least {limits.min_side} on a side.")
-    if header.pixels * header.scans > _MAX_WORK:
-        raise ImageTooLarge("The picture is stored in too many passes. Save it as an ordinary JPEG.")
+    if header.work > _MAX_WORK:
+        raise ImageTooLarge("This picture takes too long to decode. Scale it down, or save it as an ordinary JPEG.")
 
 
 def _reduction(header: Header, name: str, at_most: float | None) -> int:
@@ -146,12 +153,19 @@ def _reduction(header: Header, name: str, at_most: float | None) -> int:
 
 def _decoded(header: Header, name: str, factor: int) -> NDArray[np.uint8]:
     try:
+        if name == "webp":
+            return _pixels(_webp_bands(header, factor), header.width, header.height, factor)
         image = _loaded(header.body, header, name, factor)
         if name == "png" and _may_end_early(image) and not png_is_whole(header.body):
             raise InvalidImage
-        if name == "jpeg" and _ends_in_grey(image) and _reads_beyond_its_end(image, header, factor):
-            raise InvalidImage
-        return _pixels(image, 1 if name == "jpeg" else factor)
+        if name == "jpeg" and _ends_in_grey(image):
+            before = _checksum(image)
+            # Two pictures in memory would be one too many.
+            del image
+            image = _loaded(_longer(header.body), header, name, factor)
+            if _checksum(image) != before:
+                raise InvalidImage
+        return _pixels(_bands(image, factor), *image.size, 1 if name == "jpeg" else factor)
     except _DECODER_ERRORS:
         raise InvalidImage from None
 
@@ -176,11 +190,17 @@ def _ends_in_grey(image: Image.Image) -> bool:
     return set(last if isinstance(last, tuple) else (last,)) <= _MISSING_BLOCK
 
 
-def _reads_beyond_its_end(image: Image.Image, header: Header, factor: int) -> bool:
-    """Whether a JPEG needs more data than it has: bytes that are appended to its data then change the picture."""
-    end = header.body.rfind(b"\xff\xd9")
-    longer = header.body[:end] + _FILLER + header.body[end:]
-    return _loaded(longer, header, "jpeg", factor).tobytes() != image.tobytes()
+def _longer(body: bytes) -> bytes:
+    """A JPEG with more data. This changes the picture only when it needs more data than it had."""
+    end = body.rfind(b"\xff\xd9")
+    return body[:end] + _FILLER + body[end:]
+
+
+def _checksum(image: Image.Image) -> int:
+    checksum = 0
+    for part in _bands(image, 1):
+        checksum = zlib.crc32(part.tobytes(), checksum)
+    return checksum
 
 
 def _may_end_early(image: Image.Image) -> bool:
@@ -189,17 +209,49 @@ def _may_end_early(image: Image.Image) -> bool:
     return "interlace" in image.info or image.crop((0, height - 1, width, height)).getbbox() is None
 
 
-def _pixels(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """The image as RGB, averaged down by ``factor``. Converts some rows at a time."""
-    width, height = image.size
-    rows = max(_BAND // width // factor, 1) * factor
-    if rows >= height:
-        return _reduced(_rgb(image), factor)
+def _pixels(bands: Iterator[Image.Image], width: int, height: int, factor: int) -> NDArray[np.uint8]:
+    """The image as RGB, averaged down by ``factor``."""
     whole = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
-    for top in range(0, height, rows):
-        part = _reduced(_rgb(image.crop((0, top, width, min(top + rows, height)))), factor)
-        whole[top // factor : top // factor + len(part)] = part
+    top = 0
+    for band in bands:
+        part = _reduced(_rgb(band), factor)
+        if part.shape == whole.shape:
+            return part
+        whole[top : top + len(part)] = part
+        top += len(part)
     return whole
+
+
+def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """The image in pieces of some rows, so that memory never holds a large picture twice."""
+    width, height = image.size
+    rows = _band_rows(width, factor)
+    if rows >= height:
+        yield image
+        return
+    for top in range(0, height, rows):
+        yield image.crop((0, top, width, min(top + rows, height)))
+
+
+def _webp_bands(header: Header, factor: int) -> Iterator[Image.Image]:
+    """The first frame of a WebP in pieces. Pillow's own reader would hold it once more."""
+    decoder = _webp.WebPAnimDecoder(header.body)
+    size, *_, mode = decoder.get_info()
+    frame = decoder.get_next() if size == (header.width, header.height) else None
+    # It holds two pictures of its own.
+    del decoder
+    if frame is None:
+        raise InvalidImage
+    pixels = memoryview(frame[0])
+    rows = _band_rows(header.width, factor)
+    for top in range(0, header.height, rows):
+        count = min(rows, header.height - top)
+        band = pixels[4 * top * header.width : 4 * (top + count) * header.width]
+        yield Image.frombytes("RGB" if mode == "RGBX" else mode, (header.width, count), band, "raw", mode)
+
+
+def _band_rows(width: int, factor: int) -> int:
+    return max(_BAND // width // factor, 1) * factor
 
 
 def _reduced(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

@@ -142,10 +142,18 @@ def _confirmed(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) ->
     height, width = pixels.shape[:2]
     side = max(round(_CLOSE_UP * face.box.width), 2)
     left, top = (round(middle - side / 2) for middle in face.box.center)
+    shrink = 1
     part = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if not part.size:
         return None
     beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
+    # The surroundings of a large face may be many times as large as the picture.
+    while side >= shrink * _ENOUGH_PIXELS:
+        shrink *= 2
+    if shrink > 1:
+        smaller = (max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1))
+        part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        beyond = (beyond[0] // shrink, beyond[1] // shrink, beyond[2] // shrink, beyond[3] // shrink)
     close_up = np.asarray(cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT, value=_SURROUND), dtype=np.uint8)
     tile = _Tile(0, 0, side, side)
     expected = face.moved(-left, -top).box

@@ -6,6 +6,7 @@ comments, colour profiles, or further frames of an animated PNG.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ _MAX_SEGMENTS = 20_000
 """Most segments of a JPEG or chunks of a PNG. A hostile file may have millions."""
 
 _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
-_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
+_SEQUENTIAL, _PROGRESSIVE = frozenset({0xC0, 0xC1}), 0xC2
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker that ends the data of a scan."""
 _BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 """Markers without a length, and the fill bytes between segments."""
 
@@ -50,22 +53,28 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row and steps of the passes of an interlaced PNG."""
 
+_SCAN_NS, _ROW_NS = 2.5, 6.0
+"""Nanoseconds at worst: for a sample in one scan of a JPEG, and for a byte of a PNG's rows. A JPEG may be decoded
+twice, and a PNG unpacked twice, to see whether it is whole."""
+
 _UNPACKED_AT_ONCE = 1 << 20
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A picture's stored size, its EXIF orientation (1 to 8), and the bytes to decode.
-
-    ``scans`` is how often a decoder passes over a JPEG's pixels: once, or often when it is progressive.
-    """
+    """A picture's stored size, its EXIF orientation (1 to 8), the bytes to decode, and what decoding them takes."""
 
     width: int
     height: int
     orientation: int
     body: bytes
-    scans: int = 1
+    depth: int = 4
+    """Bytes a pixel that Pillow decodes to."""
+    scratch: int = 0
+    """Bytes that the decoder holds besides until it ends, such as all coefficients of a JPEG with several scans."""
+    work: float = 0.0
+    """Nanoseconds that the decoder takes at worst, on an ordinary core."""
 
     @property
     def pixels(self) -> int:
@@ -123,15 +132,15 @@ def _jpeg(data: bytes) -> Header:
     """Reads the segments up to the first scan. Keeps tables, frame, Adobe's marker, and all from the scan on."""
     kept = [data[:2]]
     exif = b""
-    width = height = components = frame = 0
+    width = height = frame = 0
+    shares: dict[int, float] = {}
     for marker, at, end in _jpeg_segments(data):
         if marker == _SCAN:
             break
         if _is_frame(marker):
             frame = marker
-            precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-            if precision != 8 or components not in (1, 3, 4):
-                raise UnsupportedMediaType("This kind of JPEG is not supported. Save it as an 8-bit JPEG or as PNG.")
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            shares = _component_shares(data, at, frame)
         if marker == _EXIF and not exif and data[at + 4 : at + 10] == b"Exif\x00\x00":
             exif = data[at + 4 : end]
         if marker not in _JPEG_METADATA:
@@ -139,10 +148,42 @@ def _jpeg(data: bytes) -> Header:
     if data.rfind(b"\xff\xd9") < at:
         raise InvalidImage
     kept.append(data[at:])
+    depth = 1 if len(shares) == 1 else 4
+    scratch, work = 0, 0.0
     # A sequential JPEG with all components in its first scan has no other. What follows may be a phone's video.
-    single = frame in _SEQUENTIAL and data[at + 4] == components
-    scans = 1 if single else data.count(b"\xff\xda", at)
-    return Header(width, height, orientation(exif), b"".join(kept), scans)
+    if frame not in _SEQUENTIAL or data[at + 4] != len(shares):
+        scratch = round(2 * sum(shares.values()) * width * height)
+        work = _SCAN_NS * _passes(data, at, shares) * width * height
+    return Header(width, height, orientation(exif), b"".join(kept), depth, scratch, work)
+
+
+def _component_shares(data: bytes, at: int, frame: int) -> dict[int, float]:
+    """The components of a JPEG's frame, each with the share of the pixels for which it has a sample."""
+    components = data[at + 9]
+    if frame not in _SEQUENTIAL and frame != _PROGRESSIVE:
+        raise UnsupportedMediaType("JPEGs with arithmetic or lossless coding are not supported. Save it as usual.")
+    if data[at + 4] != 8 or components not in (1, 3, 4):
+        raise UnsupportedMediaType("This kind of JPEG is not supported. Save it as an 8-bit JPEG or as PNG.")
+    sampling = {data[place]: divmod(data[place + 1], 16) for place in range(at + 10, at + 10 + 3 * components, 3)}
+    across, down = (max(factors) for factors in zip(*sampling.values(), strict=True))
+    if len(sampling) != components or not across * down:
+        raise InvalidImage
+    return {name: x * y / (across * down) for name, (x, y) in sampling.items()}
+
+
+def _passes(data: bytes, at: int, shares: dict[int, float]) -> float:
+    """How often the scans of a JPEG together pass over all of its pixels."""
+    passes = 0.0
+    for _ in range(_MAX_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None or data[found.start() + 1] == _END:
+            return passes
+        at = found.end()
+        if data[at - 1] == _SCAN:
+            names = data[at + 3 : at + 3 + 2 * min(data[at + 2], 4) : 2]
+            passes += sum(shares.get(name, 1.0) for name in names)
+        at += int.from_bytes(data[at : at + 2], "big")
+    raise InvalidImage
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -171,7 +212,7 @@ def _is_frame(marker: int) -> bool:
 
 def _png(data: bytes) -> Header:
     """Keeps the chunks of the first frame only."""
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
     if data[12:16] != b"IHDR":
         raise InvalidImage
     kept = [data[:8]]
@@ -183,7 +224,10 @@ def _png(data: bytes) -> Header:
             kept.append(data[start - 8 : end + 4])
         elif name == b"eXIf" and not exif:
             exif = data[start:end]
-    return Header(width, height, orientation(exif), b"".join(kept))
+    bits *= _PNG_CHANNELS.get(colour, 4)
+    depth = 1 if bits <= 8 else 2 if colour == 0 else 4
+    work = width * height * bits / 8 * _ROW_NS
+    return Header(width, height, orientation(exif), b"".join(kept), depth, work=work)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -219,20 +263,21 @@ def _webp(data: bytes) -> Header:
     (size,) = struct.unpack_from("<I", data, 4)
     if size + 8 > len(data):
         raise InvalidImage
-    kind = data[12:16]
+    kind, exif = data[12:16], b""
     if kind == b"VP8X":
         flags = data[20]
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
         exif = _riff_chunk(data, b"EXIF") if flags & 0x08 else b""
-        return Header(width, height, orientation(exif), data)
-    if kind == b"VP8L" and data[20] == 0x2F:
+    elif kind == b"VP8L" and data[20] == 0x2F:
         (bits,) = struct.unpack_from("<I", data, 21)
-        return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, 1, data)
-    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return Header(width & 0x3FFF, height & 0x3FFF, 1, data)
-    raise InvalidImage
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    else:
+        raise InvalidImage
+    # The decoder holds two frames of an animation, and either a lossless frame or the copy for Pillow.
+    return Header(width, height, orientation(exif), data, scratch=8 * width * height)
 
 
 def _riff_chunk(data: bytes, wanted: bytes) -> bytes:
@@ -251,8 +296,8 @@ def _bmp(data: bytes) -> Header:
         width, height = struct.unpack_from("<HH", data, 18)
         return Header(width, height, 1, data)
     width, height = struct.unpack_from("<ii", data, 18)
-    (compression,) = struct.unpack_from("<I", data, 30)
+    bits, compression = struct.unpack_from("<HI", data, 28)
     # 0: plain rows, 3: plain rows with bit masks. Others are run-length encoded, or embed another format.
     if compression not in (0, 3):
         raise UnsupportedMediaType("This BMP is compressed. Save it as an ordinary BMP, or as JPEG or PNG.")
-    return Header(width, abs(height), 1, data)
+    return Header(width, abs(height), 1, data, depth=1 if bits <= 8 else 4)

@@ -235,3 +235,13 @@ def test_a_batch_that_breaks_off_leaves_nothing_behind(start: Start, script: Scr
     script.gate.set()
     until(lambda: pool.busy == 0)
     assert (script.started, script.finished) == (1, 0)
+
+
+def test_a_batch_has_a_hundred_faces_explained_at_most(start: Start, script: Script) -> None:
+    client = start()
+    script.faces = 40
+    result = batch(client, *[PICTURE] * 4, query="?faces=all&explain=grid")
+    assert [item.get("error") for item in result["results"]] == [None, None, "invalid_request", "invalid_request"]
+    assert "at most 100 faces" in result["results"][2]["message"]
+    plain = batch(client, *[PICTURE] * 4, query="?faces=all")
+    assert plain["summary"]["succeeded"] == 4

@@ -219,3 +219,9 @@ def test_a_file_that_is_too_large_is_refused(start: Start, script: Script) -> No
 )
 def test_what_is_wrong_with_a_picture_is_said(client: TestClient, error: str, status: int) -> None:
     assert code(client, **upload(f"error:{error}\n".encode())) == (status, error)
+
+
+def test_more_than_a_hundred_faces_are_not_explained(client: TestClient, script: Script) -> None:
+    script.faces = 101
+    assert code(client, "?faces=all&explain=true") == (422, "invalid_request")
+    assert len(predict(client, "?faces=all")["faces"]) == 101

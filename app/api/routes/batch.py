@@ -93,6 +93,7 @@ class _Batch:
         # One more than there are workers, so that none is idle while the next job is handed over.
         self._room = asyncio.Semaphore(self._service.pool.size + 1)
         self._jobs = 0
+        self._explained = jobs.ExplainedFaces()
         self._portion: list[_Picture] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._items: dict[int, BatchItem] = {}
@@ -166,7 +167,8 @@ class _Batch:
 
     async def _outcomes(self, portion: list[_Picture]) -> list[jobs.Outcome]:
         try:
-            return await jobs.read_pictures(self._request, [upload.content() for _, upload in portion], self._choices)
+            pictures = [upload.content() for _, upload in portion]
+            return await jobs.read_pictures(self._request, pictures, self._choices, self._explained)
         except (ClientDisconnected, asyncio.CancelledError):
             raise
         except Exception as exception:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import random
 import struct
 import zlib
@@ -20,6 +19,7 @@ from app.errors import (
     UnsupportedMediaType,
     VisageError,
 )
+from app.memory_budget import MemoryBudget
 from app.vision import decode as decode_module
 from app.vision.decode import ImageLimits, decode
 from app.vision.headers import sniff
@@ -276,7 +276,7 @@ def test_a_webp_that_would_take_a_gigabyte_is_refused() -> None:
         + bytes(12)
     )
 
-    with pytest.raises(ImageTooLarge, match="8000 x 6200"):
+    with pytest.raises(ImageTooLarge, match="MB of memory"):
         decode(data, LIMITS)
 
 
@@ -295,7 +295,7 @@ def test_a_jpeg_of_endless_passes_is_refused() -> None:
     data = encoded(Image.new("RGB", (3000, 2000)), "JPEG", progressive=True)
     last = data[data.rfind(b"\xff\xda") : -2]
 
-    with pytest.raises(ImageTooLarge, match="passes"):
+    with pytest.raises(ImageTooLarge, match="too long"):
         decode(data[:-2] + last * 400 + data[-2:], LIMITS)
 
 
@@ -442,10 +442,8 @@ def is_read(data: bytes) -> bool:
     return True
 
 
-def test_pictures_that_are_held_whole_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    side = 4100
-    file = io.BytesIO()
-    Image.new("L", (side, side), 90).save(file, "PNG")
+def test_pictures_that_do_not_fit_together_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(Image.new("L", (2000, 2000), 90), "PNG")
     inside, most, decoded = 0, 0, decode_module._decoded
 
     def watched(*arguments: Any) -> Any:
@@ -458,10 +456,46 @@ def test_pictures_that_are_held_whole_are_decoded_one_at_a_time(monkeypatch: pyt
             inside -= 1
 
     monkeypatch.setattr(decode_module, "_decoded", watched)
+    memory = MemoryBudget(60_000_000)
     with ThreadPoolExecutor(3) as threads:
-        pictures = list(threads.map(lambda _: decode(file.getvalue(), ImageLimits(50_000_000)), range(3)))
+        widths = list(threads.map(lambda _: decode(data, ImageLimits(50_000_000, memory=memory)).width, range(3)))
     assert most == 1
-    assert {picture.width for picture in pictures} == {side}
+    assert widths == [2000, 2000, 2000]
+    assert memory.used == 0
+
+
+def test_pixels_count_as_used_until_they_are_gone() -> None:
+    limits = ImageLimits(50_000_000)
+    picture = decode(encoded(quadrants(1000, 600), "PNG"), limits)
+    assert limits.memory.used == 4 * 1000 * 600
+    del picture
+    assert limits.memory.used == 0
+
+
+def test_a_picture_that_takes_more_memory_than_there_is_is_refused_by_name() -> None:
+    limits = ImageLimits(50_000_000, memory=MemoryBudget(100_000_000))
+    with pytest.raises(ImageTooLarge, match="MB of memory"):
+        decode(encoded(Image.new("CMYK", (4000, 4000)), "JPEG", progressive=True), limits)
+    assert decode(encoded(Image.new("CMYK", (4000, 4000)), "JPEG"), limits).width == 4000
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCF])
+def test_a_jpeg_with_an_unusual_coding_is_refused_by_name(marker: int) -> None:
+    data = encoded(quadrants(), "JPEG").replace(b"\xff\xc0", bytes([0xFF, marker]), 1)
+    with pytest.raises(UnsupportedMediaType, match="arithmetic or lossless"):
+        decode(data, LIMITS)
+
+
+def test_scans_behind_a_marker_in_a_table_are_counted() -> None:
+    data = encoded(Image.new("RGB", (3000, 2000)), "JPEG", progressive=True)
+    last = data[data.rfind(b"\xff\xda") : -2]
+    with pytest.raises(ImageTooLarge, match="too long"):
+        decode(data[:-2] + b"\xff\xfe\0\4\xff\xd9" + last * 400 + data[-2:], LIMITS)
+
+
+def test_the_video_behind_a_progressive_photo_counts_for_no_passes() -> None:
+    data = encoded(quadrants(3000, 2000), "JPEG", progressive=True) + b"\xff\xda\0\7" * 2000 + b"\xff\xd9"
+    assert decode(data, LIMITS).width == 3000
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])

@@ -1,0 +1,61 @@
+"""What decoding takes, against what was computed from the header."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.hostile import hostile_files
+from tests.unit.vision.pictures import encoded, quadrants
+
+MEASURE = """
+import json, re, sys, time
+from pathlib import Path
+from app.memory_budget import MemoryBudget
+from app.system import configure_allocator
+from app.vision import decode as module
+from app.vision.headers import read_header, sniff
+
+def memory(name):
+    return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+configure_allocator()
+limits = module.ImageLimits(50_000_000, memory=MemoryBudget(10**10))
+for path in sys.argv[1:]:
+    data = Path(path).read_bytes()
+    header, name = read_header(data, sniff(data)), sniff(data)
+    estimate = module.decoding_bytes(header, name, module._reduction(header, name, None))
+    Path("/proc/self/clear_refs").write_text("5")
+    before, started = memory("VmRSS"), time.process_time()
+    module.decode(data, limits)
+    print(json.dumps([Path(path).name, memory("VmHWM") - before, estimate, time.process_time() - started]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux resets the peak of a process's memory")
+def test_no_picture_takes_more_memory_than_was_computed_from_its_header(tmp_path: Path) -> None:
+    (tmp_path / "warm-up").write_bytes(encoded(quadrants(), "JPEG"))
+    (tmp_path / "honest").write_bytes(encoded(quadrants(4000, 3000), "JPEG"))
+    (tmp_path / "honest-passes").write_bytes(encoded(quadrants(4000, 3000), "JPEG", progressive=True))
+    (tmp_path / "honest-16-bit").write_bytes(encoded(Image.new("I;16", (3000, 2000), 7), "PNG"))
+    (tmp_path / "honest-alpha").write_bytes(
+        encoded(Image.new("RGBA", (3000, 2000), 7), "WEBP", lossless=True, method=0)
+    )
+    (tmp_path / "honest-bmp").write_bytes(encoded(Image.new("P", (2000, 2000), 7), "BMP"))
+    refused = {"greedy-jpeg-cmyk-passes", "greedy-png-16-bit-interlaced"}
+    greedy = [file for file in hostile_files() if file.name.startswith("greedy-") and file.readable]
+    for file in greedy:
+        if file.name not in refused:
+            (tmp_path / file.name).write_bytes(file.data)
+    paths = sorted(map(str, tmp_path.iterdir()), key=lambda path: not path.endswith("warm-up"))
+    done = subprocess.run([sys.executable, "-c", MEASURE, *paths], capture_output=True, text=True, check=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()][1:]
+    assert len(rows) == len(paths) - 1
+    assert [row for row in rows if row[1] > 1.2 * row[2]] == []
+    assert next(row[2] for row in rows if row[0] == "honest") < 35_000_000
+    assert max(row[2] for row in rows) < 240_000_000
