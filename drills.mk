@@ -1,7 +1,7 @@
 # Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
 # LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
-DRILLS := fuzz contract overload slow-clients cancel drain soak memory one-request retention limits integrity settings \
-          faults
+DRILLS := fuzz contract overload slow-clients cancel drain soak memory one-request retention limits steady-clients \
+          integrity settings faults
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
@@ -19,7 +19,8 @@ memory: ## Drill: memory with bombs, the largest pictures and 10,000 requests
 one-request: ## Drill: small files that are large to decode, alone, in batches and on all workers
 retention: ## Drill: nothing written to disk, no outbound connection (needs strace)
 limits: ## Drill: rate limits shared through Redis (needs redis-server)
-integrity: ## Drill: modified model files
+steady-clients: ## Drill: 50,000 requests under the rate without growing memory
+integrity: ## Drill: modified model files and reloads
 settings: ## Drill: settings that make no sense
 faults: ## Drill: steps that raise, a stdout that blocks, a full disk
 

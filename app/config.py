@@ -38,6 +38,11 @@ _DETECTOR: Literal["mediapipe", "onnx"] = (
     "onnx" if sys.platform == "linux" and platform.machine() in {"aarch64", "arm64"} else "mediapipe"
 )
 
+ADMIN_MARK = ":admin"
+"""The end of an entry of ``API_KEYS`` whose key may change the service."""
+
+_MOST_REQUESTS, _YEAR = 1_000_000_000, 366 * 24 * 3600
+
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 """Short names of the execution providers that a setting may list."""
 
@@ -110,7 +115,17 @@ class Settings(BaseSettings):
 
     rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
     rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
-    api_keys: Words = Field((), description="API keys as `name:key`, comma-separated; empty leaves the service open.")
+    max_clients: int = Field(
+        50_000,
+        ge=1,
+        le=10_000_000,
+        description="Most clients to count in memory; newcomers beyond share one allowance.",
+    )
+    api_keys: Words = Field(
+        (),
+        description="API keys as `name:key`, or `name:key:admin` where it may reload models, comma-separated; empty "
+        "leaves the service open.",
+    )
     require_api_keys: bool = Field(False, description="Refuse to start without an API key.")
     cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
     trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is trusted.")
@@ -186,8 +201,8 @@ class Settings(BaseSettings):
         names = []
         for entry in value:
             name, separator, key = entry.partition(":")
-            if not separator or not name or len(key) < 16:
-                raise ValueError("takes entries name:key with keys of at least 16 characters")
+            if not separator or not name or len(key.removesuffix(ADMIN_MARK)) < 16:
+                raise ValueError("takes entries name:key or name:key:admin with keys of at least 16 characters")
             names.append(name)
         if len(set(names)) != len(names):
             raise ValueError("gives two keys the same name")
@@ -198,7 +213,8 @@ class Settings(BaseSettings):
     def _readable_rate(cls, value: str) -> str:
         if value.lower() in {"off", "0", "false", "none"}:
             return "off"
-        parse_many(value)
+        if not all(1 <= rate.amount <= _MOST_REQUESTS and rate.get_expiry() <= _YEAR for rate in parse_many(value)):
+            raise ValueError("takes from 1 to 1,000,000,000 requests in at most a year")
         return value
 
     @field_validator("rate_limit_storage")

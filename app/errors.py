@@ -26,6 +26,7 @@ ErrorCode = TypeAliasType(
         "no_face_detected",
         "multiple_faces",
         "unauthorized",
+        "forbidden",
         "rate_limited",
         "overloaded",
         "timeout",
@@ -136,6 +137,12 @@ class Unauthorized(VisageError):
     code = "unauthorized"
     status = 401
     default_message = "This service needs an API key: send it as X-API-Key or as a bearer token."
+
+
+class Forbidden(VisageError):
+    code = "forbidden"
+    status = 403
+    default_message = "This API key may not do this. Use one that API_KEYS marks with :admin."
 
 
 class RateLimited(RetryableError):

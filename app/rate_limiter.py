@@ -1,7 +1,8 @@
-"""Rate limits: a moving window a client, counted in memory or in a Redis that several replicas share.
+"""Rate limits: a client may spend its allowance at once, and regains it evenly. Counted in memory or in Redis.
 
-``limits``, on which slowapi is built, counts. slowapi's decorators are not used: they act after the body has been read.
-While Redis does not respond, each replica counts in its own memory.
+One number is kept for each client and limit: the time at which its allowance is whole again (the generic cell rate
+algorithm). slowapi is not used, because its decorators act after the body has been read; ``limits``, on which it is
+built, parses the setting. While Redis does not execute the script, each replica counts in its own memory.
 """
 
 from __future__ import annotations
@@ -12,165 +13,269 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from limits import RateLimitItem, parse_many
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits import parse_many
 
 logger = logging.getLogger("visage.ratelimit")
 
 Backend = Literal["off", "memory", "redis", "memory while redis is away"]
 
+NETWORK_FACTOR = 4
+"""How many times a client's allowance all clients of one network have together."""
+
+_FORGOTTEN_AT_ONCE = 5000
 _REDIS_TIMEOUT = 0.5
-_RECOVERY_INTERVAL = 1.0
-_SWEEP_INTERVAL = 10.0
-_MAX_CLIENTS = 50_000
+_REDIS_CONNECTIONS = 32
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+"""Seconds before Redis is tried again: doubled after each failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a client has left of the limit that it will reach first. ``reset_at`` is on the clock of ``time.time``."""
+    """What a client has left of the limit that it will reach first. Times are in seconds from the charge."""
 
     limit: int
     remaining: int
-    reset_at: float
-    granted: bool
+    whole_after: float
+    wait: float
+    """Until the next request can be granted; 0 if this one was."""
+
+    @property
+    def granted(self) -> bool:
+        return not self.wait
 
     @property
     def retry_after(self) -> int:
         """Whole seconds until the next request may be granted, at least one."""
-        return max(math.ceil(self.reset_at - time.time()), 1)
+        return max(math.ceil(self.wait), 1)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         return [
             (b"x-ratelimit-limit", b"%d" % self.limit),
-            (b"x-ratelimit-remaining", b"%d" % max(self.remaining, 0)),
-            (b"x-ratelimit-reset", b"%d" % math.ceil(self.reset_at)),
+            (b"x-ratelimit-remaining", b"%d" % self.remaining),
+            (b"x-ratelimit-reset", b"%d" % math.ceil(time.time() + self.whole_after)),
         ]
+
+
+class Rate(NamedTuple):
+    """``amount`` requests at once, and one more after each ``interval``. Times are in microseconds."""
+
+    amount: int
+    interval: int
+    span: int
+    """How long a spent budget takes to be whole again."""
+    name: str
+
+    @classmethod
+    def of(cls, amount: int, seconds: int) -> Rate:
+        interval = max(seconds * 1_000_000 // amount, 1)
+        return cls(amount, interval, amount * interval, f"{amount} in {seconds} s for ")
+
+
+Budget = tuple[str, Rate]
+"""A client's or a network's share of a rate: a key, and the rate."""
 
 
 class RateLimiter:
     """Counts the requests of each client. ``rate`` is the text of the setting; ``off`` means no limit."""
 
-    def __init__(self, rate: str, storage: str, *, on_limited: Callable[[], None] = lambda: None) -> None:
-        self._limits: list[RateLimitItem] = [] if rate == "off" else parse_many(rate)
+    def __init__(
+        self, rate: str, storage: str, *, max_clients: int, on_limited: Callable[[], None] = lambda: None
+    ) -> None:
+        limits = [] if rate == "off" else [(item.amount, item.get_expiry()) for item in parse_many(rate)]
+        self._rates = [Rate.of(amount, seconds) for amount, seconds in limits]
+        self._network_rates = [Rate.of(NETWORK_FACTOR * amount, seconds) for amount, seconds in limits]
         self._on_limited = on_limited
-        self._memory = _Memory()
-        self._redis = _redis(storage) if self._limits and not storage.startswith("memory") else None
+        self._memory = MemoryCounter(max_clients * len(self._rates))
+        self._redis = RedisCounter(storage) if self._rates and not storage.startswith("memory") else None
         self._away = False
+        self._pause = _FIRST_PAUSE
+        self._back_at = -math.inf
         self._recovery: asyncio.Task[None] | None = None
 
     @property
     def backend(self) -> Backend:
         """Where requests are counted at this moment."""
         if self._redis is None:
-            return "memory" if self._limits else "off"
+            return "memory" if self._rates else "off"
         return "memory while redis is away" if self._away else "redis"
 
     @property
     def shared_up(self) -> bool | None:
-        """Whether Redis responded when it was last called; None where none is configured."""
+        """Whether Redis counted when it was last called; None where none is configured."""
         return None if self._redis is None else not self._away
 
-    async def charge(self, client: str) -> Allowance | None:
-        """Counts one request of a client; None where there is no limit."""
-        if not self._limits:
+    async def charge(self, client: str, *networks: str) -> Allowance | None:
+        """Counts one request of a client and of the networks that it belongs to; None where there is no limit.
+
+        A request that is refused is not counted.
+        """
+        if not self._rates:
             return None
-        allowance = await self._take(client)
+        budgets = [(rate.name + client, rate) for rate in self._rates]
+        for network in networks:
+            budgets += [(rate.name + network, rate) for rate in self._network_rates]
+        allowance = _allowance(budgets, await self._take(budgets))
         if not allowance.granted:
             self._on_limited()
         return allowance
+
+    def forget(self) -> None:
+        """Drops clients in memory whose allowance is whole again, a bounded number of them."""
+        self._memory.drop_whole(_FORGOTTEN_AT_ONCE)
 
     async def close(self) -> None:
         if self._recovery is not None:
             self._recovery.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._recovery
-        self._memory.close()
         if self._redis is not None:
-            bridge: Any = self._redis.bridge
-            await bridge.get_connection().aclose()
+            await self._redis.close()
 
-    async def _take(self, client: str) -> Allowance:
+    async def _take(self, budgets: Sequence[Budget]) -> list[int]:
         if self._redis is not None and not self._away:
             try:
-                async with asyncio.timeout(2 * _REDIS_TIMEOUT):
-                    return await _hit(self._redis, self._limits, _anonymous(client))
+                return await self._redis.take(budgets)
             except Exception as error:
                 self._fall_back(error)
-        return await _hit(self._memory, self._limits, client)
+        return self._memory.take(budgets)
 
     def _fall_back(self, error: Exception) -> None:
         if self._away:
             return
         self._away = True
+        if time.monotonic() - self._back_at > _LONGEST_PAUSE:
+            self._pause = _FIRST_PAUSE
         logger.warning("Redis is away (%s): rate limits are counted in memory.", type(error).__name__)
-        self._recovery = asyncio.get_running_loop().create_task(self._recover())
+        self._recovery = asyncio.get_running_loop().create_task(self._recover(self._redis))
 
-    async def _recover(self) -> None:
-        """Calls Redis until it responds again."""
-        while self._away and self._redis is not None:
-            await asyncio.sleep(_RECOVERY_INTERVAL)
+    async def _recover(self, redis: RedisCounter | None) -> None:
+        """Charges a budget of its own in Redis until that succeeds."""
+        while self._away and redis is not None:
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(2 * _REDIS_TIMEOUT):
-                    self._away = not await self._redis.check()
+                await redis.take([("recovery", Rate.of(1, 1))])
+                self._away = False
+        self._back_at = time.monotonic()
         logger.warning("Redis is back: rate limits are shared again.")
 
 
-class _Memory(MemoryStorage):
-    """The library's moving window, with a bound on clients and one sweep every few seconds."""
+class MemoryCounter:
+    """The time at which each budget that is not whole is whole again, for at most ``size`` budgets.
 
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        if self.timer is None or self.timer.done():
-            # Where it finds no timer, the library sweeps all keys at every hit.
-            self.timer = asyncio.get_running_loop().create_task(self._sweep())
-        if key not in self.events and len(self.events) >= _MAX_CLIENTS:
-            self._forget(next(iter(self.events)))
-        return await super().acquire_entry(key, limit, expiry, amount)
+    Only a whole budget is dropped, so that no flood of other clients resets one that is blocked. While there is no
+    room for another, newcomers share one budget.
+    """
 
-    def close(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._whole_at: OrderedDict[str, int] = OrderedDict()
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(_SWEEP_INTERVAL)
-            now = time.time()
-            for key in [key for key, entries in self.events.items() if not entries or entries[0].expiry < now]:
-                self._forget(key)
+    def __len__(self) -> int:
+        return len(self._whole_at)
 
-    def _forget(self, key: str) -> None:
-        self.events.pop(key, None)
-        self.locks.pop(key, None)
+    def take(self, budgets: Sequence[Budget]) -> list[int]:
+        """Charges all budgets, or none if one of them is spent.
 
+        Returns the microseconds after which each would be whole again if it was charged: more than its span if it is
+        spent.
+        """
+        now = self.drop_whole(2 * len(budgets))
+        charged: dict[str, int] = {}
+        granted = True
+        debts = []
+        for key, rate in budgets:
+            if key not in self._whole_at and len(self._whole_at) >= self._size:
+                key = rate.name  # noqa: PLW2901
+            debt = max(self._whole_at.get(key, 0) - now, 0) + rate.interval
+            granted = granted and debt <= rate.span
+            charged[key] = now + debt
+            debts.append(debt)
+        if granted:
+            self._whole_at.update(charged)
+        return debts
 
-def _redis(uri: str) -> RedisStorage:
-    return RedisStorage(
-        f"async+{uri}",
-        implementation="redispy",
-        key_prefix="visage",
-        socket_timeout=_REDIS_TIMEOUT,
-        socket_connect_timeout=_REDIS_TIMEOUT,
-    )
+    def drop_whole(self, count: int) -> int:
+        """Drops what is whole among the next ``count`` budgets. The others go to the end, so that each has its turn.
 
-
-async def _hit(storage: Storage, limits: list[RateLimitItem], client: str) -> Allowance:
-    """Counts one request against each limit, up to the first that refuses it."""
-    limiter = MovingWindowRateLimiter(storage)
-    allowances: list[Allowance] = []
-    for item in limits:
-        granted = await limiter.hit(item, client)
-        reset_at, remaining = await limiter.get_window_stats(item, client)
-        allowances.append(Allowance(item.amount, remaining, reset_at, granted))
-        if not granted:
-            break
-    return min(allowances, key=lambda allowance: (allowance.granted, allowance.remaining))
+        Returns the time.
+        """
+        now = time.monotonic_ns() // 1000
+        for _ in range(min(count, len(self._whole_at))):
+            key, whole_at = self._whole_at.popitem(last=False)
+            if whole_at > now:
+                self._whole_at[key] = whole_at
+        return now
 
 
-def _anonymous(client: str) -> str:
-    """A hash of the client's address, so that Redis never holds addresses."""
-    return hashlib.blake2b(client.encode(), digest_size=16, person=b"visage-client").hexdigest()
+_SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local debts, granted = {}, true
+for i, key in ipairs(KEYS) do
+  local interval, span = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local whole_at = tonumber(redis.call('GET', key) or 0)
+  -- A clock that was set back must not block for longer than a span.
+  debts[i] = math.min(math.max(whole_at - now, 0), span) + interval
+  granted = granted and debts[i] <= span
+end
+if granted then
+  for i, key in ipairs(KEYS) do
+    redis.call('SET', key, string.format('%.0f', now + debts[i]), 'PX', math.ceil(debts[i] / 1000))
+  end
+end
+return debts
+"""
+
+
+class RedisCounter:
+    """The same as :class:`MemoryCounter`, in a Redis that several replicas share and by its clock."""
+
+    def __init__(self, uri: str) -> None:
+        # The client takes 8 MB, which a service without Redis does not need.
+        from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415
+        from redis.asyncio.retry import Retry  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+
+        pool = BlockingConnectionPool.from_url(
+            uri.removeprefix("redis+"),
+            max_connections=_REDIS_CONNECTIONS,
+            timeout=_REDIS_TIMEOUT,
+            socket_timeout=_REDIS_TIMEOUT,
+            socket_connect_timeout=_REDIS_TIMEOUT,
+            # A connection that the server has closed while it was idle is opened again.
+            retry=Retry(NoBackoff(), 1),
+        )
+        self._redis: Redis = Redis.from_pool(pool)
+        self._script: Any = self._redis.register_script(_SCRIPT)
+
+    async def take(self, budgets: Sequence[Budget]) -> list[int]:
+        """As :meth:`MemoryCounter.take`. Raises what the client raises if Redis does not execute the script."""
+        keys = [f"visage:{_anonymous(key)}" for key, _ in budgets]
+        arguments = [number for _, rate in budgets for number in (rate.interval, rate.span)]
+        async with asyncio.timeout(2 * _REDIS_TIMEOUT):
+            debts: list[int] = await self._script(keys, arguments)
+        return debts
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _allowance(budgets: Sequence[Budget], debts: Sequence[int]) -> Allowance:
+    """What is left of the budget that will be spent first."""
+    left = [(rate.span - debt) // rate.interval for (_, rate), debt in zip(budgets, debts, strict=True)]
+    tightest = left.index(min(left))
+    rate, debt = budgets[tightest][1], debts[tightest]
+    wait = max(debt - rate.span for (_, rate), debt in zip(budgets, debts, strict=True))
+    return Allowance(rate.amount, max(left[tightest], 0), min(debt, rate.span) / 1e6, max(wait, 0) / 1e6)
+
+
+def _anonymous(key: str) -> str:
+    """A hash of what names a client, so that Redis never holds addresses."""
+    return hashlib.blake2b(key.encode(), digest_size=16, person=b"visage-client").hexdigest()

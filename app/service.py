@@ -149,7 +149,12 @@ def build_service(settings: Settings, factories: Factories) -> Service:
         request_timeout=settings.request_timeout_seconds,
     )
     pool = WorkerPool(lambda: factories.build_pipeline(settings), limits, on_shed=metrics.shed)
-    limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, on_limited=metrics.rate_limited)
+    limiter = RateLimiter(
+        settings.rate_limit,
+        settings.rate_limit_storage,
+        max_clients=settings.max_clients,
+        on_limited=metrics.rate_limited,
+    )
     return Service(settings, pool, limiter, metrics)
 
 
@@ -157,7 +162,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
 async def running(service: Service, factories: Factories) -> AsyncIterator[None]:
     """Starts the service, which becomes ready in the background, and stops it."""
     await service.pool.start()
-    tasks = [asyncio.create_task(_warm_up(service, factories)), asyncio.create_task(_trim_periodically(service.pool))]
+    tasks = [asyncio.create_task(_warm_up(service, factories)), asyncio.create_task(_free_periodically(service))]
     try:
         yield
     finally:
@@ -197,10 +202,11 @@ async def _warm_up(service: Service, factories: Factories) -> None:
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)
 
 
-async def _trim_periodically(pool: WorkerPool) -> None:
-    """Gives free memory back to the system at moments when no worker is busy."""
+async def _free_periodically(service: Service) -> None:
+    """Forgets clients and gives free memory back to the system, at moments when no worker is busy."""
     while True:
-        idle = not pool.busy and not pool.waiting
+        idle = not service.pool.busy and not service.pool.waiting
         if idle:
+            service.limiter.forget()
             trim_memory()
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)

@@ -14,6 +14,8 @@ _NUMBERS: Final = ("many", "-1", "-0.5", "inf", "-inf", "nan", "1e400", "9" * 20
 _CHOICES: Final = ("chatty", "-1", "2.5", "nul")
 _FOLDERS: Final = ("/dev/null", "/nonexistent/folder", __file__)
 
+_NO_RATES: Final = ("0/minute", "10/second;0/minute", "9999999999/second", "10/99999999999999999999 years")
+
 _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
     "host": ("0.0.0.0.0", "256.1.1.1", ":::", "no such host", "http://localhost", "example.invalid"),
     "port": ("65536", "80.5", "http"),
@@ -22,7 +24,7 @@ _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
     "shadow_model": ("../default", "/etc", "A", ".", "a" * 65),
     "execution_providers": ("gpu", "cpu;cuda", "auto,cpu"),
     "workers": ("257", "1.5"),
-    "rate_limit": ("often", "10", "ten/minute", "10/fortnight", "-1/minute", "1/minute/minute"),
+    "rate_limit": ("often", "10", "ten/minute", "10/fortnight", "-1/minute", "1/minute/minute", *_NO_RATES),
     "rate_limit_storage": (
         *(
             "memory:/",
@@ -53,7 +55,14 @@ _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
         ),
         *("redis://h?socket_timeout=x", "redis://h?no_such_option=1", "redis+unix://", "unix:///run/redis.sock"),
     ),
-    "api_keys": ("noname", "web:", ":0123456789abcdef", "web:short", "a:0123456789abcdef,a:0123456789abcdeg"),
+    "api_keys": (
+        "noname",
+        "web:",
+        ":0123456789abcdef",
+        "web:short",
+        "ops:0123456789:admin",
+        "a:0123456789abcdef,a:0123456789abcdeg",
+    ),
     "cors_origins": (
         *(
             "example.org",

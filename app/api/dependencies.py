@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 
 from app.api.results import ExplainMode
-from app.errors import InvalidRequest, NotReady, RateLimited
+from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
 from app.inference.classifier import Classifier
 from app.inference.registry import Registry
 from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
@@ -21,8 +21,10 @@ from app.worker_pool import Reservation
 SERVICE: Final = "service"
 RESERVATION: Final = "visage.reservation"
 CLIENT: Final = "visage.client"
+ADMIN: Final = "visage.admin"
 LIMIT_HEADERS: Final = "visage.limit_headers"
-"""Where a request's state holds who sends it, and the rate-limit headers of its response."""
+"""Where a request's state holds the names that it is counted under, whether its key may change the service, and the
+rate-limit headers of its response."""
 
 ModelName = Annotated[
     str | SkipJsonSchema[None],
@@ -139,12 +141,20 @@ def route_path(scope: Scope) -> str:
 
 async def charge(scope: Scope) -> None:
     """Charges the client of a request for one picture, or raises RateLimited."""
-    allowance = await service_of(scope).limiter.charge(scope["state"].get(CLIENT, "unknown"))
+    allowance = await service_of(scope).limiter.charge(*scope["state"].get(CLIENT, ("unknown",)))
     if allowance is None:
         return
     scope["state"][LIMIT_HEADERS] = allowance.headers
     if not allowance.granted:
         raise RateLimited(retry_after=allowance.retry_after)
+
+
+async def _require_admin(request: Request) -> None:
+    """Admits a key that is marked admin. Raises NotFound where there are no keys, and Forbidden for other keys."""
+    if not service_of(request.scope).settings.api_keys:
+        raise NotFound
+    if not request.scope["state"].get(ADMIN):
+        raise Forbidden
 
 
 async def _service(request: Request) -> Service:
@@ -153,6 +163,9 @@ async def _service(request: Request) -> Service:
 
 TheService = Annotated[Service, Depends(_service)]
 """An endpoint's parameter: the service."""
+
+AdminOnly = Depends(_require_admin)
+"""A route's dependency: only a key that is marked admin may call it."""
 
 Predicting = Annotated[PredictionQuery, Query()]
 Analyzing = Annotated[AnalysisQuery, Query()]

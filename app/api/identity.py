@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from starlette.types import Scope
 
+from app.config import ADMIN_MARK
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -19,12 +21,17 @@ _BEARER = b"bearer "
 class ApiKeys:
     """The keys that open the service; with none of them it is open to everybody."""
 
-    def __init__(self, entries: Iterable[str]) -> None:
-        pairs = (entry.partition(":") for entry in entries)
+    def __init__(self, entries: Sequence[str]) -> None:
+        pairs = (entry.removesuffix(ADMIN_MARK).partition(":") for entry in entries)
         self._keys = tuple((name, _digest(key.encode())) for name, _, key in pairs)
+        self._admins = frozenset(entry.partition(":")[0] for entry in entries if entry.endswith(ADMIN_MARK))
 
     def __bool__(self) -> bool:
         return bool(self._keys)
+
+    def is_admin(self, name: str) -> bool:
+        """Whether the key of this name may change the service."""
+        return name in self._admins
 
     def name_of(self, scope: Scope) -> str | None:
         """The name of the key that a request presents; None when it presents none of them."""
@@ -54,16 +61,17 @@ def _presented(scope: Scope) -> bytes | None:
     return key or None
 
 
-def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
-    """The address a request is counted under; an IPv6 client is its /64, which is what one subscriber holds.
+def client_names(scope: Scope, trusted: Sequence[Network]) -> tuple[str, ...]:
+    """What a request is counted under: its client, then the network that the client belongs to, if it has one.
 
-    ``X-Forwarded-For`` is read from the right, and only as far as each hop is a trusted proxy: what stands further
-    left may be anybody's invention.
+    An IPv6 client is its /64, which is the least that one subscriber holds. Many hold a /56 or a /48, so the /48 counts
+    as well. ``X-Forwarded-For`` is read from the right, and only as far as each hop is a trusted proxy: what stands
+    further left may be anybody's invention.
     """
     peer = scope.get("client")
     address = _address(peer[0]) if peer else None
     if address is None:
-        return "unknown"
+        return ("unknown",)
     for hop in _forwarded(scope):
         if not _is_in(address, trusted):
             break
@@ -72,8 +80,8 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
             break
         address = claimed
     if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address) >> 64 << 64, 64)))
-    return str(address)
+        return tuple(str(IPv6Network((int(address), prefix), strict=False)) for prefix in (64, 48))
+    return (str(address),)
 
 
 def _forwarded(scope: Scope) -> Iterator[str]:

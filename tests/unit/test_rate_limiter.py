@@ -1,95 +1,328 @@
-"""Rate limits, on their own."""
+"""Rate limits, on their own: the same in memory and in a real Redis."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 import time
-from collections.abc import AsyncIterator
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
+import redis as redis_client
 
 from app import rate_limiter
-from app.rate_limiter import Allowance, RateLimiter
+from app.rate_limiter import NETWORK_FACTOR, Allowance, RateLimiter
+from tests.process import free_port
+
+PATIENCE = 20.0
+Pass = Callable[[float], Awaitable[None]]
+"""Lets seconds pass for a limiter."""
 
 
-async def charged(limiter: RateLimiter, client: str = "a") -> Allowance:
-    allowance = await limiter.charge(client)
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic_ns(self) -> int:
+        return int(self.seconds * 1e9)
+
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(rate_limiter, "time", clock)
+    return clock
+
+
+def in_memory(rate: str, max_clients: int = 1000) -> RateLimiter:
+    return RateLimiter(rate, "memory://", max_clients=max_clients)
+
+
+async def charged(limiter: RateLimiter, client: str = "a", *networks: str) -> Allowance:
+    allowance = await limiter.charge(client, *networks)
     assert allowance is not None
     return allowance
 
 
+async def granted(limiter: RateLimiter, count: int, client: str = "a", *networks: str) -> int:
+    """How many of ``count`` requests are granted."""
+    return sum([(await charged(limiter, client, *networks)).granted for _ in range(count)])
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Redis that keeps nothing."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(_command(binary, port, folder), stdout=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE
+    with redis_client.Redis(port=port) as client:
+        while True:
+            try:
+                client.ping()
+                break
+            except redis_client.ConnectionError:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    process.kill()
+    process.wait()
+
+
+def _command(binary: str, port: int, folder: Path) -> list[str]:
+    return [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+
+
 @pytest.fixture
-async def limiter() -> AsyncIterator[RateLimiter]:
-    limiter = RateLimiter("3/minute", "memory://")
-    yield limiter
-    await limiter.close()
+def redis(redis_server: str) -> Iterator[redis_client.Redis]:
+    """A client of an empty Redis."""
+    client = redis_client.Redis.from_url(redis_server)
+    client.flushdb()
+    yield client
+    client.config_set("maxmemory", 0)
+    client.close()
 
 
-async def test_a_client_has_its_budget_and_no_more(limiter: RateLimiter) -> None:
-    for left in (2, 1, 0):
+STORAGES = ("memory", "redis")
+
+
+@pytest.fixture(params=STORAGES)
+async def build(
+    request: pytest.FixtureRequest, clock: Clock
+) -> AsyncIterator[tuple[Callable[[str], RateLimiter], Pass]]:
+    """Builds limiters of one storage, and lets time pass for them."""
+    limiters: list[RateLimiter] = []
+    url = "memory://"
+    client: redis_client.Redis | None = None
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_server")
+        client = request.getfixturevalue("redis")
+
+    def make(rate: str) -> RateLimiter:
+        limiters.append(RateLimiter(rate, url, max_clients=1000))
+        return limiters[-1]
+
+    async def wait(seconds: float) -> None:
+        clock.seconds += seconds
+        if client is not None:
+            # Its own clock cannot be moved: what is stored moves the other way.
+            for key in client.keys("visage:*"):  # type: ignore[union-attr]
+                client.set(key, int(client.get(key) or 0) - int(seconds * 1e6))  # type: ignore[arg-type]
+
+    yield make, wait
+    for limiter in limiters:
+        assert "away" not in limiter.backend
+        await limiter.close()
+
+
+Steps = Sequence[tuple[float, str, int, int]]
+"""Seconds to wait, the client, how many requests it sends, and how many of them are granted."""
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps"),
+    [
+        ("3/minute", [(0, "a", 5, 3), (0, "b", 5, 3)]),
+        ("3/minute", [(0, "a", 5, 3), (10, "a", 1, 0), (10.5, "a", 2, 1), (41, "a", 5, 2)]),
+        ("3/minute", [(0, "a", 1, 1), (3600, "a", 9, 3)]),
+        ("60/hour", [(0, "a", 100, 60), (1830, "a", 100, 30)]),
+        ("7/minute", [(0, "a", 9, 7), (60, "a", 9, 7)]),
+        ("1/day", [(0, "a", 2, 1), (86_000, "a", 1, 0), (500, "a", 2, 1)]),
+        ("10/minute;2/hour", [(0, "a", 9, 2), (1800, "a", 9, 1), (7200, "a", 9, 2)]),
+        ("4/minute;10/hour", [(0, "a", 9, 4), (60, "a", 9, 4), (60, "a", 9, 2), (60, "a", 9, 0)]),
+        ("999/day", [(0, "a", 1010, 999)]),
+    ],
+)
+async def test_memory_and_redis_decide_alike(
+    build: tuple[Callable[[str], RateLimiter], Pass], rate: str, steps: Steps
+) -> None:
+    make, wait = build
+    limiter = make(rate)
+    for seconds, client, sent, expected in steps:
+        await wait(seconds)
+        assert await granted(limiter, sent, client) == expected
+
+
+async def test_a_client_is_told_what_is_left_and_when_to_come_back(
+    build: tuple[Callable[[str], RateLimiter], Pass],
+) -> None:
+    make, wait = build
+    limiter = make("3/minute")
+    for left, whole in ((2, 20), (1, 40), (0, 60)):
         allowance = await charged(limiter)
         assert allowance.granted
-        assert allowance.remaining == left
+        headers = {name.decode(): int(value) for name, value in allowance.headers}
+        assert headers["x-ratelimit-limit"] == 3
+        assert headers["x-ratelimit-remaining"] == left
+        assert headers["x-ratelimit-reset"] - time.time() == pytest.approx(whole, abs=2)
+    await wait(5)
     refused = await charged(limiter)
     assert not refused.granted
-    assert 1 <= refused.retry_after <= 60
-    headers = {name.decode(): value.decode() for name, value in refused.headers}
-    assert headers["x-ratelimit-limit"] == "3"
-    assert headers["x-ratelimit-remaining"] == "0"
-    assert 0 <= int(headers["x-ratelimit-reset"]) - time.time() <= 61
-    assert (await charged(limiter, "b")).granted
+    assert refused.remaining == 0
+    assert refused.retry_after in {14, 15, 16}
+    await wait(refused.retry_after + 1)
+    assert (await charged(limiter)).granted
 
 
-async def test_the_window_moves() -> None:
-    limiter = RateLimiter("2/second", "memory://")
-    for _ in range(2):
-        assert (await charged(limiter)).granted
-    async with asyncio.timeout(10):
-        while not (await charged(limiter)).granted:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    await limiter.close()
-
-
-async def test_of_several_limits_the_tightest_is_told() -> None:
-    limiter = RateLimiter("10/minute;2/second", "memory://")
+async def test_of_several_limits_the_tightest_is_told(build: tuple[Callable[[str], RateLimiter], Pass]) -> None:
+    limiter = build[0]("10/minute;2/hour")
     assert (await charged(limiter)).limit == 2
-    await limiter.close()
+
+
+async def test_a_network_has_four_clients_budgets_in_all(build: tuple[Callable[[str], RateLimiter], Pass]) -> None:
+    limiter = build[0]("5/hour")
+    served = [await granted(limiter, 10, f"2001:db8:0:{n:x}::/64", "2001:db8::/48") for n in range(256)]
+    assert sum(served) == NETWORK_FACTOR * 5
+    assert max(served) == 5
+    assert await granted(limiter, 10, "2001:db8:1::/64", "2001:db8:1::/48") == 5
 
 
 async def test_off_counts_nothing() -> None:
-    limiter = RateLimiter("off", "redis://nowhere.invalid")
+    limiter = RateLimiter("off", "redis://nowhere.invalid", max_clients=10)
     assert [await limiter.charge("a") for _ in range(1000)] == [None] * 1000
     assert limiter.backend == "off"
     await limiter.close()
 
 
-async def test_many_clients_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limiter, "_MAX_CLIENTS", 100)
-    limiter = RateLimiter("3/minute", "memory://")
+async def test_a_steady_client_takes_no_more_memory_with_time(clock: Clock) -> None:
+    limiter = in_memory("600/minute")
+    await granted(limiter, 10)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(20_000):
+        clock.seconds += 0.1
+        assert (await charged(limiter)).granted
+    gained = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert gained < 10_000
+    assert len(limiter._memory) == 1
+
+
+async def test_many_clients_do_not_fill_the_memory(clock: Clock) -> None:
+    limiter = in_memory("3/minute", max_clients=100)
     for number in range(1000):
-        await limiter.charge(f"client {number}")
-    assert len(limiter._memory.events) <= 100
+        await charged(limiter, f"client {number}")
+    assert len(limiter._memory) <= 101
+
+
+async def test_clients_that_stopped_coming_are_forgotten(clock: Clock) -> None:
+    limiter = in_memory("3/minute")
+    for number in range(500):
+        await charged(limiter, f"client {number}")
+    clock.seconds += 60
+    for _ in range(500):
+        await charged(limiter, "steady")
+    assert len(limiter._memory) == 1
+
+
+async def test_clients_are_forgotten_while_nobody_comes(clock: Clock) -> None:
+    limiter = in_memory("3/minute")
+    for number in range(500):
+        await charged(limiter, f"client {number}")
+    limiter.forget()
+    assert len(limiter._memory) == 500
+    clock.seconds += 60
+    limiter.forget()
+    assert len(limiter._memory) == 0
+
+
+async def test_a_flood_of_other_clients_does_not_reset_one_that_is_blocked(clock: Clock) -> None:
+    limiter = in_memory("3/hour", max_clients=100)
+    assert await granted(limiter, 5, "blocked") == 3
+    for number in range(10_000):
+        await charged(limiter, f"client {number}")
+    assert await granted(limiter, 5, "blocked") == 0
+
+
+async def test_newcomers_share_one_allowance_while_there_is_no_room(clock: Clock) -> None:
+    limiter = in_memory("3/hour", max_clients=100)
+    for number in range(100):
+        assert await granted(limiter, 1, f"client {number}") == 1
+    assert sum([await granted(limiter, 1, f"newcomer {number}") for number in range(50)]) == 3
+    clock.seconds += 3600
+    assert sum([await granted(limiter, 1, f"newcomer {number}") for number in range(50)]) == 50
+
+
+async def test_a_wall_clock_that_is_set_back_blocks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = in_memory("1000/second")
+    await granted(limiter, 1000)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    async with asyncio.timeout(PATIENCE):
+        while not (await charged(limiter)).granted:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_redis_whose_clock_is_set_back_blocks_for_one_span_at_most(
+    redis_server: str, redis: redis_client.Redis
+) -> None:
+    limiter = RateLimiter("1000/second", redis_server, max_clients=10)
+    await charged(limiter)
+    (key,) = redis.keys("visage:*")  # type: ignore[misc]
+    redis.set(key, int((time.time() + 86_400) * 1e6))
+    assert not (await charged(limiter)).granted
+    redis.set(key, int((time.time() + 86_400) * 1e6))
+    assert (await charged(limiter)).wait <= 1
     await limiter.close()
 
 
-async def test_clients_that_stopped_coming_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limiter, "_SWEEP_INTERVAL", 0.05)
-    limiter = RateLimiter("3/second", "memory://")
-    await limiter.charge("a")
-    async with asyncio.timeout(10):
-        while limiter._memory.events:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+async def test_redis_never_holds_addresses_and_forgets_them(redis_server: str, redis: redis_client.Redis) -> None:
+    limiter = RateLimiter("5/minute;100/hour", redis_server, max_clients=10)
+    await charged(limiter, "198.51.100.7")
+    keys: list[bytes] = redis.keys("*")  # type: ignore[assignment]
+    assert len(keys) == 2
+    assert all(b"198.51" not in key and 0 < redis.pttl(key) <= 36_000 for key in keys)  # type: ignore[operator]
     await limiter.close()
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if "Redis" in record.message]
 
 
 async def test_without_redis_limits_are_counted_in_memory(caplog: pytest.LogCaptureFixture) -> None:
-    limiter = RateLimiter("2/minute", "redis://127.0.0.1:1/0")
+    limiter = RateLimiter("2/minute", "redis://127.0.0.1:1/0", max_clients=10)
     assert limiter.backend == "redis"
-    for _ in range(2):
-        assert (await charged(limiter)).granted
-    assert not (await charged(limiter)).granted
+    assert await granted(limiter, 3) == 2
     assert limiter.backend == "memory while redis is away"
-    assert [record.message for record in caplog.records if "Redis" in record.message] == [
-        "Redis is away (ConnectionError): rate limits are counted in memory."
-    ]
+    assert _said(caplog) == ["Redis is away (ConnectionError): rate limits are counted in memory."]
+    await limiter.close()
+
+
+async def test_a_redis_that_responds_and_fails_scripts_stays_away_until_they_succeed(
+    redis_server: str, redis: redis_client.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limiter, "_FIRST_PAUSE", 0.01)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(seconds)
+
+    redis.config_set("maxmemory", 1)
+    assert redis.ping()
+    limiter = RateLimiter("1000/minute", redis_server, max_clients=10)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "sleep", counted)
+        async with asyncio.timeout(PATIENCE):
+            while len(pauses) < 6:
+                await charged(limiter)
+                await sleep(0.005)
+    assert _said(caplog) == ["Redis is away (OutOfMemoryError): rate limits are counted in memory."]
+    assert pauses[:6] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32]
+    redis.config_set("maxmemory", 0)
+    async with asyncio.timeout(PATIENCE):
+        while limiter.backend != "redis":
+            await sleep(0.02)
+    assert _said(caplog)[1:] == ["Redis is back: rate limits are shared again."]
     await limiter.close()

@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.dependencies import CLIENT, RESERVATION, charge, route_path, service_of
-from app.api.identity import ApiKeys, client_address
+from app.api.dependencies import ADMIN, CLIENT, RESERVATION, charge, route_path, service_of
+from app.api.identity import ApiKeys, client_names
 from app.config import Settings
 from app.errors import NotReady, Overloaded, Unauthorized
 from app.service import Phase, Service
@@ -61,7 +61,7 @@ class Admission:
         if predicts and service.phase is Phase.SERVING:
             # Asked first, because under overload most requests end here. Taken last, because only who may enter takes.
             _require_room(service)
-        scope["state"][CLIENT] = self._client(scope)
+        self._identify(scope)
         await charge(scope)
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
@@ -70,13 +70,16 @@ class Admission:
             _require_room(service)
             scope["state"][RESERVATION] = service.pool.reserve()
 
-    def _client(self, scope: Scope) -> str:
+    def _identify(self, scope: Scope) -> None:
+        """Notes what the request is counted under and what its key may do, or raises Unauthorized."""
         if not self._keys:
-            return client_address(scope, self._trusted)
+            scope["state"][CLIENT] = client_names(scope, self._trusted)
+            return
         name = self._keys.name_of(scope)
         if name is None:
             raise Unauthorized
-        return f"key {name}"
+        scope["state"][CLIENT] = (f"key {name}",)
+        scope["state"][ADMIN] = self._keys.is_admin(name)
 
 
 def _require_room(service: Service) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.api.identity import client_address
+from app.api.identity import client_names
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -47,8 +47,13 @@ def scope(peer: str | None, *forwarded: str) -> dict[str, Any]:
     ],
 )
 def test_client(peer: str | None, forwarded: tuple[str, ...], client: str) -> None:
-    assert client_address(scope(peer, *forwarded), PROXIES) == client
+    assert client_names(scope(peer, *forwarded), PROXIES)[0] == client
 
 
 def test_nobody_is_trusted_by_default() -> None:
-    assert client_address(scope("127.0.0.1", "198.51.100.1"), ()) == "127.0.0.1"
+    assert client_names(scope("127.0.0.1", "198.51.100.1"), ()) == ("127.0.0.1",)
+
+
+def test_ipv6_is_counted_by_its_48_as_well() -> None:
+    assert client_names(scope("2001:db8:1:2:3:4:5:6"), ()) == ("2001:db8:1:2::/64", "2001:db8:1::/48")
+    assert client_names(scope("2001:db8:1:ff::1"), ()) == ("2001:db8:1:ff::/64", "2001:db8:1::/48")

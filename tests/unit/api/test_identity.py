@@ -41,3 +41,11 @@ def test_no_keys_is_open() -> None:
 
 def test_keys_are_not_held_in_the_clear() -> None:
     assert ALICE not in repr(vars(KEYS))
+
+
+def test_an_admin_is_marked_in_the_setting() -> None:
+    keys = ApiKeys([f"alice:{ALICE}:admin", f"bob:{BOB}"])
+    assert keys.name_of(presenting(x_api_key=ALICE)) == "alice"
+    assert keys.name_of(presenting(x_api_key=f"{ALICE}:admin")) is None
+    assert keys.is_admin("alice")
+    assert not keys.is_admin("bob")
