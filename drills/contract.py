@@ -35,7 +35,7 @@ CHECKS = (
 ORIGIN = "https://page.example"
 KEY = "drill-key-0123456789"
 HEADERS = (f"Origin: {ORIGIN}", f"X-API-Key: {KEY}")
-SETTINGS = {"CORS_ORIGINS": ORIGIN, "API_KEYS": f"drill:{KEY}", "LOG_LEVEL": "warning"}
+SETTINGS = {"CORS_ORIGINS": ORIGIN, "API_KEYS": f"drill:{KEY}:admin", "LOG_LEVEL": "warning"}
 ERROR_KEYS = {"success", "error", "message", "request_id"}
 
 

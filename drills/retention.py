@@ -37,7 +37,7 @@ CALLS = (
     "open,openat,openat2,creat,mknod,mknodat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,"
     "truncate,connect,sendto,sendmsg,sendmmsg"
 )
-SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1", "API_KEYS": f"drill:{CANARY}-key-0123456789"}
+SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1", "API_KEYS": f"drill:{CANARY}-key-0123456789:admin"}
 INSIDE = "--inside-without-network"
 
 _WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|^\S*creat\(")

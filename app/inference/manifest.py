@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import stat
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -157,6 +162,15 @@ class Manifest(_Part):
             raise ValueError("must be the plain name of a file in the model's folder")
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _can_be_sent(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        try:
+            orjson.dumps(value)
+        except orjson.JSONEncodeError:
+            raise ValueError("has a number or a nesting that no response can hold") from None
+        return value
+
     @field_validator("labels")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,7 +182,7 @@ class Manifest(_Part):
 def load_manifest(folder: Path) -> Manifest:
     """The manifest of a model's folder, or :class:`BadModel`."""
     try:
-        text = file_within(folder, MANIFEST_FILE, at_most=_LARGEST_MANIFEST)
+        text = read_within(folder, MANIFEST_FILE, at_most=_LARGEST_MANIFEST)
     except FileNotFoundError:
         raise BadModel(f"Model {folder.name}: there is no {MANIFEST_FILE}.") from None
     try:
@@ -180,21 +194,35 @@ def load_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def file_within(folder: Path, name: str, *, at_most: int | None = None) -> bytes:
-    """The bytes of a file in the folder. A link may not lead out of it. Raises ``FileNotFoundError`` if none exists."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise BadModel(f"Model {folder.name}: {name} leads out of the model's folder.")
-    if not path.is_file():
-        raise FileNotFoundError(path)
+@contextlib.contextmanager
+def open_within(folder: Path, name: str, *, at_most: int) -> Iterator[BufferedReader]:
+    """Opens a regular file of at most ``at_most`` bytes in the folder. A link may not lead out of it.
+
+    Raises ``FileNotFoundError`` if there is none, and :class:`BadModel` for every other reason not to read it.
+    """
     try:
+        path = (folder / name).resolve(strict=True)
+        if not path.is_relative_to(folder.resolve()):
+            raise BadModel(f"Model {folder.name}: {name} leads out of the model's folder.")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadModel(f"Model {folder.name}: {name} is not a regular file.")
+        if status.st_size > at_most:
+            raise BadModel(f"Model {folder.name}: {name} has more than {at_most} bytes.")
         with path.open("rb") as file:
-            data = file.read() if at_most is None else file.read(at_most + 1)
-    except OSError as error:
-        raise BadModel(f"Model {folder.name}: {name} cannot be read ({error.strerror}).") from None
-    if at_most is not None and len(data) > at_most:
-        raise BadModel(f"Model {folder.name}: {name} has more than {at_most} bytes.")
-    return data
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError) as error:
+        # Python 3.12 raises RuntimeError for a link that leads to itself.
+        reason = getattr(error, "strerror", None) or "a link leads to itself"
+        raise BadModel(f"Model {folder.name}: {name} cannot be read ({reason}).") from None
+
+
+def read_within(folder: Path, name: str, *, at_most: int) -> bytes:
+    """The bytes of a file that :func:`open_within` opens."""
+    with open_within(folder, name, at_most=at_most) as file:
+        return file.read(at_most)
 
 
 def _sentence(error: ValidationError) -> str:

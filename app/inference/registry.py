@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.config import BadSettings, Settings
-from app.errors import ModelNotFound, NotReady
+from app.errors import ModelNotFound, NotReady, Overloaded
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.manifest import MANIFEST_FILE, BadModel
 from app.inference.session import ProviderUnavailable, SessionSpec
+from app.system import trim_memory
 
 logger = logging.getLogger("visage.models")
 
@@ -68,33 +69,52 @@ class Registry:
     def reload(self) -> None:
         """Loads and checks all models again, then replaces all at once.
 
-        Raises :class:`BadModel` and changes nothing when the default could serve before and cannot any more. A request
-        that holds a replaced model finishes with it.
+        Raises :class:`BadModel` and changes nothing when the default could serve before and cannot any more, and
+        Overloaded while another reload runs. A request that holds a replaced model finishes with it.
         """
-        with self._reloading:
-            before = self._models
-            try:
-                after = self._load_all()
-            except ProviderUnavailable as error:
-                raise BadModel(str(error)) from None
-            if self.default_name in before.classifiers and self.default_name not in after.classifiers:
-                after.close()
-                raise BadModel(after.failures[self.default_name])
-            self._models = after
-            before.close()
+        if not self._reloading.acquire(blocking=False):
+            raise Overloaded("The models are being loaded already. Wait a moment and try again.", retry_after=5)
+        try:
+            self._replace()
+        finally:
+            self._reloading.release()
+            # Each thread that loads has a heap of its own, which would keep what the replaced models held.
+            trim_memory()
 
     def close(self) -> None:
         """Ends the threads of the models."""
         self._models.close()
+
+    def _replace(self) -> None:
+        before = self._models
+        try:
+            after = self._load_all()
+        except ProviderUnavailable as error:
+            raise BadModel(str(error)) from None
+        if self.default_name in before.classifiers and self.default_name not in after.classifiers:
+            after.close()
+            raise BadModel(after.failures[self.default_name])
+        self._models = after
+        before.close()
 
     def _load_all(self) -> _Models:
         models = _Models()
         for name in (self.default_name, *sorted(set(self._find()) - {self.default_name})):
             try:
                 models.classifiers[name] = self._load(name)
-            except BadModel as error:
-                logger.error("%s", error)
-                models.failures[name] = str(error)
+            except ProviderUnavailable:
+                models.close()
+                raise
+            except Exception as error:
+                # A folder's name may have bytes that are no text, which no response can hold.
+                shown = name if name.isprintable() else ascii(name)
+                fault = (
+                    str(error)
+                    if isinstance(error, BadModel)
+                    else (f"Model {name}: it cannot be loaded ({type(error).__name__}).")
+                )
+                models.failures[shown] = fault = fault.replace(name, shown)
+                logger.error("%s", fault)
         return models
 
 
@@ -111,5 +131,16 @@ def load_registry(settings: Settings) -> Registry:
 
 
 def _model_names(folder: Path) -> list[str]:
-    """Folders with a manifest; the face detector's has none."""
-    return [path.parent.name for path in folder.glob(f"*/{MANIFEST_FILE}")]
+    """Folders with a manifest, and those that cannot be looked into; the face detector's has none."""
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return [entry.name for entry in entries if _may_hold_manifest(entry)]
+
+
+def _may_hold_manifest(folder: Path) -> bool:
+    try:
+        (folder / MANIFEST_FILE).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.manifest import BadModel, Manifest, file_within
+from app.inference.manifest import BadModel, Manifest, open_within
 from app.inference.session import (
     RawOutputs,
     Runner,
@@ -26,20 +26,31 @@ _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 _SCORE_TYPES = {"tensor(float)", "tensor(float16)", "tensor(double)"}
 
 
+LARGEST_MODEL = 2**30
+"""Bytes of the largest file that is read."""
+
+
 class Defect(Exception):
     """What is wrong with a model, as the end of a sentence that names it."""
 
 
 def read_file(folder: Path, manifest: Manifest) -> bytes:
-    """The model's file, if it has the hash in the manifest. It is read once, so the checked bytes are those loaded."""
+    """The model's file, if it has the hash in the manifest. The bytes that were checked are those that are loaded."""
     try:
-        data = file_within(folder, manifest.file)
+        with open_within(folder, manifest.file, at_most=LARGEST_MODEL) as file:
+            # A file that is not this model is never held in memory.
+            _check_digest(hashlib.file_digest(file, "sha256").hexdigest(), manifest)
+            file.seek(0)
+            data = file.read(LARGEST_MODEL)
     except FileNotFoundError:
         raise Defect(f"there is no {manifest.file}") from None
-    digest = hashlib.sha256(data).hexdigest()
+    _check_digest(hashlib.sha256(data).hexdigest(), manifest)
+    return data
+
+
+def _check_digest(digest: str, manifest: Manifest) -> None:
     if digest != manifest.sha256:
         raise Defect(f"{manifest.file} has SHA-256 {digest[:12]}…, not {manifest.sha256[:12]}… as its manifest says")
-    return data
 
 
 def open_with_features(model: bytes, manifest: Manifest, spec: SessionSpec) -> tuple[Any, tuple[str, ...]]:

@@ -7,7 +7,6 @@ no probability, no path of a request.
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -124,10 +123,10 @@ class _Writer(QueueListener):
     def _write(self) -> None:
         while self._unwritten:
             written = self._stream.write(self._unwritten)
-            self._unwritten = self._unwritten[written or 0 :]
             if not written:
-                # A program before this one made the stream one that does not block.
-                select.select((), (self._stream,), ())
+                # The stream does not block, and takes nothing.
+                raise BlockingIOError
+            self._unwritten = self._unwritten[written:]
 
     def _line(self, record: logging.LogRecord) -> bytes:
         return f"{self._formatter.format(record)}\n".encode(errors="replace")

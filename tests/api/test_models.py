@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from app.errors import Overloaded
 from app.inference.manifest import BadModel
 from tests.api.conftest import Start
-from tests.api.fakes import LABELS, FakeModel, FakeRegistry, manifest
+from tests.api.fakes import LABELS, PATIENCE, FakeModel, FakeRegistry, manifest
 
 KEY = "0123456789abcdef0123"
 
@@ -48,7 +52,7 @@ def test_a_card_that_leads_out_of_the_folder_is_not_shown(start: Start, tmp_path
 
 def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
     registry = FakeRegistry(FakeModel())
-    client = start(registry=registry, api_keys=f"admin:{KEY}")
+    client = start(registry=registry, api_keys=f"ops:{KEY}:admin")
     response = client.post("/models/reload", headers={"X-API-Key": KEY})
     assert response.status_code == 200
     assert response.json()["models"] == ["default"]
@@ -57,10 +61,61 @@ def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
 
 def test_a_reload_needs_a_key(start: Start) -> None:
     registry = FakeRegistry(FakeModel())
-    client = start(registry=registry, api_keys=f"admin:{KEY}")
+    client = start(registry=registry, api_keys=f"ops:{KEY}:admin")
     assert client.post("/models/reload").status_code == 401
     assert client.post("/models/reload", headers={"X-API-Key": "wrong" * 5}).status_code == 401
     assert registry.reloads == 0
+
+
+def test_a_reload_needs_a_key_that_is_marked_admin(start: Start) -> None:
+    registry = FakeRegistry(FakeModel())
+    client = start(registry=registry, api_keys=f"phone:{KEY}")
+    response = client.post("/models/reload", headers={"X-API-Key": KEY})
+    assert (response.status_code, response.json()["error"]) == (403, "forbidden")
+    assert registry.reloads == 0
+
+
+def test_models_are_listed_during_a_reload_and_another_reload_is_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, loaded, running = threading.Event(), threading.Event(), threading.Lock()
+
+    def reload(self: FakeRegistry) -> None:
+        if not running.acquire(blocking=False):
+            raise Overloaded
+        loading.set()
+        assert loaded.wait(PATIENCE)
+
+    monkeypatch.setattr(FakeRegistry, "reload", reload)
+    client = start(api_keys=f"ops:{KEY}:admin")
+    headers = {"X-API-Key": KEY}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/models/reload", headers=headers)
+        assert loading.wait(PATIENCE)
+        for _ in range(40):
+            refused = client.post("/models/reload", headers=headers)
+            assert (refused.status_code, refused.json()["error"]) == (503, "overloaded")
+            assert int(refused.headers["retry-after"]) >= 1
+        assert client.get("/models", headers=headers).status_code == 200
+        loaded.set()
+        assert first.result().status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["a link to itself", "a folder", "a pipe"])
+def test_a_card_that_is_no_file_is_not_shown(start: Start, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "default"
+    folder.mkdir()
+    card = folder / "CARD.md"
+    match kind:
+        case "a link to itself":
+            card.symlink_to(card)
+        case "a folder":
+            card.mkdir()
+        case _:
+            os.mkfifo(card)
+    response = start(models_dir=tmp_path).get("/models")
+    assert response.status_code == 200
+    assert response.json()["models"][0]["card"] is None
 
 
 def test_an_open_service_has_no_reload(start: Start) -> None:
@@ -77,7 +132,7 @@ def test_a_reload_that_would_break_the_service_changes_nothing_and_says_why(
         raise BadModel("Model default: its hash is wrong.")
 
     monkeypatch.setattr(FakeRegistry, "reload", refuse)
-    client = start(api_keys=f"admin:{KEY}")
+    client = start(api_keys=f"ops:{KEY}:admin")
     response = client.post("/models/reload", headers={"Authorization": f"Bearer {KEY}"})
     assert (response.status_code, response.json()["error"]) == (409, "model_rejected")
     assert "its hash is wrong" in response.json()["message"]

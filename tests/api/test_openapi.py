@@ -154,7 +154,7 @@ def test_the_document_of_a_running_service_is_this_one(client: TestClient) -> No
 @EVERY
 def test_every_operation_responds_as_it_declares(operation: Operation, start: Start) -> None:
     key = "0123456789abcdef0123"
-    client = start(api_keys=f"tester:{key}")
+    client = start(api_keys=f"tester:{key}:admin")
     bodies: dict[str, dict[str, Any]] = {
         "/predict": upload(),
         "/predict/compare": upload(),

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Response
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
-from app.api.dependencies import TheService
+from app.api.dependencies import AdminOnly, TheService
 from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
-from app.errors import ModelRejected, NotFound
+from app.errors import Forbidden, ModelRejected, NotFound, Overloaded
 from app.inference.classifier import Classifier
-from app.inference.manifest import BadModel, file_within
+from app.inference.manifest import BadModel, read_within
 from app.inference.registry import Registry
 
 router = APIRouter(tags=["Models"])
@@ -131,16 +131,16 @@ async def models(service: TheService) -> Response:
     operation_id="reload_models",
     summary="Load the models again from disk",
     response_model=ReloadedModels,
-    responses=documented(_RELOADED_EXAMPLE, NotFound, ModelRejected, *ADMISSION),
+    responses=documented(_RELOADED_EXAMPLE, Forbidden, NotFound, ModelRejected, Overloaded, *ADMISSION),
+    dependencies=[AdminOnly],
 )
 async def reload_models(service: TheService) -> Response:
     """Checks and loads every model again and swaps them all at once. Requests that have begun keep their model. If the
     default model cannot be served, nothing changes.
 
-    The route exists only where `API_KEYS` are set.
+    The route exists only where `API_KEYS` are set, and needs a key that is marked `:admin` there. One reload runs at a
+    time; another gets `overloaded`.
     """
-    if not service.settings.api_keys:
-        raise NotFound
     registry = service.registry
     try:
         await asyncio.to_thread(registry.reload)
@@ -180,7 +180,7 @@ def _cards(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
     cards = {}
     for name in names:
         try:
-            cards[name] = file_within(folder / name, _CARD, at_most=_LONGEST_CARD).decode("utf-8", "replace")
+            cards[name] = read_within(folder / name, _CARD, at_most=_LONGEST_CARD).decode("utf-8", "replace")
         except (FileNotFoundError, BadModel):
             continue
     return cards

@@ -116,3 +116,13 @@ def test_an_endless_manifest_is_not_read_to_its_end(tmp_path: Path) -> None:
 
     with pytest.raises(BadModel, match="has more than 1000000 bytes"):
         load_manifest(folder)
+
+
+@pytest.mark.parametrize("written", [str(10**30), "[" * 400 + "]" * 400])
+def test_metrics_that_no_response_can_hold_are_refused(tmp_path: Path, written: str) -> None:
+    folder = make_model(tmp_path / "mine", metrics={"accuracy": "HERE"})
+    path = folder / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace('"HERE"', written), "utf-8")
+
+    with pytest.raises(BadModel, match=r"^Model mine: .*manifest\.json.*\.$"):
+        load_manifest(folder)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import shutil
 import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from app.config import BadSettings, Settings
-from app.errors import ModelNotFound, NotReady
+from app.errors import ModelNotFound, NotReady, Overloaded
 from app.inference.batcher import Batcher
 from app.inference.classifier import Classifier, load_classifier
-from app.inference.manifest import BadModel
+from app.inference.manifest import BadModel, read_within
 from app.inference.registry import Registry, load_registry
 from app.inference.session import SessionSpec
 from tests.models import make_brightness_model, make_model
@@ -78,6 +85,103 @@ def test_one_bad_model_does_not_stop_the_others(tmp_path: Path, caplog: pytest.L
     assert caplog.messages == [registry.failures["bad"]]
     with pytest.raises(ModelNotFound):
         registry.get("bad")
+
+
+def _replace(what: str) -> Callable[[Path], None]:
+    """Puts something else in the place of a model's file or of its folder."""
+
+    def apply(folder: Path) -> None:
+        name, _, kind = what.partition(": ")
+        path = folder if name == "folder" else folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        match kind:
+            case "link to itself":
+                path.symlink_to(path)
+            case "folder":
+                path.mkdir()
+            case "pipe":
+                os.mkfifo(path)
+            case "device":
+                path.symlink_to("/dev/zero")
+            case "2 GB":
+                with path.open("wb") as file:
+                    file.truncate(2**31)
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *(
+            f"{name}: {kind}"
+            for name in ("model.onnx", "manifest.json")
+            for kind in ("link to itself", "folder", "pipe", "device", "2 GB")
+        ),
+        "folder: link to itself",
+    ],
+)
+def test_a_bad_extra_model_harms_only_itself(tmp_path: Path, what: str) -> None:
+    make_brightness_model(tmp_path / "default")
+    _replace(what)(make_model(tmp_path / "bad"))
+
+    registry = load_registry(_settings(tmp_path))
+
+    assert registry.names == ("default",)
+    assert registry.failures.keys() == {"bad"}
+    assert registry.failures["bad"].startswith("Model bad: ")
+    assert ". " not in registry.failures["bad"]
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_model(tmp_path / "big")
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(BadModel, match=r"^Model big: manifest\.json has more than 100 bytes\.$"):
+        read_within(folder, "manifest.json", at_most=100)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", ["", "model.onnx", "manifest.json"])
+def test_a_file_that_may_not_be_read_harms_only_its_model(tmp_path: Path, name: str) -> None:
+    make_brightness_model(tmp_path / "default")
+    locked = make_model(tmp_path / "bad") / name
+    locked.chmod(0)
+
+    registry = load_registry(_settings(tmp_path))
+    locked.chmod(0o700)
+
+    assert registry.names == ("default",)
+    assert "(Permission denied)" in registry.failures["bad"]
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "two\nlines"])
+def test_a_folder_whose_name_is_no_text_is_named_in_text(tmp_path: Path, name: str) -> None:
+    make_brightness_model(tmp_path / "default")
+    make_model(tmp_path / "other").rename(tmp_path / name)
+
+    registry = load_registry(_settings(tmp_path))
+
+    assert registry.names == ("default",)
+    (failure,) = registry.failures.items()
+    assert orjson.dumps(dict([failure]))
+    assert "\n" not in failure[1]
+
+
+def test_an_error_that_nobody_expects_harms_only_its_model(tmp_path: Path) -> None:
+    make_brightness_model(tmp_path / "default")
+
+    def load(name: str) -> Classifier:
+        if name == "bad":
+            raise MemoryError
+        return load_classifier(tmp_path / name, SessionSpec(("cpu",)))
+
+    registry = Registry("default", lambda: ["default", "bad"], load)
+
+    assert registry.names == ("default",)
+    assert registry.failures == {"bad": "Model bad: it cannot be loaded (MemoryError)."}
 
 
 def test_a_bad_default_is_not_ready(tmp_path: Path) -> None:
@@ -156,6 +260,43 @@ def test_a_reload_mends_a_bad_default(tmp_path: Path) -> None:
 
     assert registry.ready
     assert _label(registry.get()) == "happy"
+
+
+def test_a_reload_during_another_is_refused_at_once(tmp_path: Path) -> None:
+    make_brightness_model(tmp_path / "default")
+    loading, loaded = threading.Event(), threading.Event()
+    model = load_classifier(tmp_path / "default", SessionSpec(("cpu",)))
+    loaded.set()
+
+    def load(name: str) -> Classifier:
+        loading.set()
+        assert loaded.wait(20)
+        return model
+
+    registry = Registry("default", lambda: ["default"], load)
+    loading.clear()
+    loaded.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(registry.reload)
+        assert loading.wait(20)
+        with pytest.raises(Overloaded) as refusal:
+            registry.reload()
+        assert refusal.value.retry_after >= 1
+        loaded.set()
+        first.result()
+    registry.reload()
+
+
+def test_a_reload_frees_what_it_replaces(tmp_path: Path) -> None:
+    make_brightness_model(tmp_path / "default")
+    registry = load_registry(_settings(tmp_path))
+    replaced = weakref.ref(registry.get())
+    gc.disable()
+    try:
+        registry.reload()
+        assert replaced() is None
+    finally:
+        gc.enable()
 
 
 def test_no_request_fails_while_models_are_reloaded(tmp_path: Path) -> None:

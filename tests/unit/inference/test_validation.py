@@ -170,7 +170,7 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (folder / "model.onnx").unlink()
     (folder / "model.onnx").mkdir()
 
-    assert "there is no model.onnx" in _refusal(folder)
+    assert "model.onnx is not a regular file" in _refusal(folder)
 
 
 def test_a_network_that_answers_nan_is_refused(tmp_path: Path) -> None:
