@@ -47,6 +47,9 @@ PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 """Short names of the execution providers that a setting may list."""
 
 
+_LEAST_MEMORY_MB = 256
+
+
 class Settings(BaseSettings):
     """What an operator may configure. Nothing else in the service reads the environment."""
 
@@ -229,6 +232,8 @@ class Settings(BaseSettings):
     def _coherent(self) -> Settings:
         if self.queue_timeout_seconds > self.request_timeout_seconds:
             raise ValueError("QUEUE_TIMEOUT_SECONDS is longer than REQUEST_TIMEOUT_SECONDS")
+        if 0 < self.memory_limit_mb < _LEAST_MEMORY_MB:
+            raise ValueError(f"MEMORY_LIMIT_MB is less than {_LEAST_MEMORY_MB}, which the service needs at rest")
         if self.require_api_keys and not self.api_keys:
             raise ValueError("API_KEYS: REQUIRE_API_KEYS is set, but there is no key")
         return self

@@ -53,11 +53,12 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row and steps of the passes of an interlaced PNG."""
 
-_SCAN_NS, _ROW_NS = 2.5, 6.0
-"""Nanoseconds at worst: for a sample in one scan of a JPEG, and for a byte of a PNG's rows. A JPEG may be decoded
-twice, and a PNG unpacked twice, to see whether it is whole."""
+_SCAN_NS, _ROW_NS, _WEBP_NS = 2.5, 6.0, 40.0
+"""Nanoseconds at worst: for a sample in one scan of a JPEG, a byte of a PNG's rows, and a pixel of a WebP. To see
+whether they are whole, a JPEG may be decoded twice, and a PNG unpacked twice."""
 
 _UNPACKED_AT_ONCE = 1 << 20
+_SEARCHED_AT_ONCE = 1 << 18
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
@@ -175,7 +176,11 @@ def _passes(data: bytes, at: int, shares: dict[int, float]) -> float:
     """How often the scans of a JPEG together pass over all of its pixels."""
     passes = 0.0
     for _ in range(_MAX_SEGMENTS):
-        found = _MARKER.search(data, at)
+        # In pieces, because a search keeps other threads waiting.
+        found = _MARKER.search(data, at, at + _SEARCHED_AT_ONCE)
+        if found is None and at + _SEARCHED_AT_ONCE < len(data):
+            at += _SEARCHED_AT_ONCE - 1
+            continue
         if found is None or data[found.start() + 1] == _END:
             return passes
         at = found.end()
@@ -277,7 +282,8 @@ def _webp(data: bytes) -> Header:
     else:
         raise InvalidImage
     # The decoder holds two frames of an animation, and either a lossless frame or the copy for Pillow.
-    return Header(width, height, orientation(exif), data, scratch=8 * width * height)
+    pixels = width * height
+    return Header(width, height, orientation(exif), data, scratch=8 * pixels, work=_WEBP_NS * pixels)
 
 
 def _riff_chunk(data: bytes, wanted: bytes) -> bytes:

@@ -90,6 +90,15 @@ def test_settings_that_contradict_each_other_are_refused(monkeypatch: pytest.Mon
         load_settings()
 
 
+def test_a_limit_of_memory_below_what_the_service_needs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMORY_LIMIT_MB", "255")
+    with pytest.raises(BadSettings, match="MEMORY_LIMIT_MB is less than 256"):
+        load_settings()
+    for good in ("0", "256"):
+        monkeypatch.setenv("MEMORY_LIMIT_MB", good)
+        assert load_settings().memory_limit_mb == int(good)
+
+
 def test_every_setting_says_what_it_does() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name

@@ -268,16 +268,23 @@ def test_too_many_pixels_are_refused_on_the_header_alone() -> None:
         decode(png(20_000, 20_000), LIMITS)
 
 
-def test_a_webp_that_would_take_a_gigabyte_is_refused() -> None:
+def test_a_webp_that_would_take_too_much_memory_is_refused() -> None:
     data = (
         bytes.fromhex("524946461a000000574542505650384c11000000")
         + b"\x2f"
-        + struct.pack("<I", 7999 | 6199 << 14)
+        + struct.pack("<I", 4999 | 4999 << 14)
         + bytes(12)
     )
 
     with pytest.raises(ImageTooLarge, match="MB of memory"):
         decode(data, LIMITS)
+
+
+def test_a_webp_that_would_take_seconds_is_refused() -> None:
+    size = struct.pack("<I", 6999 | 6999 << 14)
+    data = bytes.fromhex("524946461a000000574542505650384c11000000") + b"\x2f" + size + bytes(12)
+    with pytest.raises(ImageTooLarge, match="too long"):
+        decode(data, ImageLimits(50_000_000, memory=MemoryBudget(1_000_000_000)))
 
 
 def test_a_side_may_not_be_endless() -> None:
