@@ -29,6 +29,13 @@ MOST_MB, PROBE_MS, CPU_SECONDS = 450, 200, 2.0
 RESULT_MB = 8.5
 HONEST = upload("/predict", portrait(640))
 BATCH, WORKERS = 4, 2
+SETTINGS = {
+    "LOG_LEVEL": "warning",
+    "RATE_LIMIT": "600/minute",
+    "WORKERS": WORKERS,
+    # So that a machine that does other work too fails no honest request.
+    "QUEUE_TIMEOUT_SECONDS": 20,
+}
 TOGETHER = 3
 """Hostile files that are sent again in batches and at once in the short form: those that took the most memory."""
 
@@ -39,7 +46,7 @@ def drill(report: Report) -> None:
     with _cgroup() as wrap:
         report.note(f"in a cgroup of {LIMIT_MB} MB" if wrap else "no cgroup can be made here; resident memory counts")
         limit = 0 if wrap else LIMIT_MB
-        settings = {"LOG_LEVEL": "warning", "RATE_LIMIT": "600/minute", "WORKERS": WORKERS, "MEMORY_LIMIT_MB": limit}
+        settings = {**SETTINGS, "MEMORY_LIMIT_MB": limit}
         with ServerProcess(settings, wrap=wrap) as server:
             server.wait_ready()
             report.figure("resident memory, ready and idle", process_stats(server.pid).resident, "MB")
@@ -100,6 +107,7 @@ class _Drill:
         report.figure("probes, p99", quantile(self._probes, 0.99), "ms", at_most=PROBE_MS)
         served = all(response.status == 200 for response in self._honest)
         report.check(f"all of {len(self._honest)} honest requests are served", served, statuses(self._honest))
+        report.figure("the slowest of them", quantile(self._honest, 1.0) / 1000, "s")
 
     async def _repeat(self, responses: list[Response], request: bytes, every: float) -> None:
         while True:
