@@ -40,6 +40,9 @@ _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zli
 _DETECTION_SIDE = 512
 """Shorter side that a JPEG keeps for detection. Its smallest tile still fills the detector's 128 pixels."""
 
+_COARSEST = 8
+"""The most that libjpeg reduces by while it decodes."""
+
 _REDUCED_FROM = 16_000_000
 """Pixels from which other formats are reduced too. They are decoded whole, so this saves only memory."""
 
@@ -95,13 +98,16 @@ def decode(
 ) -> Picture:
     """The picture in ``data``. Raises an error of the catalogue when there is none.
 
-    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``. Waits for the
-    memory that it needs, and calls ``checkpoint`` meanwhile; the pixels count as used for as long as they exist.
+    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``, or by more if
+    memory requires it. Waits for its memory, and calls ``checkpoint`` meanwhile; the pixels count as used for as long
+    as they exist.
     """
     name = _readable_format(data)
     header = read_header(data, name)
     _check(header, limits)
     factor = _reduction(header, name, at_most)
+    while factor < _COARSEST and decoding_bytes(header, name, factor) > limits.memory.total:
+        factor *= 2
     with limits.memory.take(decoding_bytes(header, name, factor), checkpoint):
         pixels = _upright(_decoded(header, name, factor), header.orientation)
         limits.memory.keep(pixels.size // 3 * _DETECTION_DEPTH, pixels)
@@ -148,7 +154,7 @@ def _reduction(header: Header, name: str, at_most: float | None) -> int:
         return 1
     if at_most is None:
         at_most = min(header.width, header.height) / _DETECTION_SIDE
-    return next((factor for factor in (8, 4, 2) if factor <= at_most), 1)
+    return next((factor for factor in (_COARSEST, 4, 2) if factor <= at_most), 1)
 
 
 def _decoded(header: Header, name: str, factor: int) -> NDArray[np.uint8]:

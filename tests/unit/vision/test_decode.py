@@ -486,6 +486,15 @@ def test_a_picture_that_takes_more_memory_than_there_is_is_refused_by_name() -> 
     assert decode(encoded(Image.new("CMYK", (4000, 4000)), "JPEG"), limits).width == 4000
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_picture_that_fits_only_when_reduced_is_reduced(form: str) -> None:
+    data = encoded(quadrants(4000, 3000), form)
+    limits = ImageLimits(50_000_000, memory=MemoryBudget(90_000_000))
+    picture = decode(data, limits, at_most=1)
+    assert (picture.scale, picture.width) == (2, 4000)
+    assert decode(data, LIMITS, at_most=1).scale == 1
+
+
 @pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCF])
 def test_a_jpeg_with_an_unusual_coding_is_refused_by_name(marker: int) -> None:
     data = encoded(quadrants(), "JPEG").replace(b"\xff\xc0", bytes([0xFF, marker]), 1)
