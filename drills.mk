@@ -1,7 +1,7 @@
 # Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
 # LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
-DRILLS := fuzz contract overload slow-clients cancel drain soak memory one-request retention limits steady-clients \
-          integrity settings faults
+DRILLS := fuzz contract overload slow-clients files cancel drain soak memory one-request retention limits \
+          steady-clients integrity settings faults
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
@@ -12,6 +12,7 @@ fuzz: $(FUZZ) ## Drill: hostile bytes for the decoder and the parsers of forms a
 contract: ## Drill: generated requests, checked against the OpenAPI document
 overload: ## Drill: up to ten times the capacity (a part needs nginx and redis-server)
 slow-clients: ## Drill: clients that send slowly or not at all
+files: ## Drill: more slow uploads than the process may open files
 cancel: ## Drill: clients that disconnect while they wait
 drain: ## Drill: SIGTERM and SIGKILL under load
 soak: ## Drill: 20 minutes of mixed traffic without growing memory

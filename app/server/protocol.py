@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -26,11 +26,26 @@ class ProtocolLimits:
     write_timeout: float
     connections: int
     header_bytes: int = 16 * 1024
+    waiting_requests: int = 16
+    waiting_bytes: int = 64 * 1024
+    """How many requests, with how many bytes of headers, may wait on a connection behind the one that is processed."""
     discard_timeout: float = 2.0
     discard_bytes: int = 16 * 1024 * 1024
     """How long, and how many bytes, the rest of a body is read that nobody needs."""
     response_delay: float = 0.05
     """How long a response waits for the end of the body that it leaves unread."""
+    eof_timeout: float = 0.1
+    """How soon a response must begin once the client has closed its side. Later, the client counts as gone."""
+
+
+class Flow(FlowControl):
+    """Does not read on while requests wait, whatever the one that is processed asks for."""
+
+    held = False
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -39,9 +54,15 @@ class Protocol(HttpToolsProtocol):
 
     Closing a socket with unread data resets the connection, and the reset may overtake the response. So what is left
     of a body after its response is read and discarded, within bounds. Then the connection is kept or closed.
+
+    Where there are too many connections, the one that has waited longest for its client makes room for a newcomer:
+    it is idle, or its request is not complete. A request that is processed is never given up.
     """
 
     limits: ProtocolLimits
+    flow: Flow
+    waiting: dict[Protocol, None]
+    """The connections that wait for their clients; the one that has waited longest is the first."""
 
     def __init__(
         self,
@@ -54,11 +75,13 @@ class Protocol(HttpToolsProtocol):
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._discard_timer: asyncio.TimerHandle | None = None
+        self._eof_timer: asyncio.TimerHandle | None = None
         self._in_headers = False
         self._in_body = False
         self._invalid = False
         self._closing = False
         self._header_size = 0
+        self._waiting_bytes = 0
         self._discarded = 0
         self._error: VisageError | None = None
         self._unsent: list[bytes] = []
@@ -71,13 +94,16 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections and not self._close_an_idle_one():
+        self.flow = Flow(transport)
+        if len(self.connections) > self.limits.connections and not self._make_room():
             self._write_error(Overloaded())
             self.transport.close()
         else:
+            self._wait()
             self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.waiting.pop(self, None)
         self._cancel_timers()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -86,20 +112,32 @@ class Protocol(HttpToolsProtocol):
         if self._invalid or self.is_closing():
             self._count_discarded(len(data))
             return
-        begun, before = self._in_headers, self._header_size
+        before = self._header_size if self._in_headers else None
         super().data_received(data)
         if self._in_body and not self.idle and len(self.cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         if self._in_headers:
-            # A field that is still incomplete is held by the parser, and only here is it known to grow.
-            self._header_size = max(self._header_size, before + len(data) if begun else 0)
+            # A line that is still incomplete is held by the parser, and only here is it known to grow.
+            held = len(data) - data.rfind(b"\n") - 1 if before is None else before + len(data)
+            self._header_size = max(self._header_size, held)
             if self._header_size > self.limits.header_bytes:
                 self._refuse(HeadersTooLarge())
         elif self.idle and not self._in_body and self._header_timer is None and self.timeout_keep_alive_task is None:
             self._await_headers()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more. It may have closed its side only, and still wait for a response that comes soon."""
+        if self.idle or self._in_body:
+            self._flush()
+            return False
+        self.cycle.keep_alive = False
+        self._eof_timer = self.loop.call_later(self.limits.eof_timeout, self._leave_unanswered)
+        return True
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self.idle:
+            self._wait()
         self._in_headers = True
         self._header_size = 0
         self._discarded = 0
@@ -120,6 +158,8 @@ class Protocol(HttpToolsProtocol):
         if self._header_size > self.limits.header_bytes:
             self._error = HeadersTooLarge()
             raise ValueError("headers too large")
+        if not self.idle:
+            self._count_waiting()
         super().on_headers_complete()
         self._in_body = True
         # The cycle closes the connection through the protocol, which knows whether the client is still sending.
@@ -139,6 +179,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        if not self.idle:
+            self.waiting.pop(self, None)
         self._flush()
         super().on_message_complete()
         if self._discard_timer is not None:
@@ -152,7 +194,12 @@ class Protocol(HttpToolsProtocol):
         if self.is_closing() or (self._invalid and not self.pipeline):
             self.close()
             return
+        self.flow.held = len(self.pipeline) > 1
         super().on_response_complete()
+        if not self.flow.held:
+            self._waiting_bytes = 0
+        if self.idle or (self._in_body and not self.pipeline):
+            self._wait()
         if self._in_body and self.idle:
             self._discard()
 
@@ -221,6 +268,7 @@ class Protocol(HttpToolsProtocol):
     def _discard(self) -> None:
         """Reads what still comes, until the client is done or a bound is reached."""
         self._unset_keepalive_if_required()
+        self.flow.held = False
         self.flow.resume_reading()
         if self._discard_timer is None:
             self._discard_timer = self.loop.call_later(self.limits.discard_timeout, self._abort)
@@ -268,13 +316,31 @@ class Protocol(HttpToolsProtocol):
             + body
         )
 
-    def _close_an_idle_one(self) -> bool:
-        """Makes room for this connection, if there is another on which no request is being processed."""
-        for peer in self.connections:
-            if isinstance(peer, Protocol) and peer.idle and peer is not self and not peer.is_closing():
-                peer._abort()
-                return True
-        return False
+    def _count_waiting(self) -> None:
+        """Counts a request behind the one that is processed. Raises when too much waits, and the parser gives up."""
+        self._waiting_bytes += self._header_size
+        if len(self.pipeline) >= self.limits.waiting_requests or self._waiting_bytes > self.limits.waiting_bytes:
+            raise ValueError("too many requests wait")
+        self.flow.held = True
+
+    def _leave_unanswered(self) -> None:
+        self._eof_timer = None
+        if not self.cycle.response_started:
+            self.transport.close()
+
+    def _wait(self) -> None:
+        """From here on the connection waits for its client."""
+        self.waiting.pop(self, None)
+        self.waiting[self] = None
+
+    def _make_room(self) -> bool:
+        """Closes the connection that has waited longest for its client, if there is one."""
+        peer = next(iter(self.waiting), None)
+        if peer is None:
+            return False
+        self.waiting.pop(peer)
+        peer._abort()
+        return True
 
     def _abort(self) -> None:
         self._cancel_timers()
@@ -286,12 +352,13 @@ class Protocol(HttpToolsProtocol):
             self._header_timer = None
 
     def _cancel_timers(self) -> None:
-        for timer in (self._header_timer, self._write_timer, self._discard_timer, self._flush_timer):
+        timers = (self._header_timer, self._write_timer, self._discard_timer, self._flush_timer, self._eof_timer)
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
-        self._header_timer = self._write_timer = self._discard_timer = self._flush_timer = None
+        self._header_timer = self._write_timer = self._discard_timer = self._flush_timer = self._eof_timer = None
 
 
 def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
     """The protocol with its limits, as uvicorn wants it."""
-    return type("LimitedProtocol", (Protocol,), {"limits": limits})
+    return type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": {}})

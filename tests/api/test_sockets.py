@@ -108,3 +108,42 @@ async def test_a_prefix_that_is_like_a_route_is_served_while_the_queue_is_full(s
                 assert await _status(port, request) in {307, 404, 405, 503}
             assert await _status(port, READY.replace(b"/health", prefix.encode() + b"/health")) == 200
         assert await _status(port, READY) == 200
+
+
+@pytest.mark.parametrize(("request_line", "status"), [(b"HEAD /health/live", 405), (b"GET /nothing", 404)])
+async def test_a_client_that_closes_its_side_gets_its_response(
+    script: Script, request_line: bytes, status: int
+) -> None:
+    async with serving(script) as port, connected(port) as peer:
+        await peer.send(request_line + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        peer.writer.write_eof()
+        assert await peer.status() == status
+
+
+CHUNKED = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n"
+
+
+@pytest.mark.parametrize("pause", [0, 0.05])
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([READY, b"\x16\x03 garbage\r\n\r\n"], 200),
+        ([CHUNKED % (b"/predict", b"multipart/form-data; boundary=b"), b"zz\r\n"], 400),
+        ([CHUNKED % (b"/predict/batch", b"multipart/form-data; boundary=b"), b"zz\r\n"], 400),
+        ([CHUNKED % (b"/analyze/facial", b"application/json"), b"zz\r\n"], 400),
+    ],
+)
+async def test_garbage_is_no_internal_error(
+    script: Script, caplog: pytest.LogCaptureFixture, sent: list[bytes], expected: int, pause: float
+) -> None:
+    async with serving(script) as port:
+        async with connected(port) as peer:
+            for piece in sent:
+                await peer.send(piece)
+                await asyncio.sleep(pause)
+            assert await peer.status() == expected
+            await peer.rest()
+        async with connected(port) as peer:
+            await peer.send(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b"internal_error" not in (await peer.response())[2]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

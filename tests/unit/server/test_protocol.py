@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -185,6 +185,75 @@ async def test_one_endless_header_is_refused_as_too_large() -> None:
         await sending
 
 
+async def test_half_a_header_in_one_piece_is_bounded_at_once() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"GET / HTTP/1.1\r\nhost: x\r\na: " + b"a" * 20_000)
+        assert (await peer.response())[0] == 431
+        assert await peer.closed()
+
+
+@pytest.mark.parametrize("count", [8, 17])
+async def test_pipelined_requests_get_their_responses_in_order(count: int) -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        for _ in range(3):
+            await peer.send(
+                b"".join(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (n, b"x" * n) for n in range(count))
+            )
+            assert [(await peer.response())[2] for _ in range(count)] == [str(n).encode() for n in range(count)]
+
+
+async def test_pipelined_uploads_get_their_responses() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send((b"POST / HTTP/1.1\r\ncontent-length: 300000\r\n\r\n" + b"x" * 300_000) * 5)
+        assert [(await peer.response())[2] for _ in range(5)] == [b"300000"] * 5
+
+
+@pytest.mark.parametrize(("header", "served"), [(b"", 17), (b"a: " + b"a" * 15_000 + b"\r\n", 5)])
+async def test_requests_that_wait_on_a_connection_are_bounded(header: bytes, served: int) -> None:
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        waiting.set()
+        await go_on.wait()
+        await reads(scope, receive, send)
+
+    async with serving(waits) as port, connected(port) as peer:
+        sending = asyncio.create_task(peer.send((b"GET / HTTP/1.1\r\n" + header + b"\r\n") * 100))
+        await waiting.wait()
+        async with connected(port):
+            await sending
+        go_on.set()
+        statuses = [(await peer.response())[0] for _ in range(served)]
+        assert statuses == [200] * served
+        assert await peer.closed()
+
+
+@pytest.mark.parametrize("deep", [1, 3])
+async def test_a_client_that_closes_its_side_gets_what_it_waits_for(deep: int) -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(GET * deep)
+        peer.writer.write_eof()
+        assert [(await peer.response())[0] for _ in range(deep)] == [200] * deep
+        assert await peer.closed()
+
+
+async def test_work_for_a_client_that_left_ends_soon() -> None:
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.request"
+        begun.set()
+        assert (await receive())["type"] == "http.disconnect"
+        left.set()
+
+    async with serving(waits) as port:
+        async with connected(port) as peer:
+            await peer.send(GET)
+            await begun.wait()
+        async with asyncio.timeout(PATIENCE):
+            await left.wait()
+
+
 async def test_what_is_no_request_gets_the_one_error_shape() -> None:
     async with serving(reads) as port, connected(port) as peer:
         await peer.send(b"\x16\x03\x01 hello\r\n\r\n")
@@ -315,6 +384,37 @@ async def test_idle_connections_make_room_for_a_newcomer() -> None:
             await peer.send(GET)
             assert (await peer.response())[0] == 200
         for _, writer in idlers:
+            writer.close()
+
+
+async def test_the_slowest_upload_makes_room_for_a_newcomer() -> None:
+    begun = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na"
+    async with serving(reads, connections=3) as port, AsyncExitStack() as stack:
+        first, second, third = [await stack.enter_async_context(connected(port)) for _ in range(3)]
+        await first.send(GET)
+        assert (await first.response())[0] == 200
+        for peer in (second, third, first):
+            await peer.send(begun)
+            await asyncio.sleep(0.02)
+        async with connected(port) as newcomer:
+            await newcomer.send(GET)
+            assert (await newcomer.response())[0] == 200
+            assert await second.closed()
+        for peer in (first, third):
+            await peer.send(b"b")
+            assert (await peer.response())[2] == b"2"
+
+
+async def test_connections_are_bounded() -> None:
+    async with serving(reads, connections=20) as port:
+        peers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
+        async with connected(port) as last:
+            await last.send(GET)
+            assert (await last.response())[0] == 200
+        for reader, writer in peers[:-20]:
+            assert await Peer(reader, writer).closed()
+        assert not peers[-1][0].at_eof()
+        for _, writer in peers:
             writer.close()
 
 
