@@ -315,11 +315,11 @@ async def test_a_refused_client_that_keeps_its_connection_has_a_deadline_for_the
 
 
 async def test_a_kept_connection_outlives_the_deadline_for_a_body() -> None:
-    async with serving(refuses_and_keeps, discard_timeout=0.1, header_timeout=0.1) as port, connected(port) as peer:
+    async with serving(refuses_and_keeps, discard_timeout=0.5, header_timeout=0.5) as port, connected(port) as peer:
         await peer.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc")
         assert (await peer.response())[0] == 503
         await peer.send(b"def")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         await peer.send(GET)
         assert (await peer.response())[0] == 503
 
