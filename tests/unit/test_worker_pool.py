@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -350,8 +351,6 @@ async def test_a_queue_that_stays_full_saturates_the_pool() -> None:
 
 
 async def test_a_picture_is_let_go_once_it_is_answered() -> None:
-    import weakref
-
     class Picture:
         pass
 
@@ -369,3 +368,22 @@ async def test_the_pace_of_the_queue_sets_when_to_come_back() -> None:
         assert pool.retry_after == 1
         pool._service_time = 4.0
         assert pool.retry_after == 4
+
+
+async def test_an_error_of_the_catalogue_keeps_no_picture() -> None:
+    alive: list[weakref.ref[Picture]] = []
+
+    class Picture:
+        """What a job holds when it fails."""
+
+    def work(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+        picture = Picture()
+        alive.append(weakref.ref(picture))
+        raise InvalidImage
+
+    async with running(limits()) as pool:
+        with pytest.raises(InvalidImage) as failed:
+            await pool.run(pool.reserve(), work)
+        await until(lambda: not pool.busy)
+        assert failed.value.code == "invalid_image"
+        assert alive[0]() is None
