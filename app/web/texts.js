@@ -127,6 +127,11 @@ export const ERRORS = {
     text: "Whoever runs it gave it a list of keys. Yours stays in this page and is forgotten when you close it.",
     actions: ["key"],
   },
+  forbidden: {
+    title: "This key may not do that",
+    text: "The service knows the key, but lets only the keys of its administrators do this.",
+    actions: ["key"],
+  },
   model_not_found: {
     title: "That model is gone",
     text: "The service does not offer the chosen model any more.",

@@ -78,7 +78,8 @@ def test_the_wait_for_a_limit_is_the_one_of_the_service(start: Start, open_page:
     expect(page.locator(ERROR_TITLE)).to_have_text("A short pause")
     waits = re.fullmatch(r"Again in (\d+) s", text(page, "#photo-error .countdown"))
     assert waits
-    assert 3000 < int(waits[1]) <= 3600
+    # One of three requests an hour comes back after twenty minutes.
+    assert 1000 < int(waits[1]) <= 1200
 
 
 @on_a_desktop
