@@ -139,14 +139,18 @@ def route_path(scope: Scope) -> str:
     return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(f"{prefix}/") else path
 
 
-async def charge(scope: Scope) -> None:
-    """Charges the client of a request for one picture, or raises RateLimited."""
+async def charge(scope: Scope, *, several: bool = False) -> None:
+    """Charges the client of a request for one picture, or raises RateLimited.
+
+    With ``several``, the error's wait is the one for the whole allowance: after the wait for one picture, the same
+    batch would be refused again.
+    """
     allowance = await service_of(scope).limiter.charge(*scope["state"].get(CLIENT, ("unknown",)))
     if allowance is None:
         return
     scope["state"][LIMIT_HEADERS] = allowance.headers
     if not allowance.granted:
-        raise RateLimited(retry_after=allowance.retry_after)
+        raise RateLimited(retry_after=allowance.whole_after if several else allowance.retry_after)
 
 
 async def _require_admin(request: Request) -> None:

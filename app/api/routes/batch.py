@@ -129,7 +129,7 @@ class _Batch:
     async def _charge(self, count: int) -> None:
         """Charges for one more picture. The request itself was charged for the first."""
         try:
-            await charge(self._request.scope)
+            await charge(self._request.scope, several=True)
         except RateLimited as error:
             raise RateLimited(
                 f"The client's rate allowed {count} pictures of this batch. Wait, or send smaller batches.",
