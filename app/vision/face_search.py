@@ -142,12 +142,12 @@ def _confirmed(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) ->
     height, width = pixels.shape[:2]
     side = max(round(_CLOSE_UP * face.box.width), 2)
     left, top = (round(middle - side / 2) for middle in face.box.center)
-    shrink = 1
     part = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     if not part.size:
         return None
     beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
     # The surroundings of a large face may be many times as large as the picture.
+    shrink = 1
     while side >= shrink * _ENOUGH_PIXELS:
         shrink *= 2
     if shrink > 1:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -177,3 +178,30 @@ def test_the_assumed_face_is_in_the_middle() -> None:
     assert face.landmarks == ()
     assert face.box.center == (400, 300)
     assert face.box.width == face.box.height == pytest.approx(360)
+
+
+class Doubtful:
+    """A detector that is sure of a face only in the close-up, where it is in the middle."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[int, ...]] = []
+
+    def detect(self, pixels: np.ndarray) -> list[Face]:
+        height, width = pixels.shape[:2]
+        side, score = (width / 2.2, 0.9) if self.shown else (0.9 * width, 0.6)
+        self.shown.append(pixels.shape)
+        box = Box((width - side) / 2, (height - side) / 2, side, side)
+        return [Face(box, score, (box.center,) * 6)]
+
+    def close(self) -> None: ...
+
+
+def test_the_close_up_of_a_face_that_fills_a_large_picture_takes_little_memory() -> None:
+    shown = picture(4000, 4000)
+    tracemalloc.start()
+    found = find(Doubtful(), shown, thorough=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    ((left, top, width),) = boxes(found)
+    assert (left, top, width) == pytest.approx((200, 200, 3600), abs=30)
+    assert peak < 40_000_000
