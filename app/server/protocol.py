@@ -29,6 +29,8 @@ class ProtocolLimits:
     waiting_requests: int = 16
     waiting_bytes: int = 64 * 1024
     """How many requests, with how many bytes of headers, may wait on a connection behind the one that is processed."""
+    unread_responses: int = 256
+    """On how many connections a response may wait for its client to read on. Each takes 200 KB."""
     discard_timeout: float = 2.0
     discard_bytes: int = 16 * 1024 * 1024
     """How long, and how many bytes, the rest of a body is read that nobody needs."""
@@ -56,13 +58,16 @@ class Protocol(HttpToolsProtocol):
     of a body after its response is read and discarded, within bounds. Then the connection is kept or closed.
 
     Where there are too many connections, the one that has waited longest for its client makes room for a newcomer:
-    it is idle, or its request is not complete. A request that is processed is never given up.
+    it is idle, or its request is not complete, or its response is not read. A request that is processed is never
+    given up.
     """
 
     limits: ProtocolLimits
     flow: Flow
     waiting: dict[Protocol, None]
-    """The connections that wait for their clients; the one that has waited longest is the first."""
+    """The connections that wait for their clients to send; the one that has waited longest is the first."""
+    unread: dict[Protocol, None]
+    """Those whose clients do not read, in the same order."""
 
     def __init__(
         self,
@@ -104,6 +109,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.pop(self, None)
+        self.unread.pop(self, None)
         self._cancel_timers()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -209,11 +215,15 @@ class Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.unread[self] = None
+        if len(self.unread) > self.limits.unread_responses:
+            next(iter(self.unread))._give_up()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.limits.write_timeout, self._abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self.unread.pop(self, None)
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -335,12 +345,15 @@ class Protocol(HttpToolsProtocol):
 
     def _make_room(self) -> bool:
         """Closes the connection that has waited longest for its client, if there is one."""
-        peer = next(iter(self.waiting), None)
-        if peer is None:
-            return False
-        self.waiting.pop(peer)
-        peer._abort()
-        return True
+        peer = next(iter(self.waiting or self.unread), None)
+        if peer is not None:
+            peer._give_up()
+        return peer is not None
+
+    def _give_up(self) -> None:
+        self.waiting.pop(self, None)
+        self.unread.pop(self, None)
+        self._abort()
 
     def _abort(self) -> None:
         self._cancel_timers()
@@ -361,4 +374,4 @@ class Protocol(HttpToolsProtocol):
 
 def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
     """The protocol with its limits, as uvicorn wants it."""
-    return type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": {}})
+    return type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": {}, "unread": {}})

@@ -130,6 +130,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _connections() -> int:
-    """As many connections as there are files to be had, with some kept back for models and Redis."""
+    """As many connections as there are files for, with some kept back for models and Redis.
+
+    Each connection may send a file of the page, and so may one that was closed a moment ago.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(min(_MOST_CONNECTIONS, soft - _FILES_KEPT_BACK), 16)
+    return max(min(_MOST_CONNECTIONS, (soft - _FILES_KEPT_BACK) // 3), 16)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -163,6 +163,19 @@ class TestServing:
         _until_it_predicts(process)
         process.signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+    def test_clients_that_do_not_read_leave_files_for_others(self, server: StartServer) -> None:
+        process = server(wrap=("sh", "-c", 'ulimit -n 256; exec "$@"', "sh"))
+        with ExitStack() as peers:
+            for _ in range(150):
+                peer = peers.enter_context(socket.socket())
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                peer.connect(("127.0.0.1", process.port))
+                with suppress(OSError):
+                    peer.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
+            # A probe that comes while their responses begin may find no room.
+            _until_it_predicts(process)
+        assert "internal_error" not in get(process, "/metrics").text
 
     def test_two_servers_run_side_by_side(self, server: StartServer, shared_server: ServerProcess) -> None:
         other = server()
