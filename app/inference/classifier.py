@@ -99,6 +99,12 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
     model = validation.read_file(folder, manifest)
+    weights, defect = None, None
+    try:
+        # Before the session that stays, which then takes the memory that this one frees.
+        weights = validation.class_weights(model, manifest)
+    except validation.Defect as error:
+        defect = error
     session, providers = validation.open_with_features(model, manifest, spec)
     on_gpu = providers[0] in GPU_PROVIDERS
     runner = SessionRunner(
@@ -108,7 +114,8 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
         features=manifest.explain.features if manifest.explain else None,
         largest_pass=validation.check_graph(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
     )
-    weights = validation.class_weights(model, manifest)
+    if defect is not None:
+        raise defect
     classifier = Classifier(manifest, runner, weights)
     validation.check_inference(runner, manifest, classifier.prepare, weights)
     return Classifier(manifest, Batcher(runner), weights) if on_gpu else classifier

@@ -186,6 +186,9 @@ def constant(model: bytes, name: str) -> NDArray[Any]:
     options.intra_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    # It runs once. An arena and packed weights would leave gaps in the heap that stay.
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
     session = ort.InferenceSession(with_output(model, name), options, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     shape = [size if isinstance(size, int) else 1 for size in given.shape]

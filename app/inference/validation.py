@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,14 +56,15 @@ def _check_digest(digest: str, manifest: Manifest) -> None:
 
 def open_with_features(model: bytes, manifest: Manifest, spec: SessionSpec) -> tuple[Any, tuple[str, ...]]:
     """A session whose outputs include the feature map, if the manifest names one; and the providers in use."""
-    session, providers = open_session(model, manifest.name, spec)
     explain = manifest.explain
-    if explain is None or explain.features in {output.name for output in session.get_outputs()}:
-        return session, providers
-    try:
-        return open_session(with_output(model, explain.features), manifest.name, spec)
-    except BadModel:
-        raise Defect(f"explain.features names {explain.features!r}, which the graph does not compute") from None
+    if explain is not None:
+        # Most models need the extra output. Opened the other way round, each would be loaded twice.
+        with contextlib.suppress(BadModel):
+            return open_session(with_output(model, explain.features), manifest.name, spec)
+    session, providers = open_session(model, manifest.name, spec)
+    if explain is not None and explain.features not in {output.name for output in session.get_outputs()}:
+        raise Defect(f"explain.features names {explain.features!r}, which the graph does not compute")
+    return session, providers
 
 
 def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | None:
