@@ -248,8 +248,10 @@ def test_an_exception_stays_on_its_line() -> None:
     assert "ValueError: odd" in json.loads(line)["exception"]
 
 
-def test_the_lines_of_uvicorn_and_of_warnings_are_written_too() -> None:
+def test_the_lines_of_uvicorn_and_of_warnings_are_written_too(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
+    # Making a configuration of uvicorn's sets this level for the whole process, which other tests do.
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "level", logging.NOTSET)
     with write_logs("info", "json", out), warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.getLogger("uvicorn.error").info("Started.")
