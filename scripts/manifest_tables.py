@@ -36,16 +36,16 @@ def with_tables(document: str) -> str:
 
 def _table(model: type[BaseModel]) -> str:
     rows = [
-        f"| `{name}` | {_type(field)} | {_default(field)} | {field.description} |"
+        f"| `{name}` | {_type(field)}{_default(field)} | {field.description} |"
         for name, field in model.model_fields.items()
     ]
-    return "\n".join(["| field | type | default | what it says |", "| --- | --- | --- | --- |", *rows]) + "\n"
+    return "\n".join(["| field | type | what it says |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "required"
-    return "none" if field.default is None else f"`{field.default}`".replace("'", '"')
+        return ""
+    return ", optional" if field.default is None else f", default `{field.default}`".replace("'", '"')
 
 
 def _type(field: FieldInfo) -> str:
