@@ -65,7 +65,7 @@ class Requests:
         service = service_of(scope)
         record = RequestRecord.begin(scope, _request_id(scope))
         status = CLIENT_LEFT
-        started = ended = False
+        ended = False
         close = _too_much_to_discard(scope)
 
         async def receive_noted() -> Message:
@@ -78,10 +78,9 @@ class Requests:
             return message
 
         async def send_noted(message: Message) -> None:
-            nonlocal status, started
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                started = True
                 # During the drain, a connection that is kept would delay the end.
                 ends = close or service.phase is Phase.DRAINING
                 message["headers"] = _completed(scope, message, record.request_id, close=ends)
@@ -94,7 +93,7 @@ class Requests:
         except Exception as exception:
             response = response_to(scope, exception)
             # Half a response may be out: then the server breaks the connection, which says that no more will come.
-            if not started:
+            if status == CLIENT_LEFT:
                 await response(scope, receive_noted, send_noted)
         finally:
             record.finish(scope, status)
