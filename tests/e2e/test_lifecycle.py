@@ -222,7 +222,7 @@ class TestEnding:
         if first and subprocess.run([*first, "true"], check=False, capture_output=True).returncode:
             pytest.skip("This system does not permit a namespace for processes.")
         # As the image starts it.
-        process = server(wait=False, wrap=(*first, "env", "--block-signal=TERM,INT"), drain_seconds=600)
+        process = server(wait=False, wrap=(*first, "env", "--block-signal=TERM,INT"), drain_seconds=0)
         pid = _that_keeps(process, signal.SIGTERM)
         time.sleep(seconds)
         os.kill(pid, signal.SIGTERM)
