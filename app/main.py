@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.api import error_responses as errors
-from app.api import openapi
+from app.api import notice, openapi
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
 from app.config import Settings, load_settings
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     app = FastAPI(
         title="Visage",
         summary="Reads the apparent expression of a face in a photo.",
-        description=openapi.NOTICE,
+        description=notice.SUMMARY,
         version=__version__,
         lifespan=lifespan,
         middleware=layers(settings, tracer),

@@ -27,6 +27,9 @@ Backend = Literal["off", "memory", "redis", "memory while redis is away"]
 NETWORK_FACTOR = 4
 """How many times a client's allowance all clients of one network have together."""
 
+READS_A_MINUTE = 600
+"""What a client may read of the service besides: its settings, models and totals. They cost nothing of its rate."""
+
 _FORGOTTEN_AT_ONCE = 5000
 _REDIS_TIMEOUT = 0.5
 _REDIS_CONNECTIONS = 32
@@ -72,13 +75,21 @@ class Rate(NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, amount: int, seconds: int) -> Rate:
+    def of(cls, amount: int, seconds: int, kind: str = "") -> Rate:
         interval = max(seconds * 1_000_000 // amount, 1)
-        return cls(amount, interval, amount * interval, f"{amount} in {seconds} s for ")
+        return cls(amount, interval, amount * interval, f"{amount} {kind}in {seconds} s for ")
 
 
-Budget = tuple[str, Rate]
-"""A client's or a network's share of a rate: a key, and the rate."""
+_READS = Rate.of(READS_A_MINUTE, 60, "reads ")
+_NETWORK_READS = Rate.of(NETWORK_FACTOR * READS_A_MINUTE, 60, "reads ")
+
+
+class Budget(NamedTuple):
+    """A client's or a network's share of a rate. A ``cost`` of 0 looks at what is left of it."""
+
+    key: str
+    rate: Rate
+    cost: int = 1
 
 
 class RateLimiter:
@@ -110,17 +121,23 @@ class RateLimiter:
         """Whether Redis counted when it was last called; None where none is configured."""
         return None if self._redis is None else not self._away
 
-    async def charge(self, client: str, *networks: str) -> Allowance | None:
+    async def charge(self, client: str, *networks: str, read: bool = False) -> Allowance | None:
         """Counts one request of a client and of the networks that it belongs to; None where there is no limit.
 
-        A request that is refused is not counted.
+        A request that is refused is not counted. With ``read`` it has an allowance of its own; while that lasts, the
+        result is what is left of the rate.
         """
         if not self._rates:
             return None
-        budgets = [(rate.name + client, rate) for rate in self._rates]
+        reads = [Budget(_READS.name + client, _READS)] if read else []
+        reads += [Budget(_NETWORK_READS.name + network, _NETWORK_READS) for network in networks if read]
+        budgets = [Budget(rate.name + client, rate, not read) for rate in self._rates]
         for network in networks:
-            budgets += [(rate.name + network, rate) for rate in self._network_rates]
-        allowance = _allowance(budgets, await self._take(budgets))
+            budgets += [Budget(rate.name + network, rate, not read) for rate in self._network_rates]
+        debts = await self._take([*reads, *budgets])
+        allowance = _allowance(budgets, debts[len(reads) :])
+        if reads and not (of_reads := _allowance(reads, debts[: len(reads)])).granted:
+            allowance = of_reads
         if not allowance.granted:
             self._on_limited()
         return allowance
@@ -160,7 +177,7 @@ class RateLimiter:
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             with contextlib.suppress(Exception):
-                await redis.take([("recovery", Rate.of(1, 1))])
+                await redis.take([Budget("recovery", Rate.of(1, 1))])
                 self._away = False
         self._back_at = time.monotonic()
         logger.warning("Redis is back: rate limits are shared again.")
@@ -190,12 +207,13 @@ class MemoryCounter:
         charged: dict[str, int] = {}
         granted = True
         debts = []
-        for key, rate in budgets:
+        for key, rate, cost in budgets:
             if key not in self._whole_at and len(self._whole_at) >= self._size:
                 key = rate.name  # noqa: PLW2901
-            debt = max(self._whole_at.get(key, 0) - now, 0) + rate.interval
+            debt = max(self._whole_at.get(key, 0) - now, 0) + cost * rate.interval
             granted = granted and debt <= rate.span
-            charged[key] = now + debt
+            if cost:
+                charged[key] = now + debt
             debts.append(debt)
         if granted:
             self._whole_at.update(charged)
@@ -219,15 +237,17 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local debts, granted = {}, true
 for i, key in ipairs(KEYS) do
-  local interval, span = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local charge, span = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local whole_at = tonumber(redis.call('GET', key) or 0)
   -- A clock that was set back must not block for longer than a span.
-  debts[i] = math.min(math.max(whole_at - now, 0), span) + interval
+  debts[i] = math.min(math.max(whole_at - now, 0), span) + charge
   granted = granted and debts[i] <= span
 end
 if granted then
   for i, key in ipairs(KEYS) do
-    redis.call('SET', key, string.format('%.0f', now + debts[i]), 'PX', math.ceil(debts[i] / 1000))
+    if tonumber(ARGV[2 * i - 1]) > 0 then
+      redis.call('SET', key, string.format('%.0f', now + debts[i]), 'PX', math.ceil(debts[i] / 1000))
+    end
   end
 end
 return debts
@@ -257,8 +277,8 @@ class RedisCounter:
 
     async def take(self, budgets: Sequence[Budget]) -> list[int]:
         """As :meth:`MemoryCounter.take`. Raises what the client raises if Redis does not execute the script."""
-        keys = [f"visage:{_anonymous(key)}" for key, _ in budgets]
-        arguments = [number for _, rate in budgets for number in (rate.interval, rate.span)]
+        keys = [f"visage:{_anonymous(key)}" for key, _, _ in budgets]
+        arguments = [number for _, rate, cost in budgets for number in (cost * rate.interval, rate.span)]
         async with asyncio.timeout(2 * _REDIS_TIMEOUT):
             debts: list[int] = await self._script(keys, arguments)
         return debts
@@ -269,10 +289,10 @@ class RedisCounter:
 
 def _allowance(budgets: Sequence[Budget], debts: Sequence[int]) -> Allowance:
     """What is left of the budget that will be spent first."""
-    left = [(rate.span - debt) // rate.interval for (_, rate), debt in zip(budgets, debts, strict=True)]
+    left = [(budget.rate.span - debt) // budget.rate.interval for budget, debt in zip(budgets, debts, strict=True)]
     tightest = left.index(min(left))
-    rate, debt = budgets[tightest][1], debts[tightest]
-    wait = max(debt - rate.span for (_, rate), debt in zip(budgets, debts, strict=True))
+    rate, debt = budgets[tightest].rate, debts[tightest]
+    wait = max(debt - budget.rate.span for budget, debt in zip(budgets, debts, strict=True))
     return Allowance(rate.amount, max(left[tightest], 0), min(debt, rate.span) / 1e6, max(wait, 0) / 1e6)
 
 

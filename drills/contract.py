@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from app.api.middleware.admission import PREDICTION_PATHS
 from drills.client import Response, get, post, send, upload
 from drills.report import Report, run
 from tests.hostile import hostile_files
@@ -115,11 +116,13 @@ def _report(report: Report, what: str, tally: Tally) -> None:
 def _refused(report: Report, port: int, operations: list[Operation]) -> None:
     """Refusals before an operation runs: without a key, or above the rate."""
     without_key, above_rate = Tally(), Tally()
-    asyncio.run(send(port, get("/info", *HEADERS)))
+    asyncio.run(send(port, upload("/predict", b"", headers=HEADERS)))
     for operation in operations:
         if 401 not in operation.declared:
             continue
         for tally, status, headers in ((without_key, 401, HEADERS[:1]), (above_rate, 429, HEADERS)):
+            if status == 429 and operation.path not in PREDICTION_PATHS:
+                continue
             line = f"{operation.method.upper()} {operation.path} HTTP/1.1"
             request = "\r\n".join([line, "Host: drill", "Content-Length: 0", *headers, "", ""]).encode()
             _expect(tally, operation, asyncio.run(send(port, request)), status)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+from app.errors import EmptyFile
 from drills.backends import program, redis
-from drills.client import Response, closed_loop, get, send, statuses, until
+from drills.client import Response, closed_loop, get, send, statuses, until, upload
 from drills.report import Report, run
 from tests.process import ServerProcess, free_port
 
 BUDGET = 20
-INFO = get("/models")
+
+REQUEST = upload("/predict", b"")
+"""It is refused for its empty picture, if its client's rate admits it."""
 
 
 def drill(report: Report) -> None:
@@ -26,7 +29,7 @@ async def _forged(report: Report) -> None:
     """X-Forwarded-For of an untrusted peer is ignored; that of a trusted peer is read from the right."""
 
     def forwarded(*hops: str) -> bytes:
-        return get("/models", f"X-Forwarded-For: {', '.join(hops)}")
+        return upload("/predict", b"", headers=[f"X-Forwarded-For: {', '.join(hops)}"])
 
     with ServerProcess({"RATE_LIMIT": f"{BUDGET}/hour", "WORKERS": 1}) as server:
         server.wait_ready()
@@ -49,16 +52,16 @@ async def _shared(report: Report, binary: str) -> None:
         with redis(binary, port):
             first.wait_ready()
             second.wait_ready()
-            responses = [await send((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            responses = [await send((first, second)[n % 2].port, REQUEST) for n in range(3 * BUDGET)]
             report.figure("two servers, one Redis: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET)
             report.check("each server accepted some", all(_accepted(responses[n::2]) for n in (0, 1)))
-            load = asyncio.create_task(closed_loop(first.port, INFO, 4, 4))
+            load = asyncio.create_task(closed_loop(first.port, REQUEST, 4, 4))
             await asyncio.sleep(1)
-        await send(second.port, INFO)
+        await send(second.port, REQUEST)
         responses = await load
         report.check(
             "Redis killed under load: no 5xx, none lost",
-            {a.status for a in responses} <= {200, 429},
+            {a.status for a in responses} <= {EmptyFile.status, 429},
             statuses(responses),
         )
         report.check("/health shows it", await _storage(first) == "memory while redis is away", await _storage(first))
@@ -69,7 +72,7 @@ async def _shared(report: Report, binary: str) -> None:
                 return all([await _storage(server) == "redis" for server in (first, second)])
 
             report.figure("shared again after", await until(back), "s", at_most=10)
-            responses = [await send((first, second)[n % 2].port, INFO) for n in range(3 * BUDGET)]
+            responses = [await send((first, second)[n % 2].port, REQUEST) for n in range(3 * BUDGET)]
             report.figure("one budget again: accepted", _accepted(responses), at_least=BUDGET, at_most=BUDGET)
         report.check(
             "the log has both, once each", first.log.count("Redis is away") == first.log.count("Redis is back") == 1
@@ -81,7 +84,7 @@ async def _storage(server: ServerProcess) -> str:
 
 
 def _accepted(responses: list[Response]) -> int:
-    return sum(response.status == 200 for response in responses)
+    return sum(response.status == EmptyFile.status for response in responses)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,11 @@ def service_of(scope: Scope) -> Service:
     return service
 
 
+def result_headers(scope: Scope) -> dict[str, str]:
+    """The headers of a result: where the notice on use is."""
+    return {"Link": f'<{scope.get("root_path", "")}/info>; rel="terms-of-service"'}
+
+
 def reservation_of(scope: Scope) -> Reservation:
     """The request's reservation, which only requests for predictions have."""
     reservation: Reservation = scope["state"][RESERVATION]
@@ -139,13 +144,13 @@ def route_path(scope: Scope) -> str:
     return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(f"{prefix}/") else path
 
 
-async def charge(scope: Scope, *, several: bool = False) -> None:
+async def charge(scope: Scope, *, read: bool = False, several: bool = False) -> None:
     """Charges the client of a request for one picture, or raises RateLimited.
 
-    With ``several``, the error's wait is the one for the whole allowance: after the wait for one picture, the same
-    batch would be refused again.
+    With ``read`` it asks for no prediction, and costs nothing of the rate. With ``several``, the error's wait is the
+    one for the whole allowance: after the wait for one picture, the same batch would be refused again.
     """
-    allowance = await service_of(scope).limiter.charge(*scope["state"].get(CLIENT, ("unknown",)))
+    allowance = await service_of(scope).limiter.charge(*scope["state"].get(CLIENT, ("unknown",)), read=read)
     if allowance is None:
         return
     scope["state"][LIMIT_HEADERS] = allowance.headers

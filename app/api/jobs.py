@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
-from app.api.dependencies import Choices, reservation_of, service_of
+from app.api.dependencies import Choices, reservation_of, result_headers, service_of
 from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
 from app.errors import InvalidRequest, Timeout, VisageError
@@ -136,7 +136,7 @@ def respond(request: Request, finished: Finished[Result], *, shadow: bool = True
     later = None
     if shadow and service.shadow is not None:
         later = BackgroundTask(service.shadow.offer, detected, finished.findings.predictions[0])
-    return json_response(finished.result, later)
+    return json_response(finished.result, later, headers=result_headers(request.scope))
 
 
 def _finish(

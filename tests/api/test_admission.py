@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
+from app import rate_limiter
+from app.rate_limiter import Rate
 from tests.api.conftest import Start, service_of, until, upload
 from tests.api.fakes import Script
 from tests.api.raw import FORM, RawRequest, ask, form
@@ -72,6 +74,26 @@ class TestRate:
                 assert "x-ratelimit-limit" not in response.headers
         assert client.post("/predict", **upload()).status_code == 200
 
+    def test_what_is_read_of_the_service_costs_nothing_of_the_rate_and_shows_what_is_left(self, start: Start) -> None:
+        client = start(rate_limit="2/minute")
+        for left in ("2", "1", "0"):
+            for path in ("/info", "/labels", "/models", "/stats"):
+                response = client.get(path)
+                assert (response.status_code, response.headers["x-ratelimit-remaining"]) == (200, left)
+                assert response.headers["x-ratelimit-limit"] == "2"
+            assert client.post("/predict", **upload()).status_code == (429 if left == "0" else 200)
+
+    def test_what_is_read_of_the_service_has_an_allowance_of_its_own(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rate_limiter, "_READS", Rate.of(3, 3600, "reads "))
+        client = start(rate_limit="2/minute")
+        assert [client.get("/nowhere").status_code for _ in range(3)] == [404] * 3
+        refused = client.get("/info")
+        assert_turned_away(refused, 429, "rate_limited")
+        assert refused.headers["x-ratelimit-limit"] == "3"
+        assert client.post("/predict", **upload()).status_code == 200
+
     def test_each_key_has_its_own_budget(self, start: Start) -> None:
         client = start(rate_limit="1/minute", api_keys=KEYS)
         for key, status in ((ALICE, 200), (ALICE, 429), (BOB, 200), (BOB, 429)):
@@ -86,19 +108,18 @@ class TestRate:
     def test_a_forged_address_buys_nothing(self, start: Start) -> None:
         client = start(rate_limit="1/minute")
         answers = [
-            ask(client, RawRequest("/info", "GET", {"X-Forwarded-For": f"198.51.100.{number}"})).status
-            for number in range(3)
+            ask(client, RawRequest(headers={"X-Forwarded-For": f"198.51.100.{number}"})).status for number in range(3)
         ]
-        assert answers == [200, 429, 429]
+        assert answers == [415, 429, 429]
 
     def test_behind_a_trusted_proxy_each_client_has_its_own(self, start: Start) -> None:
         client = start(rate_limit="1/minute", trusted_proxies=("10.0.0.0/8",))
 
         def status(forwarded: str) -> int:
-            return ask(client, RawRequest("/info", "GET", {"X-Forwarded-For": forwarded}, peer="10.0.0.1")).status
+            return ask(client, RawRequest(headers={"X-Forwarded-For": forwarded}, peer="10.0.0.1")).status
 
-        assert status("198.51.100.1") == 200
-        assert status("198.51.100.2") == 200
+        assert status("198.51.100.1") == 415
+        assert status("198.51.100.2") == 415
         assert status("198.51.100.1") == 429
         assert status("1.2.3.4, 198.51.100.1") == 429
 

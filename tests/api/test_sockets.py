@@ -79,7 +79,7 @@ async def test_a_refusal_reaches_a_client_that_sends_all_first(
 ) -> None:
     async with serving(script, **settings) as port:
         if "rate_limit" in settings:
-            assert await _status(port, b"GET /info HTTP/1.1\r\nhost: x\r\n\r\n") == 200
+            assert await _status(port, b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n") == 415
         async with connected(port) as peer:
             assert await refused(peer, size) == expected
 

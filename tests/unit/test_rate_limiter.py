@@ -14,7 +14,7 @@ import pytest
 import redis as redis_client
 
 from app import rate_limiter
-from app.rate_limiter import NETWORK_FACTOR, Allowance, RateLimiter
+from app.rate_limiter import NETWORK_FACTOR, Allowance, Rate, RateLimiter
 from tests.process import free_port
 
 PATIENCE = 20.0
@@ -186,6 +186,38 @@ async def test_a_network_has_four_clients_budgets_in_all(build: tuple[Callable[[
     assert sum(served) == NETWORK_FACTOR * 5
     assert max(served) == 5
     assert await granted(limiter, 10, "2001:db8:1::/64", "2001:db8:1::/48") == 5
+
+
+async def test_a_read_costs_nothing_of_the_rate_and_shows_what_is_left_of_it(
+    build: tuple[Callable[[str], RateLimiter], Pass],
+) -> None:
+    make, wait = build
+    limiter = make("3/minute")
+    await granted(limiter, 2)
+    for _ in range(5):
+        read = await limiter.charge("a", read=True)
+        assert read is not None
+        assert (read.limit, read.remaining, read.granted) == (3, 1, True)
+    assert await granted(limiter, 2) == 1
+    await wait(3600)
+    read = await limiter.charge("a", read=True)
+    assert read is not None
+    assert (read.remaining, read.whole_after) == (3, 0)
+
+
+async def test_reads_have_an_allowance_of_their_own(
+    build: tuple[Callable[[str], RateLimiter], Pass], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limiter, "_READS", Rate.of(5, 3600, "reads "))
+    monkeypatch.setattr(rate_limiter, "_NETWORK_READS", Rate.of(12, 3600, "reads "))
+    limiter = build[0]("5/hour")
+    served = []
+    for number in range(4):
+        client = (f"2001:db8:0:{number}::/64", "2001:db8::/48")
+        reads = [await limiter.charge(*client, read=True) for _ in range(8)]
+        served.append(sum(read is not None and read.granted for read in reads))
+    assert served == [5, 5, 2, 0]
+    assert await granted(limiter, 8, "2001:db8:0:0::/64", "2001:db8::/48") == 5
 
 
 async def test_off_counts_nothing() -> None:

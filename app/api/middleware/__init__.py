@@ -21,7 +21,14 @@ from app.telemetry.tracing import Tracer
 
 logger = logging.getLogger("visage.cors")
 
-_CORS_EXPOSED = ("X-Request-ID", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_CORS_EXPOSED = (
+    "Link",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-ID",
+)
 _CORS_ACCEPTED = ("Authorization", "X-API-Key", "X-Request-ID", "traceparent", "tracestate")
 
 

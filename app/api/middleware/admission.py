@@ -25,7 +25,8 @@ PREDICTION_PATHS: Final = frozenset({"/predict", "/predict/batch", "/predict/com
 class Admission:
     """Lets a request in, or raises the error that refuses it.
 
-    Probes are always let in. The page and the docs need no key, and are not counted.
+    Probes are always let in. The page and the docs need no key, and are not counted. Other routes than predictions have
+    an allowance of their own.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
@@ -62,7 +63,7 @@ class Admission:
             # Asked first, because under overload most requests end here. Taken last, because only who may enter takes.
             _require_room(service)
         self._identify(scope)
-        await charge(scope)
+        await charge(scope, read=not predicts)
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
             raise NotReady

@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 
 from app.api import jobs
 from app.api.csv_table import table
-from app.api.dependencies import Choices, Predicting, charge, choices_of, service_of
+from app.api.dependencies import Choices, Predicting, charge, choices_of, result_headers, service_of
 from app.api.error_responses import known_error
 from app.api.openapi import BATCH, PICTURES, documented, file_form
 from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
@@ -66,8 +66,9 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
         items = await batch.read()
     finally:
         await batch.cancel()
+    headers = {"Vary": "Accept", **result_headers(request.scope)}
     if _wants_csv(request.headers.get("accept", "")):
-        headers = {"Content-Disposition": 'attachment; filename="predictions.csv"', "Vary": "Accept"}
+        headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'
         return Response(table(items, manifest.labels), headers=headers, media_type="text/csv")
     result: BatchResult = {
         "success": True,
@@ -77,7 +78,7 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
         "total_time_ms": round(record.elapsed_ms, 2),
         "request_id": record.request_id,
     }
-    return json_response(result, headers={"Vary": "Accept"})
+    return json_response(result, headers=headers)
 
 
 class _Batch:

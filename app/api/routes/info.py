@@ -1,4 +1,4 @@
-"""``GET /info``: what this service is and how it is set up."""
+"""``GET /info``: what this service is and how it is set up. ``GET /labels``: the few facts that a client needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing_extensions import TypedDict
 
 import app
 from app.api.dependencies import TheService
-from app.api.openapi import ADMISSION, NOTICE, documented
+from app.api.notice import NOTICE, Notice
+from app.api.openapi import ADMISSION, documented
+from app.api.presentation import Label, Level, LevelName, labels, levels
 from app.api.results import json_response
 from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
 from app.config import Settings
+from app.inference.registry import Registry
 from app.vision.headers import READABLE, PictureFormat
 from app.vision.quality import THRESHOLDS, WarningCode, WarningThreshold
 
@@ -48,14 +51,43 @@ class Info(TypedDict):
     success: Literal[True]
     service: str
     version: str
-    notice: Annotated[str, Field(description="What every user of the service has to know.")]
+    notice: Notice
     default_model: str
     models: list[ModelInfo]
     failures: Failures
     providers: Annotated[list[str], Field(description="Execution providers that the default model uses.")]
     workers: Workers
     limits: RequestLimits
+    labels: Annotated[list[Label], Field(description="Every label of the models that are served.")]
+    levels: Annotated[list[Level], Field(description="From the least confidence to the most.")]
     quality_thresholds: Annotated[dict[WarningCode, WarningThreshold], Field(description="When each warning is given.")]
+
+
+class ClientThresholds(TypedDict):
+    """The thresholds that decide about a prediction."""
+
+    confidence: Annotated[float, Field(description="Confidence below which a prediction is uncertain.")]
+    detection: Annotated[float, Field(description="Least score of a detected face.")]
+
+
+class ClientLimits(TypedDict):
+    """What a client checks before it sends pictures."""
+
+    max_file_size_mb: float
+    max_image_pixels: int
+    max_batch_files: int
+    max_batch_size_mb: float
+    rate_limit: str
+
+
+class Labels(TypedDict):
+    """The few facts that a client needs."""
+
+    success: Literal[True]
+    labels: Annotated[list[str], Field(description="Every label of the models that are served.")]
+    levels: Annotated[dict[LevelName, float], Field(description="The least confidence of each level.")]
+    thresholds: ClientThresholds
+    limits: ClientLimits
 
 
 def _limits(settings: Settings) -> RequestLimits:
@@ -72,6 +104,22 @@ def _limits(settings: Settings) -> RequestLimits:
     }
 
 
+def _labels(names: list[str], settings: Settings) -> Labels:
+    return {
+        "success": True,
+        "labels": names,
+        "levels": {level["name"]: level["from"] for level in levels(settings.confidence_threshold)},
+        "thresholds": {"confidence": settings.confidence_threshold, "detection": settings.detection_threshold},
+        "limits": {
+            "max_file_size_mb": settings.max_file_size_mb,
+            "max_image_pixels": settings.max_image_pixels,
+            "max_batch_files": settings.max_batch_files,
+            "max_batch_size_mb": settings.max_batch_size_mb,
+            "rate_limit": settings.rate_limit,
+        },
+    }
+
+
 _EXAMPLE: Final[Info] = {
     "success": True,
     "service": "visage",
@@ -83,6 +131,8 @@ _EXAMPLE: Final[Info] = {
     "providers": ["cpu"],
     "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
     "limits": _limits(Settings.model_construct()),
+    "labels": labels(MODEL_EXAMPLE["labels"]),
+    "levels": levels(0.6),
     "quality_thresholds": THRESHOLDS,
 }
 
@@ -96,7 +146,7 @@ _EXAMPLE: Final[Info] = {
 )
 async def info(service: TheService) -> Response:
     """Returns the version, the models with their figures, the limits of a request, the thresholds of the warnings, the
-    execution providers in use, and the notice on use.
+    execution providers in use, how labels and levels of confidence are shown, and the notice on use.
     """
     registry, settings, pool = service.registry, service.settings, service.pool
     result: Info = {
@@ -110,6 +160,27 @@ async def info(service: TheService) -> Response:
         "providers": [*registry.get().providers] if registry.ready else [],
         "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
         "limits": _limits(settings),
+        "labels": labels(_label_names(registry)),
+        "levels": levels(settings.confidence_threshold),
         "quality_thresholds": THRESHOLDS,
     }
     return json_response(result)
+
+
+@router.get(
+    "/labels",
+    operation_id="labels",
+    summary="Labels, levels, thresholds and limits, in a few bytes",
+    response_model=Labels,
+    responses=documented(_labels(MODEL_EXAMPLE["labels"], Settings.model_construct()), *ADMISSION),
+)
+async def label_names(service: TheService) -> Response:
+    """Returns what a client needs before its first picture: the names of the labels, the least confidence of each
+    level, and the limits. `GET /info` has the rest, with colours and emoji.
+    """
+    return json_response(_labels(_label_names(service.registry), service.settings))
+
+
+def _label_names(registry: Registry) -> list[str]:
+    """The labels of all models, each once, those of the default model first."""
+    return [*dict.fromkeys(label for name in registry.names for label in registry.get(name).manifest.labels)]
