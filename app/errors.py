@@ -6,7 +6,8 @@ is for the person who sent the request; details for the operator go into the log
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Final, Literal
 
 from typing_extensions import TypeAliasType
 
@@ -39,6 +40,9 @@ ErrorCode = TypeAliasType(
     ],
 )
 """The code of every error. Clients may rely on it."""
+
+
+_MOST_NAMED: Final = 20
 
 
 class VisageError(Exception):
@@ -173,6 +177,12 @@ class ModelNotFound(VisageError):
     code = "model_not_found"
     status = 404
     default_message = "There is no model of this name. GET /models lists those that are available."
+
+    @classmethod
+    def among(cls, names: Sequence[str]) -> ModelNotFound:
+        """The error where the models are these, of which it names the first."""
+        named = f"{', '.join(names[:_MOST_NAMED])}{', …' if len(names) > _MOST_NAMED else ''}"
+        return cls(f"There is no model of this name. There {'is' if len(names) == 1 else 'are'}: {named}.")
 
 
 class ModelRejected(VisageError):

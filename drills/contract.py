@@ -258,6 +258,7 @@ def _queries(operation: Operation) -> st.SearchStrategy[str]:
         declared = st.sampled_from(_values(parameter["schema"]))
         # Mostly none: after one invalid parameter the body is not checked.
         choices[parameter["name"]] = _weighted((16, st.none()), (6, declared), (1, st.text(max_size=20)))
+    choices["unknown"] = _weighted((31, st.none()), (1, st.text(max_size=20)))
     return st.fixed_dictionaries(choices).map(_query)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import orjson
 from starlette.requests import Request
 
+from app.api.parameters import refuse_parameter_in_body
 from app.errors import EmptyFile, FileTooLarge, InvalidRequest, UnsupportedMediaType
 
 MAX_OUTLINE: Final = 16 * 1024
@@ -67,6 +68,8 @@ class JsonPicture:
             fields = orjson.loads(self._outline)
         except orjson.JSONDecodeError:
             raise InvalidRequest("The body is not valid JSON.") from None
+        for name in fields if isinstance(fields, dict) else ():
+            refuse_parameter_in_body(name)
         if self._picture is None or not isinstance(fields, dict) or not isinstance(fields.get("image"), str):
             raise InvalidRequest('The body has to be {"image": "…"} with a picture as base64 or as a data URL.')
         return self._picture.finish()

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 
+from app.api.parameters import Parameters
 from app.api.results import ExplainMode
 from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
 from app.inference.classifier import Classifier
@@ -43,7 +44,7 @@ OneFace = Annotated[
 ]
 
 
-class PredictionQuery(BaseModel):
+class PredictionQuery(Parameters):
     """The query of ``/predict`` and ``/predict/batch``."""
 
     model: ModelName = None
@@ -61,7 +62,7 @@ class PredictionQuery(BaseModel):
     )
 
 
-class AnalysisQuery(BaseModel):
+class AnalysisQuery(Parameters):
     """The query of ``/analyze/facial``."""
 
     model: ModelName = None
@@ -69,7 +70,7 @@ class AnalysisQuery(BaseModel):
     on_no_face: OnNoFace = "error"
 
 
-class ComparisonQuery(BaseModel):
+class ComparisonQuery(Parameters):
     """The query of ``/predict/compare``."""
 
     models: str | SkipJsonSchema[None] = Field(

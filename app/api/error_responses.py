@@ -114,7 +114,11 @@ def _catalogued(exception: Exception) -> VisageError:
 def _first_problem(exception: RequestValidationError) -> str:
     """What is wrong with which field, without its value, which may be a picture."""
     problem = exception.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header"))
+    kind, *path = problem["loc"]
+    # Of a parameter with several types, the types follow.
+    where = ".".join(str(part) for part in (path[:1] if kind == "query" else path))
+    if where and problem["type"] == "literal_error":
+        return f"{where} takes {problem['ctx']['expected']}."
     what = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{where}: {what}." if where else f"{what}."
 

@@ -17,10 +17,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from app.api.parameters import refuse_parameter_in_body, unknown
 from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType
-
-_OTHER_FIELDS: Final = 8
-"""Most parts of a form that are not the files. They are ignored."""
 
 _HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
@@ -89,8 +87,7 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
     if not form.complete:
         raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
     if not count:
-        seen = ", ".join(f"'{name}'" for name in form.other_fields) or "none"
-        raise InvalidRequest(f"The form has no file field '{field}'; its fields are: {seen}.")
+        raise InvalidRequest(f"The form has no file. Send it as the field '{field}'.")
 
 
 def safe_name(raw: bytes) -> str | None:
@@ -118,22 +115,18 @@ class _Form:
 
     def __init__(self, field: str, max_bytes: int) -> None:
         self.ready: deque[Upload] = deque()
-        self.other_fields: list[str] = []
         self.complete = False
-        self._field = field.encode()
+        self._field = field
         self._max_bytes = max_bytes
-        self._other = 0
         self._header_name = b""
         self._header_value = b""
         self._disposition = b""
-        self._wanted = False
         self._name: str | None = None
         self._size = 0
         self._data = bytearray()
 
     def part_begin(self) -> None:
         self._disposition = b""
-        self._wanted = False
         self._name = None
         self._size = 0
         self._data = bytearray()
@@ -154,18 +147,13 @@ class _Form:
         name = options.get(b"name")
         if kind != b"form-data" or name is None:
             raise InvalidRequest("A part of the form has no Content-Disposition with a name.")
-        self._wanted = name == self._field
-        if self._wanted:
-            self._name = safe_name(options.get(b"filename", b""))
-            return
-        self._other += 1
-        if self._other > _OTHER_FIELDS:
-            raise InvalidRequest(f"The form has more than {_OTHER_FIELDS} fields besides its files.")
-        self.other_fields.append(safe_name(name[:64]) or "")
+        if name != self._field.encode():
+            given = name.decode("utf-8", "replace")
+            refuse_parameter_in_body(given)
+            raise unknown("form field", given, [self._field])
+        self._name = safe_name(options.get(b"filename", b""))
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
-        if not self._wanted:
-            return
         self._size += end - start
         if self._size > self._max_bytes:
             self._data = bytearray()
@@ -174,10 +162,9 @@ class _Form:
             self._data += memoryview(data)[start:end]
 
     def part_end(self) -> None:
-        if self._wanted:
-            data = bytes(self._data) if self._size <= self._max_bytes else None
-            self._data = bytearray()
-            self.ready.append(Upload(self._name, data, self._size))
+        data = bytes(self._data) if self._size <= self._max_bytes else None
+        self._data = bytearray()
+        self.ready.append(Upload(self._name, data, self._size))
 
     def end(self) -> None:
         self.complete = True

@@ -61,10 +61,10 @@ class Registry:
     def get(self, name: str | None = None) -> Classifier:
         """A model by its name, or the default."""
         name = name or self.default_name
-        classifier = self._models.classifiers.get(name)
-        if classifier is None:
-            raise NotReady if name == self.default_name else ModelNotFound
-        return classifier
+        classifiers = self._models.classifiers
+        if name not in classifiers:
+            raise NotReady if name == self.default_name else ModelNotFound.among([*classifiers])
+        return classifiers[name]
 
     def reload(self) -> None:
         """Loads and checks all models again, then replaces all at once.

@@ -92,7 +92,7 @@ class FakeRegistry:
         try:
             return self.models[name]
         except KeyError:
-            raise ModelNotFound from None
+            raise ModelNotFound.among(self.names) from None
 
     def reload(self) -> None:
         self.reloads += 1

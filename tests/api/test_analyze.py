@@ -77,6 +77,7 @@ def test_a_model_is_chosen_by_name(start: Start) -> None:
         ({"json": {"image": ""}}, 400, "empty_file"),
         ({"json": {"picture": ENCODED}}, 422, "invalid_request"),
         ({"json": [ENCODED]}, 422, "invalid_request"),
+        ({"json": {"image": ENCODED, "faces": "largest"}}, 422, "invalid_request"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "invalid_request"),
         ({"content": b"", "headers": {"Content-Type": "application/json"}}, 422, "invalid_request"),
         ({"files": {"image": ("a.jpg", PICTURE)}}, 415, "unsupported_media_type"),

@@ -166,3 +166,11 @@ def test_every_operation_responds_as_it_declares(operation: Operation, start: St
     )
     assert response.status_code == 200
     assert response.headers["content-type"].partition(";")[0] in operation.said["responses"]["200"]["content"]
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "parameters" in o.said], ids=repr)
+def test_an_operation_takes_no_parameters_but_those_that_it_declares(operation: Operation, client: TestClient) -> None:
+    response = client.request(operation.method, f"{operation.path}?canary=1")
+    assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+    names = ", ".join(parameter["name"] for parameter in operation.said["parameters"])
+    assert response.json()["message"] == f"There is no query parameter 'canary'. There are: {names}."

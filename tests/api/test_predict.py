@@ -166,6 +166,26 @@ def test_a_model_is_chosen_by_name(start: Start) -> None:
     assert predict(client)["model"]["name"] == "default"
 
 
+NAMES = "There are: model, faces, on_no_face, explain, explain_label."
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("?face=all", f"There is no query parameter 'face'. Did you mean 'faces'? {NAMES}"),
+        ("?Explain=true", f"There is no query parameter 'Explain'. Did you mean 'explain'? {NAMES}"),
+        ("?canary=1", f"There is no query parameter 'canary'. {NAMES}"),
+        ("?faces=some", "faces takes 'one', 'largest' or 'all'."),
+        ("?on_no_face=guess", "on_no_face takes 'error' or 'center'."),
+        ("?explain=maybe", "explain takes 'false', 'true' or 'grid'."),
+        ("?model=nobody", "There is no model of this name. There are: default, other."),
+    ],
+)
+def test_what_is_wrong_with_the_query_is_said_in_words(start: Start, query: str, message: str) -> None:
+    client = start(registry=FakeRegistry(FakeModel(), FakeModel(manifest("other"))))
+    assert client.post(f"/predict{query}", **upload()).json()["message"] == message
+
+
 @pytest.mark.parametrize(
     ("query", "status", "error"),
     [

@@ -62,7 +62,8 @@ def test_a_span_says_no_more_than_a_log_line(
     spans_of: Callable[[Callable[[TestClient], object]], list[Any]],
 ) -> None:
     def do(client: TestClient) -> None:
-        client.post("/predict?canary=1", **upload(name="canary.jpg"), headers={"X-Forwarded-For": "203.0.113.9"})
+        client.post("/predict?canary=1", **upload())
+        client.post("/predict", **upload(name="canary.jpg"), headers={"X-Forwarded-For": "203.0.113.9"})
         client.post("/predict", **upload(b"error:invalid_image\n"))
         client.get("/canary")
 
@@ -73,6 +74,7 @@ def test_a_span_says_no_more_than_a_log_line(
     assert "203.0.113.9" not in text
     assert "happy" not in text
     assert [span.attributes.get("error.type") for span in spans if span.name == "POST /predict"] == [
+        "invalid_request",
         None,
         "invalid_image",
     ]

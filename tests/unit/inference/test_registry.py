@@ -69,7 +69,7 @@ def test_the_default_is_a_setting(tmp_path: Path) -> None:
 def test_an_unknown_name_is_not_found(tmp_path: Path, name: str) -> None:
     make_model(tmp_path / "default")
 
-    with pytest.raises(ModelNotFound):
+    with pytest.raises(ModelNotFound, match=r"There is no model of this name\. There is: default\."):
         load_registry(_settings(tmp_path)).get(name)
 
 
