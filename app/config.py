@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Least score of a detected face.")
 
     confidence_threshold: float = Field(0.6, ge=0, le=1, description="A prediction below it is uncertain.")
+    details: Literal["auto", "off", "preload"] = Field(
+        "auto",
+        description="When to load the networks behind `details`: with the first request that needs them (`auto`), at "
+        "the start (`preload`), or never (`off`).",
+    )
     enable_multiple_faces: bool = Field(False, description="Make `faces=all` the default of `/predict`.")
     max_faces: int = Field(50, ge=1, le=200, description="Most faces to classify in one picture, largest first.")
 
@@ -158,7 +163,7 @@ class Settings(BaseSettings):
                 raise ValueError("takes an IP address or localhost") from None
         return value
 
-    @field_validator("log_level", "log_format", "face_detector", mode="before")
+    @field_validator("log_level", "log_format", "face_detector", "details", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

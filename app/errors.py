@@ -34,6 +34,7 @@ ErrorCode = TypeAliasType(
         "not_ready",
         "model_not_found",
         "model_rejected",
+        "details_unavailable",
         "not_found",
         "method_not_allowed",
         "internal_error",
@@ -189,6 +190,12 @@ class ModelRejected(VisageError):
     code = "model_rejected"
     status = 409
     default_message = "The models on disk cannot be served. Those that were loaded before stay in use."
+
+
+class DetailsUnavailable(VisageError):
+    code = "details_unavailable"
+    status = 503
+    default_message = "This service cannot compute details at present. Leave out the parameter details."
 
 
 class NotFound(VisageError):

@@ -1,8 +1,8 @@
 """One picture: detect → crop → classify, every stage timed.
 
-    detect    decode the bytes and find the faces                once per picture
-    crop      cut out the faces, prepare the model's input       once per picture and model
-    classify  infer and calibrate, explain if asked              once per model, for several pictures together
+    detect    decode the bytes, find the faces and, for details, their meshes    once per picture
+    crop      cut out the faces, prepare the model's input                       once per picture and model
+    classify  infer and calibrate, explain if asked                              once per model, for several pictures
 
 All of it runs on one worker thread, which owns its :class:`Pipeline` and with it the face detector.
 """
@@ -19,7 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import MultipleFaces, NoFaceDetected
+from app.errors import DetailsUnavailable, MultipleFaces, NoFaceDetected
+from app.expression.details import NO_DETAILS, Detail, needs_blendshapes, needs_mesh
+from app.expression.head_pose import HeadPose, head_pose
 from app.inference.classifier import Classifier, ClassifierOutputs
 from app.inference.explain import Heatmap, explain
 from app.inference.manifest import ByBox, ByEyes
@@ -28,6 +30,7 @@ from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing, extract
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.face_search import FaceDetector, assumed, find
 from app.vision.geometry import Box, Face
+from app.vision.mesh import MESH_SIDE, MOST_TURNED, FaceMesh, MeshLoader, mesh_region
 from app.vision.quality import QualityWarning, assess
 
 FacesMode = Literal["one", "largest", "all"]
@@ -38,10 +41,11 @@ Checkpoint = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
-    """Which faces of a picture are wanted, and what to do when there is none."""
+    """Which faces of a picture are wanted, what to do when there is none, and which details of each."""
 
     faces: FacesMode = "one"
     on_no_face: NoFaceMode = "error"
+    details: frozenset[Detail] = NO_DETAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,16 @@ class ClassifyOptions:
 class Pipeline:
     """The stages of one worker thread."""
 
-    def __init__(self, detector: FaceDetector, limits: ImageLimits, max_faces: int = 50) -> None:
+    def __init__(
+        self, detector: FaceDetector, limits: ImageLimits, max_faces: int = 50, mesh: MeshLoader | None = None
+    ) -> None:
         self._detector = detector
+        self._mesh = mesh
         self._limits = limits
         self._max_faces = max_faces
 
     def detect(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
-        """Decodes a picture and finds the wanted faces."""
+        """Decodes a picture and finds the wanted faces, and their meshes where details need them."""
         timings = Timings()
         checkpoint()
         with timings.stage("decode"):
@@ -69,7 +76,10 @@ class Pipeline:
         checkpoint()
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.faces == "all")
-        return DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
+        detected = DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
+        if needs_mesh(options.details):
+            self._find_meshes(detected, options.details, checkpoint)
+        return detected
 
     def crop(self, detected: DetectedPicture, model: Classifier, checkpoint: Checkpoint) -> CroppedPicture:
         """Cuts out the faces of a picture and prepares a model's input tensor."""
@@ -85,7 +95,7 @@ class Pipeline:
                 extract(picture.pixels, region.scaled(1 / picture.scale), spec.width, spec.height) for region in regions
             )
             tensor = model.prepare(crops)
-            warnings = tuple(assess(picture, face, detected.faces_detected) for face in detected.faces)
+            warnings = tuple(_assess(detected, number) for number in range(len(detected.faces)))
         return CroppedPicture(detected, regions, crops, warnings, tensor)
 
     def classify(
@@ -135,6 +145,18 @@ class Pipeline:
         count = self._max_faces if options.faces == "all" else 1
         return tuple(found[:count])
 
+    def _find_meshes(self, detected: DetectedPicture, details: frozenset[Detail], checkpoint: Checkpoint) -> None:
+        if self._mesh is None:
+            raise DetailsUnavailable
+        networks = self._mesh.get()
+        with detected.timings.stage("mesh"):
+            side = min(mesh_region(face).side for face in detected.faces)
+            self._decode_finer(detected, side / MESH_SIDE, checkpoint)
+            for face in detected.faces:
+                checkpoint()
+                mesh = networks.run(detected.picture, face, blendshapes=needs_blendshapes(details))
+                detected.meshed.append(_meshed(mesh))
+
     def _decode_finer(self, detected: DetectedPicture, at_most: float, checkpoint: Checkpoint) -> None:
         """Decodes again at a higher resolution when the crop would have fewer pixels than the model takes."""
         if detected.picture.scale > max(at_most, 1.0):
@@ -168,6 +190,14 @@ class Timings:
         return sum(self.stages.values())
 
 
+@dataclass(frozen=True, slots=True)
+class MeshedFace:
+    """The mesh of a face, and the pose of the head that follows from it."""
+
+    mesh: FaceMesh
+    pose: HeadPose
+
+
 @dataclass(slots=True)
 class DetectedPicture:
     """A decoded picture and its wanted faces, largest first, in full-size pixels."""
@@ -177,6 +207,8 @@ class DetectedPicture:
     faces: tuple[Face, ...]
     faces_detected: int
     timings: Timings = field(default_factory=Timings)
+    meshed: list[MeshedFace | None] = field(default_factory=list)
+    """The mesh of each face, None where none can be relied on; empty when no detail needs one."""
 
     def release_pixels(self) -> None:
         """Frees the memory of the pixels and keeps all that a result needs."""
@@ -204,6 +236,7 @@ class FacePrediction:
     warnings: tuple[QualityWarning, ...]
     heatmap: Heatmap | None
     crop: NDArray[np.uint8]
+    meshed: MeshedFace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +255,23 @@ def _framing(face: ByEyes | ByBox) -> Framing:
     return BoxFraming(face.side, face.offset_x, face.offset_y)
 
 
+def _meshed(mesh: FaceMesh | None) -> MeshedFace | None:
+    """The mesh with its pose, or None for a head that is turned too far."""
+    if mesh is None:
+        return None
+    pose = head_pose(mesh.points)
+    return MeshedFace(mesh, pose) if abs(pose.yaw) <= MOST_TURNED else None
+
+
+def _assess(detected: DetectedPicture, number: int) -> tuple[QualityWarning, ...]:
+    """The warnings for one face of a picture."""
+    face, picture, count = detected.faces[number], detected.picture, detected.faces_detected
+    if not detected.meshed:
+        return assess(picture, face, count)
+    meshed = detected.meshed[number]
+    return assess(picture, face, count, yaw=meshed.pose.yaw if meshed else None, mesh_unsure=meshed is None)
+
+
 def _face_predictions(
     cropped: CroppedPicture, outputs: ClassifierOutputs, model: Classifier, options: ClassifyOptions
 ) -> tuple[FacePrediction, ...]:
@@ -230,5 +280,6 @@ def _face_predictions(
         with cropped.detected.timings.stage("explain"):
             heatmaps = list(explain(model, cropped.crops, outputs, options.explain_label))
     faces, probabilities = cropped.detected.faces, outputs.probabilities.tolist()
-    columns = (faces, cropped.regions, map(tuple, probabilities), cropped.warnings, heatmaps, cropped.crops)
+    meshed = cropped.detected.meshed or [None] * len(faces)
+    columns = (faces, cropped.regions, map(tuple, probabilities), cropped.warnings, heatmaps, cropped.crops, meshed)
     return tuple(FacePrediction(*row) for row in zip(*columns, strict=True))

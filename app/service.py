@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.inference.registry import Registry
     from app.pipeline import Pipeline
     from app.shadow_model import ShadowModel
+    from app.vision.mesh import MeshLoader
 
 logger = logging.getLogger("visage")
 
@@ -37,7 +38,7 @@ def _load_registry(settings: Settings) -> Registry:
     return load_registry(settings)
 
 
-def _build_pipeline(settings: Settings) -> Pipeline:
+def _build_pipeline(settings: Settings, mesh: MeshLoader) -> Pipeline:
     import cv2  # noqa: PLC0415
 
     from app.pipeline import Pipeline  # noqa: PLC0415
@@ -48,7 +49,7 @@ def _build_pipeline(settings: Settings) -> Pipeline:
     cv2.setNumThreads(1)
     detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
     limits = ImageLimits(max_pixels=settings.max_image_pixels, memory=process_memory())
-    pipeline = Pipeline(detector, limits, settings.max_faces)
+    pipeline = Pipeline(detector, limits, settings.max_faces, mesh)
     pipeline.warm_up()
     return pipeline
 
@@ -62,7 +63,7 @@ class Factories:
     """
 
     load_registry: Callable[[Settings], Registry] = _load_registry
-    build_pipeline: Callable[[Settings], Pipeline] = _build_pipeline
+    build_pipeline: Callable[[Settings, MeshLoader], Pipeline] = _build_pipeline
 
 
 class Phase(Enum):
@@ -81,6 +82,7 @@ class Service:
     pool: WorkerPool
     limiter: RateLimiter
     metrics: Metrics
+    mesh: MeshLoader
     registry_or_none: Registry | None = None
     """The models, once they are loaded."""
     shadow: ShadowModel | None = None
@@ -139,6 +141,8 @@ class Service:
 
 def build_service(settings: Settings, factories: Factories) -> Service:
     """Builds a service that has not started yet."""
+    from app.vision.mesh import MeshLoader  # noqa: PLC0415 - its imports take long
+
     metrics = Metrics()
     workers = settings.workers or usable_cores()
     limits = PoolLimits(
@@ -148,14 +152,15 @@ def build_service(settings: Settings, factories: Factories) -> Service:
         queue_timeout=settings.queue_timeout_seconds,
         request_timeout=settings.request_timeout_seconds,
     )
-    pool = WorkerPool(lambda: factories.build_pipeline(settings), limits, on_shed=metrics.shed)
+    mesh = MeshLoader(settings.models_dir, workers, enabled=settings.details != "off")
+    pool = WorkerPool(lambda: factories.build_pipeline(settings, mesh), limits, on_shed=metrics.shed)
     limiter = RateLimiter(
         settings.rate_limit,
         settings.rate_limit_storage,
         max_clients=settings.max_clients,
         on_limited=metrics.rate_limited,
     )
-    return Service(settings, pool, limiter, metrics)
+    return Service(settings, pool, limiter, metrics, mesh)
 
 
 @contextlib.asynccontextmanager
@@ -191,6 +196,7 @@ async def _warm_up(service: Service, factories: Factories) -> None:
         from app.shadow_model import ShadowModel  # noqa: PLC0415 - its imports take long
 
         service.shadow = ShadowModel(service.settings, service.registry_or_none, service.pool, service.metrics)
+    await asyncio.to_thread(service.mesh.get_ready, load=service.settings.details == "preload")
     await service.pool.warm()
     # What exists at this point stays until the process ends: the garbage collector can skip it.
     gc.collect()

@@ -74,6 +74,10 @@ class Node:
         return (self._table.Vector(offset), self._table.VectorLen(offset)) if offset else (0, 0)
 
 
+Writer = Callable[[list[int], int, Node], None]
+"""Writes an operator: its inputs, its output, and its table."""
+
+
 class Converter:
     """Writes one ONNX node or constant for each operator of the TFLite graph."""
 
@@ -91,20 +95,7 @@ class Converter:
     def model(self) -> onnx.ModelProto:
         (source,) = self._graph.numbers(1)
         self._scale_input(source)
-        write: dict[int, Callable[[list[int], int, Node], None]] = {
-            ADD: self._add,
-            CONCATENATION: self._concatenate,
-            CONV_2D: self._convolve,
-            DEPTHWISE_CONV_2D: self._convolve_each_channel,
-            DEQUANTIZE: self._dequantize,
-            MAX_POOL_2D: self._pool,
-            RELU: self._relu,
-            RESHAPE: self._reshape,
-            PAD: self._pad_channels,
-        }
-        for operator in self._graph.children(3):
-            (output,) = operator.numbers(2)
-            write[self._codes[operator.number(0, Uint32Flags)]](operator.numbers(1), output, operator)
+        self._write_operators()
         graph = helper.make_graph(
             self._nodes,
             "face_detection_short_range",
@@ -118,6 +109,25 @@ class Converter:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def _write_operators(self) -> None:
+        write = self._writers()
+        for operator in self._graph.children(3):
+            (output,) = operator.numbers(2)
+            write[self._codes[operator.number(0, Uint32Flags)]](operator.numbers(1), output, operator)
+
+    def _writers(self) -> dict[int, Writer]:
+        return {
+            ADD: self._add,
+            CONCATENATION: self._concatenate,
+            CONV_2D: self._convolve,
+            DEPTHWISE_CONV_2D: self._convolve_each_channel,
+            DEQUANTIZE: self._dequantize,
+            MAX_POOL_2D: self._pool,
+            RELU: self._relu,
+            RESHAPE: self._reshape,
+            PAD: self._pad_channels,
+        }
 
     def _scale_input(self, source: int) -> None:
         self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)

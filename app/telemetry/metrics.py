@@ -18,7 +18,7 @@ from app.telemetry.records import PictureRecord, RequestRecord
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-STAGES: Final = ("queue", "decode", "detect", "prepare", "inference", "explain")
+STAGES: Final = ("queue", "decode", "detect", "mesh", "prepare", "inference", "explain")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -85,8 +85,10 @@ def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
     return CropRegion(x, y, side, roll)
 
 
-def extract(picture: NDArray[np.uint8], region: CropRegion, width: int, height: int) -> NDArray[np.uint8]:
-    """The region's pixels as (height, width, channels). Beyond the edge, the picture is reflected."""
+def extract(
+    picture: NDArray[np.uint8], region: CropRegion, width: int, height: int, *, border: int = cv2.BORDER_REFLECT_101
+) -> NDArray[np.uint8]:
+    """The region's pixels as (height, width, channels). Beyond the edge, the picture is continued by ``border``."""
     shrink = region.side / (max(width, height) * _SHARPEST_SCALE)
     if shrink > 1:
         picture, region = _shrunk(picture, region, shrink)
@@ -100,7 +102,7 @@ def extract(picture: NDArray[np.uint8], region: CropRegion, width: int, height: 
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(picture, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    warped = cv2.warpAffine(picture, to_source, (width, height), flags=flags, borderMode=border)
     return np.asarray(warped, dtype=np.uint8)
 
 

@@ -25,6 +25,7 @@ WarningCode = TypeAliasType(
         "at_edge",
         "multiple_faces",
         "face_assumed",
+        "mesh_unsure",
     ],
 )
 
@@ -53,6 +54,7 @@ THRESHOLDS: Final[dict[WarningCode, WarningThreshold]] = {
     "at_edge": {"value": 0.2, "meaning": "share of the face's width that lies beyond the picture's edge, above"},
     "multiple_faces": {"value": 1, "meaning": "faces in the picture, above"},
     "face_assumed": {"value": 1, "meaning": "no face was found and the middle of the picture was used instead"},
+    "mesh_unsure": {"value": 1, "meaning": "details were asked for, but the face shows too little for a mesh"},
 }
 """Chosen so that at most one in thirty ordinary portraits gets a warning of blur, and of light. Light is measured by
 the highlights and shadows of a face, not by its mean, which differs with the colour of the skin."""
@@ -66,7 +68,11 @@ _MESSAGES: Final[dict[WarningCode, str]] = {
     "at_edge": "The face is cut off by the edge of the picture. Show all of it.",
     "multiple_faces": "There are several faces in the picture. If you mean one of them, crop the picture to it.",
     "face_assumed": "No face was found, so the middle of the picture was used. Do not rely on the result.",
+    "mesh_unsure": "The face is too small, covered or turned too far for details. Show more of it.",
 }
+
+_TURNED_AWAY_YAW = 35.0
+"""Degrees of yaw that correspond to the threshold of ``turned_away``."""
 
 _SIDE = 64
 """Pixels on a side to which every face is scaled before it is measured."""
@@ -75,8 +81,13 @@ _TOO_COARSE = 32
 """Decoded width of a face below which its blur cannot be measured."""
 
 
-def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[QualityWarning, ...]:
-    """The warnings for one face, in full-size pixels, of a picture with ``faces_detected`` faces."""
+def assess(
+    picture: Picture, face: Face, faces_detected: int, *, yaw: float | None = None, mesh_unsure: bool = False
+) -> tuple[QualityWarning, ...]:
+    """The warnings for one face, in full-size pixels, of a picture with ``faces_detected`` faces.
+
+    ``yaw`` is that of the head in degrees, where a mesh gives it; ``mesh_unsure`` that a mesh was asked for in vain.
+    """
     codes: list[WarningCode] = []
     if face.assumed:
         codes.append("face_assumed")
@@ -87,12 +98,14 @@ def assess(picture: Picture, face: Face, faces_detected: int) -> tuple[QualityWa
         codes += _light(grey)
         if face.box.width / picture.scale >= _TOO_COARSE and _detail(grey) < THRESHOLDS["blurred"]["value"]:
             codes.append("blurred")
-    if face.landmarks and _nose_offset(face) > THRESHOLDS["turned_away"]["value"]:
+    if _turned_away(face, yaw):
         codes.append("turned_away")
     if _beyond_edge(picture, face) > THRESHOLDS["at_edge"]["value"]:
         codes.append("at_edge")
     if faces_detected > THRESHOLDS["multiple_faces"]["value"]:
         codes.append("multiple_faces")
+    if mesh_unsure:
+        codes.append("mesh_unsure")
     return tuple(QualityWarning(code, _MESSAGES[code]) for code in codes)
 
 
@@ -133,6 +146,12 @@ def _detail(grey: NDArray[np.uint8]) -> float:
     """Energy of the finest detail as a share of all contrast: low when blurred, in any light."""
     contrast = cv2.meanStdDev(grey)[1].item()
     return float((cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item() / contrast) ** 2) if contrast else 0.0
+
+
+def _turned_away(face: Face, yaw: float | None) -> bool:
+    if yaw is not None:
+        return abs(yaw) > _TURNED_AWAY_YAW
+    return bool(face.landmarks) and _nose_offset(face) > THRESHOLDS["turned_away"]["value"]
 
 
 def _nose_offset(face: Face) -> float:

@@ -9,6 +9,7 @@ from app.config import load_settings
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
 from app.service import Factories
 from app.system import configure_allocator
+from app.vision.mesh import MeshLoader
 
 
 class BarePipeline:
@@ -20,7 +21,7 @@ class BarePipeline:
         self._settings = load_settings()
         factories = Factories()
         self._model = factories.load_registry(self._settings).get()
-        self._pipeline: Pipeline = factories.build_pipeline(self._settings)
+        self._pipeline: Pipeline = factories.build_pipeline(self._settings, MeshLoader(self._settings.models_dir))
 
     def predict(self, data: bytes, options: DetectOptions) -> tuple[DetectedPicture, PicturePrediction]:
         """Raises the catalogue's errors, as the pipeline does."""

@@ -239,7 +239,7 @@ def _every_error(kind: type[VisageError]) -> list[type[VisageError]]:
 def fake_factories(script: Script, registry: FakeRegistry | None = None) -> Factories:
     models = registry or FakeRegistry(FakeModel())
 
-    def build(_: Settings) -> Pipeline:
+    def build(_: Settings, mesh: object) -> Pipeline:
         if script.build_gate is not None:
             assert script.build_gate.wait(PATIENCE)
         return cast(Pipeline, FakePipeline(script))

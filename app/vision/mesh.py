@@ -1,0 +1,203 @@
+"""The mesh of a face: 478 points in three dimensions, and 52 blendshapes computed from them.
+
+The networks are those of MediaPipe's face landmarker, run by ONNX Runtime. All workers share them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import math
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from app.errors import DetailsUnavailable
+from app.memory_budget import process_memory
+from app.vision.crop import CropRegion, extract
+from app.vision.decode import Picture
+from app.vision.geometry import Face
+
+MESH_SIDE: Final = 256
+"""Pixels on a side of the crop that the mesh is computed from."""
+
+_FOLDER = "face_mesh"
+_SHA256 = {
+    "face_mesh.onnx": "742a179385b667fbb18c144001811291e9e2c42e6ad22dc6a0d7a582240ae7fc",
+    "blendshapes.onnx": "608ac44112fb471ab02a0d7425b73dbd6fe4a38dd084d20c1c5a62d6121ce7fd",
+}
+
+_CROP_SIDE = 1.5
+"""Side of that crop in widths of the face's box, as in MediaPipe."""
+
+_LEAST_LOGIT = 0.0
+"""Logit of the presence of a face in the crop from which the mesh is kept: half, as in MediaPipe."""
+
+_SMALLEST_FACE = 32
+"""Width of a face's box in pixels of the picture from which a mesh is computed."""
+
+MOST_TURNED: Final = 55.0
+"""Degrees of yaw, to either side, up to which a mesh is relied on. Beyond it, half of the face is a guess."""
+
+_LOADED_BYTES, _PASS_BYTES = 9_000_000, 14_000_000
+"""Memory that both networks take while they are loaded, and that each thread takes beside it while it runs them."""
+
+BLENDSHAPES: Final = (
+    "_neutral",
+    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight"),
+    *("eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight"),
+    *("eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight"),
+    *("eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight"),
+    *("jawForward", "jawLeft", "jawOpen", "jawRight"),
+    *("mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel"),
+    *("mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker"),
+    *("mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
+    *("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight"),
+    *("mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight"),
+)
+"""The names of the blendshapes in the network's order; left and right are the person's own."""
+
+logger = logging.getLogger("visage.mesh")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMesh:
+    """The mesh of one face.
+
+    ``points`` is float64 (478, 3) in full-size pixels of the picture; z grows away from the camera, in the same unit.
+    ``upright`` holds the same points turned until the eyes are level, in sides of the crop. ``blendshapes`` is
+    float32 (52,) in the order of :data:`BLENDSHAPES`, or None when they were not asked for.
+    """
+
+    points: NDArray[np.float64]
+    upright: NDArray[np.float64]
+    blendshapes: NDArray[np.float32] | None
+
+
+class MeshNetworks:
+    """Both networks. Runs on the calling thread; any number of threads may run it at a time."""
+
+    def __init__(self, mesh: bytes, blendshapes: bytes, threads: int) -> None:
+        self._mesh = _session(mesh)
+        self._blendshapes = _session(blendshapes)
+        process_memory().keep(_LOADED_BYTES + threads * _PASS_BYTES, self)
+
+    def run(self, picture: Picture, face: Face, *, blendshapes: bool) -> FaceMesh | None:
+        """The mesh of one face, in full-size pixels, or None where none can be seen.
+
+        One face at a time: its tensors stay in the processor's cache. A pass of six faces takes a third longer.
+        """
+        if face.box.width < _SMALLEST_FACE:
+            return None
+        region = mesh_region(face)
+        small = region.scaled(1 / picture.scale)
+        crop = extract(picture.pixels, small, MESH_SIDE, MESH_SIDE, border=cv2.BORDER_REPLICATE)
+        points, presence = self._mesh.run(["points", "presence"], {"image": crop[None]})
+        if presence[0, 0] < _LEAST_LOGIT:
+            return None
+        shapes = self._blendshapes.run(["blendshapes"], {"points": points})[0][0] if blendshapes else None
+        return _in_picture(points[0], region, shapes)
+
+
+class MeshLoader:
+    """Loads the networks once for all workers, when they are first asked for."""
+
+    def __init__(self, models_dir: Path, threads: int = 1, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.failure: str | None = None
+        """Why the networks cannot be used, in one sentence."""
+        self._folder = models_dir / _FOLDER
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._networks: MeshNetworks | None = None
+
+    @property
+    def loaded(self) -> bool:
+        return self._networks is not None
+
+    def get_ready(self, *, load: bool) -> None:
+        """Checks that the files are whole, and loads them with ``load``. Keeps the failure instead of raising it."""
+        with contextlib.suppress(DetailsUnavailable):
+            if load:
+                self.get()
+            elif self.enabled:
+                self._read()
+
+    def get(self) -> MeshNetworks:
+        """The networks. Raises DetailsUnavailable when they are turned off or cannot be used."""
+        if self._networks is None:
+            self._load()
+        assert self._networks is not None
+        return self._networks
+
+    def _load(self) -> None:
+        if not self.enabled:
+            raise DetailsUnavailable("This service gives no details: its operator has turned them off (DETAILS=off).")
+        with self._lock:
+            if self._networks is None:
+                mesh, blendshapes = self._read()
+                try:
+                    self._networks = MeshNetworks(mesh, blendshapes, self._threads)
+                except Exception as error:
+                    raise self._failed(f"cannot be run ({type(error).__name__})") from None
+
+    def _read(self) -> list[bytes]:
+        if self.failure is not None:
+            raise DetailsUnavailable
+        return [self._bytes(name) for name in _SHA256]
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            data = (self._folder / name).read_bytes()
+        except OSError:
+            raise self._failed(f"cannot be read: {name}") from None
+        if hashlib.sha256(data).hexdigest() != _SHA256[name]:
+            raise self._failed(f"have the wrong SHA-256: {name}")
+        return data
+
+    def _failed(self, reason: str) -> DetailsUnavailable:
+        self.failure = f"The networks of the face mesh {reason}."
+        logger.error("%s Requests for details get details_unavailable.", self.failure)
+        return DetailsUnavailable()
+
+
+def mesh_region(face: Face) -> CropRegion:
+    """The square around a face's box, turned until the eyes are level."""
+    side = _CROP_SIDE * face.box.width
+    roll = 0.0
+    if face.landmarks:
+        (rx, ry), (lx, ly) = face.landmarks[:2]
+        roll = math.atan2(ly - ry, lx - rx)
+    (x, y), half = face.box.center, side / 2
+    cos, sin = math.cos(roll), math.sin(roll)
+    return CropRegion(x - half * (cos - sin), y - half * (sin + cos), side, roll)
+
+
+def _in_picture(own: NDArray[np.float32], region: CropRegion, blendshapes: NDArray[np.float32] | None) -> FaceMesh:
+    """A mesh in pixels of its crop as one in pixels of the picture."""
+    upright = own.astype(np.float64) / MESH_SIDE
+    cos, sin = region.side * math.cos(region.roll), region.side * math.sin(region.roll)
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, region.side]])
+    return FaceMesh(upright @ turn + (region.x, region.y, 0.0), upright, blendshapes)
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # An arena would keep what each thread needed at most.
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # ONNX Runtime keeps the file's bytes for a fallback that needs none here.
+    session._model_bytes = None
+    return session

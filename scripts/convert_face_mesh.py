@@ -1,0 +1,299 @@
+"""Converts the two networks of ``face_landmarker.task`` to ONNX without TensorFlow.
+
+    python -m scripts.convert_face_mesh
+
+``face_mesh.onnx`` takes uint8 (n, 256, 256, 3) RGB, scales it to [0, 1] itself, and gives ``points`` (n, 478, 3) in
+pixels of its input and ``presence`` (n, 1), a logit. ``blendshapes.onnx`` takes these ``points``, in pixels of any
+square, and gives ``blendshapes`` (n, 52). Weights stay in 16 bits, as in the TFLite files; ONNX Runtime widens them
+when it loads them. ``app/expression/canonical_face.json`` holds the points of MediaPipe's fixed 3-D face that the head
+pose is fitted to, with their weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from flatbuffers.number_types import Int8Flags, Int32Flags
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from scripts.convert_face_detector import (
+    ADD,
+    CONCATENATION,
+    CONV_2D,
+    DEQUANTIZE,
+    NO_ACTIVATION,
+    OPSET,
+    RESHAPE,
+    Converter,
+    Node,
+    Writer,
+    require,
+)
+
+FOLDER = Path("models/face_mesh")
+SOURCE = FOLDER / "face_landmarker.task"
+CANONICAL = Path("app/expression/canonical_face.json")
+POINTS = 478
+
+USED_POINTS = (
+    *(0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80),
+    *(81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153),
+    *(154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249),
+    *(251, 263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314),
+    *(317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382),
+    *(384, 385, 386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, *range(468, POINTS)),
+)
+"""The points of the mesh that the blendshapes are computed from, in the order of their network's input. They stand in
+MediaPipe's graph (``face_blendshapes_graph.cc``), not in its files."""
+
+LOGISTIC, MUL, TRANSPOSE, MEAN, SUB, DIV, STRIDED_SLICE = 14, 18, 39, 40, 41, 42, 45
+PRELU, NEG, SUM, SQRT, RSQRT, SQUARED_DIFFERENCE = 54, 59, 74, 75, 76, 99
+RELU_ACTIVATION = 1
+
+
+class _HalfWeights(Converter):
+    """Stores weights that 16 bits hold exactly in 16 bits."""
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        if value.dtype != np.float32 or not np.array_equal(value.astype(np.float16).astype(np.float32), value):
+            return super()._constant(name, value)
+        half = f"{name}_half"
+        if all(constant.name != half for constant in self._constants):
+            self._node("Cast", [super()._constant(half, value.astype(np.float16))], name, to=TensorProto.FLOAT)
+        return name
+
+    def _logistic(self, inputs: list[int], output: int, _: Node) -> None:
+        self._node("Sigmoid", [self._name(inputs[0])], self._name(output))
+
+    def _finished(self, name: str, source: onnx.ValueInfoProto, results: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        graph = helper.make_graph(self._nodes, name, [source], results, self._constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+class MeshConverter(_HalfWeights):
+    """The mesh: convolutions in NCHW, as the detector's."""
+
+    def model(self) -> onnx.ModelProto:
+        (source,) = self._graph.numbers(1)
+        points, presence, _ = self._graph.numbers(2)
+        self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)
+        scale = np.asarray(np.float32(1 / 255))
+        self._node("Mul", ["image_float", self._constant("input_scale", scale)], "image_scaled")
+        self._node("Transpose", ["image_scaled"], self._name(source), perm=[0, 3, 1, 2])
+        self._write_operators()
+        for tensor, name, shape in ((points, "points", [0, POINTS, 3]), (presence, "presence", [0, 1])):
+            shape_name = self._constant(f"{name}_shape", np.array(shape, np.int64))
+            self._node("Reshape", [self._name(tensor), shape_name], name)
+        return self._finished(
+            "face_mesh",
+            helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *self._shape(source)[1:]]),
+            [
+                helper.make_tensor_value_info("points", TensorProto.FLOAT, ["n", POINTS, 3]),
+                helper.make_tensor_value_info("presence", TensorProto.FLOAT, ["n", 1]),
+            ],
+        )
+
+    def _writers(self) -> dict[int, Writer]:
+        # The third output is of no use here: whether the tongue is out.
+        return super()._writers() | {PRELU: self._prelu, LOGISTIC: self._skip, RESHAPE: self._skip}
+
+    def _skip(self, inputs: list[int], output: int, operator: Node) -> None:
+        """Leaves out the operators after the third output's convolution."""
+
+    def _prelu(self, inputs: list[int], output: int, _: Node) -> None:
+        """``slope × x + (1 - slope) × relu(x)``: convolutions of single channels, which ONNX Runtime runs in the layout
+        of their neighbours. Its own PRelu takes more time than all convolutions together."""
+        slope = self._weights[inputs[1]].reshape(-1, 1, 1, 1)
+        source, shape = self._name(inputs[0]), {"group": len(slope), "kernel_shape": [1, 1]}
+        self._node("Relu", [source], f"positive_{output}")
+        self._node("Conv", [source, self._constant(f"slope_{output}", slope)], f"linear_{output}", **shape)
+        rest = self._constant(f"rest_{output}", 1 - slope)
+        self._node("Conv", [f"positive_{output}", rest], f"rectified_{output}", **shape)
+        self._node("Add", [f"rectified_{output}", f"linear_{output}"], self._name(output))
+
+
+class BlendshapesConverter(_HalfWeights):
+    """The blendshapes: a mixer of 1×1 convolutions, which are matrix products in the layout of TFLite."""
+
+    def model(self) -> onnx.ModelProto:
+        (source,) = self._graph.numbers(1)
+        require(self._shape(source) == [1, len(USED_POINTS), 2], "an input of another shape")
+        used = self._constant("used_points", np.array(USED_POINTS, np.int64))
+        axes = {"starts": 0, "ends": 2, "axes": 2}
+        flat = [self._constant(f"flat_{name}", np.array([value], np.int64)) for name, value in axes.items()]
+        self._node("Gather", ["points", used], "used", axis=1)
+        self._node("Slice", ["used", *flat], self._name(source))
+        self._write_operators()
+        return self._finished(
+            "blendshapes",
+            helper.make_tensor_value_info("points", TensorProto.FLOAT, ["n", POINTS, 3]),
+            [helper.make_tensor_value_info("blendshapes", TensorProto.FLOAT, ["n", 52])],
+        )
+
+    def _writers(self) -> dict[int, Writer]:
+        plain = {MUL: "Mul", SUB: "Sub", DIV: "Div", NEG: "Neg", SQRT: "Sqrt", ADD: "Add"}
+        return {number: self._plain(kind) for number, kind in plain.items()} | {
+            CONCATENATION: self._put_before,
+            CONV_2D: self._multiply,
+            DEQUANTIZE: self._dequantize,
+            LOGISTIC: self._logistic,
+            MEAN: self._mean,
+            RESHAPE: self._reshape,
+            RSQRT: self._rsqrt,
+            SQUARED_DIFFERENCE: self._squared_difference,
+            STRIDED_SLICE: self._slice,
+            SUM: self._sum,
+            TRANSPOSE: self._transpose,
+        }
+
+    def _plain(self, kind: str) -> Writer:
+        def write(inputs: list[int], output: int, _: Node) -> None:
+            self._node(kind, [self._value(number) for number in inputs], self._name(output))
+
+        return write
+
+    def _value(self, number: int) -> str:
+        """The name of a tensor, computed or constant."""
+        return (
+            self._constant(f"constant_{number}", self._weights[number])
+            if number in self._weights
+            else self._name(number)
+        )
+
+    def _mean(self, inputs: list[int], output: int, _: Node) -> None:
+        axes = [int(axis) for axis in self._stored(inputs[1]).ravel()]
+        self._node("ReduceMean", [self._name(inputs[0])], self._name(output), axes=axes, keepdims=1)
+
+    def _sum(self, inputs: list[int], output: int, _: Node) -> None:
+        axes = self._constant(f"axes_{output}", self._stored(inputs[1]).ravel().astype(np.int64))
+        self._node("ReduceSum", [self._name(inputs[0]), axes], self._name(output), keepdims=1)
+
+    def _rsqrt(self, inputs: list[int], output: int, _: Node) -> None:
+        self._node("Sqrt", [self._name(inputs[0])], f"root_{output}")
+        self._node("Reciprocal", [f"root_{output}"], self._name(output))
+
+    def _squared_difference(self, inputs: list[int], output: int, _: Node) -> None:
+        self._node("Sub", [self._name(number) for number in inputs], f"difference_{output}")
+        self._node("Mul", [f"difference_{output}", f"difference_{output}"], self._name(output))
+
+    def _transpose(self, inputs: list[int], output: int, _: Node) -> None:
+        order = [int(axis) for axis in self._stored(inputs[1])]
+        self._node("Transpose", [self._name(inputs[0])], self._name(output), perm=order)
+
+    def _multiply(self, inputs: list[int], output: int, operator: Node) -> None:
+        kernel = self._weights[inputs[1]]
+        require(kernel.shape[1:3] == (1, 1), "a convolution that is no matrix product")
+        activation = operator.child(4).number(3, Int8Flags)
+        require(activation in (NO_ACTIVATION, RELU_ACTIVATION), "an unknown activation")
+        matrix = self._constant(f"kernel_{output}", np.ascontiguousarray(kernel[:, 0, 0].T))
+        bias = self._constant(f"bias_{output}", self._weights[inputs[2]])
+        result = self._name(output) if activation == NO_ACTIVATION else f"linear_{output}"
+        self._node("MatMul", [self._name(inputs[0]), matrix], f"product_{output}")
+        self._node("Add", [f"product_{output}", bias], result)
+        if activation == RELU_ACTIVATION:
+            self._node("Relu", [result], self._name(output))
+
+    def _put_before(self, inputs: list[int], output: int, operator: Node) -> None:
+        """Puts a constant row before the others, for any number of faces: pads with zeros and adds it."""
+        axis = operator.child(4).number(0, Int32Flags)
+        row = self._weights[inputs[0]]
+        pads = np.zeros((2, row.ndim), np.int64)
+        pads[0, axis] = row.shape[axis]
+        added = np.zeros((1, *self._shape(output)[1:]), np.float32)
+        added[tuple(slice(0, size) for size in row.shape)] = row
+        self._node("Pad", [self._name(inputs[1]), self._constant(f"pads_{output}", pads.ravel())], f"padded_{output}")
+        self._node("Add", [f"padded_{output}", self._constant(f"row_{output}", added)], self._name(output))
+
+    def _reshape(self, inputs: list[int], output: int, _: Node) -> None:
+        shape = np.array([0, *self._shape(output)[1:]], np.int64)
+        self._node("Reshape", [self._name(inputs[0]), self._constant(f"shape_{output}", shape)], self._name(output))
+
+    def _slice(self, inputs: list[int], output: int, _: Node) -> None:
+        if output in self._graph.numbers(2):
+            # TFLite takes the one face out of its axis; here the axis holds all faces.
+            self._node("Identity", [self._name(inputs[0])], "blendshapes")
+            return
+        starts = self._stored(inputs[1]).astype(np.int64)
+        ends = starts + np.array(self._shape(output), np.int64) * self._stored(inputs[3])
+        axes = np.arange(1, len(starts), dtype=np.int64)
+        bounds = [
+            self._constant(f"{name}_{output}", values)
+            for name, values in (("starts", starts[1:]), ("ends", ends[1:]), ("axes", axes))
+        ]
+        self._node("Slice", [self._name(inputs[0]), *bounds], self._name(output))
+
+
+def canonical_face(metadata: bytes) -> list[dict[str, Any]]:
+    """The weighted points of ``geometry_pipeline_metadata_landmarks.binarypb``: index, weight, and x, y, z in cm."""
+    mesh, basis = None, []
+    for field, value in _fields(metadata):
+        if field == 1:
+            mesh = value
+        elif field == 2:
+            pair = dict(_fields(value))
+            basis.append((pair.get(1, 0), pair[2]))
+    vertices = np.array([value for field, value in _fields(mesh) if field == 3], np.float32).reshape(-1, 5)[:, :3]
+    return [
+        {"index": index, "weight": round(float(weight), 6), "at": [round(float(each), 4) for each in vertices[index]]}
+        for index, weight in basis
+    ]
+
+
+def _fields(message: Any) -> Any:
+    """The fields of a protobuf message as (number, value): varints, floats and bytes."""
+    stream = io.BytesIO(message)
+    while (key := _varint(stream)) is not None:
+        if key & 7 == 0:
+            yield key >> 3, _varint(stream)
+        elif key & 7 == 5:
+            yield key >> 3, float(np.frombuffer(stream.read(4), "<f4")[0])
+        else:
+            require(key & 7 == 2, "a field of an unknown kind")
+            yield key >> 3, stream.read(_varint(stream) or 0)
+
+
+def _varint(stream: io.BytesIO) -> int | None:
+    result = shift = 0
+    while byte := stream.read(1):
+        result |= (byte[0] & 127) << shift
+        shift += 7
+        if byte[0] < 128:
+            return result
+    return None
+
+
+def convert(task: bytes) -> dict[Path, bytes]:
+    """The files that are made from the bundle."""
+    with zipfile.ZipFile(io.BytesIO(task)) as bundle:
+        mesh = MeshConverter(bundle.read("face_landmarks_detector.tflite")).model()
+        blendshapes = BlendshapesConverter(bundle.read("face_blendshapes.tflite")).model()
+        canonical = canonical_face(bundle.read("geometry_pipeline_metadata_landmarks.binarypb"))
+    rows = ",\n".join(json.dumps(row) for row in canonical)
+    return {
+        FOLDER / "face_mesh.onnx": mesh.SerializeToString(deterministic=True),
+        FOLDER / "blendshapes.onnx": blendshapes.SerializeToString(deterministic=True),
+        CANONICAL: f"[\n{rows}\n]\n".encode(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--source", type=Path, default=SOURCE)
+    options = parser.parse_args()
+    for path, content in convert(options.source.read_bytes()).items():
+        path.write_bytes(content)
+        print(f"{path}: {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
