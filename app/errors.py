@@ -192,10 +192,14 @@ class ModelRejected(VisageError):
     default_message = "The models on disk cannot be served. Those that were loaded before stay in use."
 
 
-class DetailsUnavailable(VisageError):
+class DetailsUnavailable(RetryableError):
     code = "details_unavailable"
     status = 503
     default_message = "This service cannot compute details at present. Leave out the parameter details."
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 60.0) -> None:
+        # Another replica may have what this one lacks; this one needs its operator.
+        super().__init__(message, retry_after=retry_after)
 
 
 class NotFound(VisageError):

@@ -196,7 +196,8 @@ async def _warm_up(service: Service, factories: Factories) -> None:
         from app.shadow_model import ShadowModel  # noqa: PLC0415 - its imports take long
 
         service.shadow = ShadowModel(service.settings, service.registry_or_none, service.pool, service.metrics)
-    await asyncio.to_thread(service.mesh.get_ready, load=service.settings.details == "preload")
+    if service.settings.details == "preload":
+        await asyncio.to_thread(service.mesh.get_ready, load=True)
     await service.pool.warm()
     # What exists at this point stays until the process ends: the garbage collector can skip it.
     gc.collect()
@@ -206,6 +207,8 @@ async def _warm_up(service: Service, factories: Factories) -> None:
     if service.phase is Phase.STARTING:
         service.phase = Phase.SERVING
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)
+    if not service.mesh.loaded:
+        await asyncio.to_thread(service.mesh.get_ready, load=False)
 
 
 async def _free_periodically(service: Service) -> None:
