@@ -46,6 +46,9 @@ _MOST_REQUESTS, _YEAR = 1_000_000_000, 366 * 24 * 3600
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino", "coreml", "directml")
 """Short names of the execution providers that a setting may list."""
 
+PROFILES = ("interview_practice",)
+"""The profiles of sessions that a setting may list."""
+
 
 _LEAST_MEMORY_MB = 256
 
@@ -138,6 +141,12 @@ class Settings(BaseSettings):
     cors_origins: Words = Field((), description="Origins of web pages that may call the service, comma-separated.")
     trusted_proxies: Words = Field((), description="Addresses or networks whose `X-Forwarded-For` is trusted.")
 
+    session_profiles: Words = Field(
+        (),
+        description="Profiles that sessions may ask for, comma-separated: `interview_practice` rates how confident a "
+        "person looks, for that person's own practice.",
+    )
+
     stats: bool = Field(True, description="Serve `GET /stats` with totals since the start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object per line, or text for people.")
@@ -177,6 +186,14 @@ class Settings(BaseSettings):
         unknown = [name for name in value if name not in PROVIDERS]
         if unknown or not value:
             raise ValueError(f"takes auto or a list of {', '.join(PROVIDERS)}, not {', '.join(unknown) or 'nothing'}")
+        return value
+
+    @field_validator("session_profiles")
+    @classmethod
+    def _known_profiles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in PROFILES]
+        if unknown:
+            raise ValueError(f"takes a list of {', '.join(PROFILES)}, not {', '.join(unknown)[:100]}")
         return value
 
     @field_validator("root_path")

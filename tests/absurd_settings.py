@@ -23,6 +23,7 @@ _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
     "default_model": ("../default", "/etc", "A", ".", "a" * 65),
     "shadow_model": ("../default", "/etc", "A", ".", "a" * 65),
     "execution_providers": ("gpu", "cpu;cuda", "auto,cpu"),
+    "session_profiles": ("interview", "INTERVIEW_PRACTICE", "interview_practice;x"),
     "workers": ("257", "1.5"),
     "rate_limit": ("often", "10", "ten/minute", "10/fortnight", "-1/minute", "1/minute/minute", *_NO_RATES),
     "rate_limit_storage": (

@@ -1,13 +1,18 @@
-"""Writes a batch as a table with one row an item, safe to open in a spreadsheet."""
+"""Writes batches and sessions as tables that are safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
+from python_multipart.multipart import parse_options_header
+
 from app.api.results import BatchItem, BatchPrediction
+from app.api.session_body import PostedFrame
+from app.sessions.profile import PracticePoint
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """Beginnings that a spreadsheet takes for a formula, in full width too."""
@@ -55,3 +60,43 @@ def _predicted(item: BatchPrediction) -> dict[str, object]:
 
 def _word(value: bool) -> str:
     return str(value).lower()
+
+
+class SessionTable:
+    """The frames of a session as a table with one row a frame."""
+
+    def __init__(self, labels: Sequence[str], *, practice: bool) -> None:
+        self._labels = labels
+        self._text = io.StringIO()
+        self._writer = csv.writer(self._text)
+        columns = ["t", "track", "emotion", "confidence", "is_uncertain", *(neutral(f"p_{label}") for label in labels)]
+        columns += ["warnings", *(("practice_confidence", "practice_smoothed", "practice_level") if practice else ())]
+        self._writer.writerow(columns)
+        self._empty = [""] * (len(columns) - 1)
+
+    def add(self, frame: PostedFrame, uncertain: bool, practice: PracticePoint | None) -> None:
+        """Adds a frame. Without a face, all but its time is empty."""
+        if frame.probabilities is None:
+            self._writer.writerow([frame.t, *self._empty])
+            return
+        values = [frame.probabilities[label] for label in self._labels]
+        best = max(values)
+        row = [frame.t, 1, neutral(self._labels[values.index(best)]), best, _word(uncertain), *values]
+        row += [" ".join(frame.warnings)]
+        if practice is not None:
+            row += [practice["confidence"], practice["smoothed_confidence"], practice["level"]]
+        self._writer.writerow(row)
+
+    def content(self) -> bytes:
+        return self._text.getvalue().encode()
+
+
+def prefers_csv(accept: str) -> bool:
+    """Whether a client prefers CSV to JSON."""
+    weights = {b"text/csv": 0.0, b"application/json": 0.0}
+    for choice in accept.split(","):
+        kind, options = parse_options_header(choice.strip())
+        if kind in weights:
+            with suppress(ValueError):
+                weights[kind] = float(options.get(b"q", 1))
+    return weights[b"text/csv"] > 0 and weights[b"text/csv"] >= weights[b"application/json"]

@@ -12,6 +12,7 @@ from app import errors as catalogue
 from app.api.error_responses import Error
 from app.api.results import AnalysisResult, BatchResult, ComparisonResult, PictureResult, PredictionResult
 from app.errors import NoFaceDetected, RetryableError, Unauthorized, VisageError
+from app.sessions.summary import Session, SessionFace, SessionSummary
 
 ErrorClass = type[VisageError]
 
@@ -141,6 +142,18 @@ ANALYSIS: Final[AnalysisResult] = {
     "request_id": _REQUEST_ID,
 }
 
+
+def _session() -> SessionSummary:
+    """The summary of the frames that the request's example has."""
+    session = Session(("happy", "neutral"), None)
+    session.add(0.0, [SessionFace(1, {"happy": 0.8, "neutral": 0.2}, None, False, (), None)])
+    session.add(0.5, [SessionFace(1, {"happy": 0.3, "neutral": 0.7}, None, False, (), None)])
+    session.add(1.0, [])
+    return session.summary("end")
+
+
+SESSION: Final = _session()
+
 _KEYS: dict[str, Any] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -156,6 +169,7 @@ def install(app: FastAPI) -> None:
             document = plain()
             _describe_keys(document)
             _close(document)
+            _keep_nulls(document)
         return plain()
 
     app.openapi = described  # type: ignore[method-assign]
@@ -203,6 +217,12 @@ def _close(document: dict[str, Any]) -> None:
     for schema in document["components"]["schemas"].values():
         if "properties" in schema:
             schema["additionalProperties"] = False
+
+
+def _keep_nulls(document: dict[str, Any]) -> None:
+    """Puts an example back whose fields of null FastAPI has dropped."""
+    said = document["paths"]["/analyze/session"]["post"]["responses"]["200"]
+    said["content"]["application/json"]["example"] = SESSION
 
 
 def _body(error: ErrorClass) -> Error:

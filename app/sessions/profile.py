@@ -19,7 +19,9 @@ from typing_extensions import TypeAliasType, TypedDict
 from app.sessions.series import Series
 
 ProfileName = Literal["interview_practice"]
-Level = TypeAliasType("Level", Literal["excellent", "confident", "moderate", "nervous", "anxious", "very anxious"])
+PracticeLevel = TypeAliasType(
+    "PracticeLevel", Literal["excellent", "confident", "moderate", "nervous", "anxious", "very anxious"]
+)
 Trend = Literal["improving", "declining", "steady"]
 ImprovementCode = TypeAliasType(
     "ImprovementCode",
@@ -42,7 +44,7 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "angry": -0.50,
     "disgust": -0.40,
 }
-LEVELS: Final[tuple[tuple[float, Level], ...]] = (
+LEVELS: Final[tuple[tuple[float, PracticeLevel], ...]] = (
     (0.80, "excellent"),
     (0.65, "confident"),
     (0.50, "moderate"),
@@ -72,7 +74,7 @@ _ADVICE: Final[Mapping[ImprovementCode, str]] = {
 
 _TENSE: Final = frozenset({"angry", "fear", "sad", "disgust"})
 _SPIKE_MESSAGE: Final = "You looked less confident all at once. Pause, breathe, and go on."
-LEVEL_MESSAGES: Final[Mapping[Level, str]] = {
+LEVEL_MESSAGES: Final[Mapping[PracticeLevel, str]] = {
     "excellent": "You look very confident. Keep it like this.",
     "confident": "You look confident. Keep your eyes on the camera.",
     "moderate": "You look calm. A smile at the start of a sentence makes you look more confident.",
@@ -88,7 +90,7 @@ class PracticePoint(TypedDict):
     t: float
     confidence: Annotated[float, Field(description="How confident the face looks, from 0 to 1.")]
     smoothed_confidence: Annotated[float, Field(description="Mean of the last 15 frames with a face.")]
-    level: Annotated[Level, Field(description="The level of the smoothed confidence.")]
+    level: Annotated[PracticeLevel, Field(description="The level of the smoothed confidence.")]
 
 
 class Spike(TypedDict):
@@ -164,8 +166,8 @@ LevelEvent = TypedDict(
         "event": Literal["level_changed"],
         "t": float,
         "track": int,
-        "from": Level | None,
-        "to": Level,
+        "from": PracticeLevel | None,
+        "to": PracticeLevel,
         "smoothed_confidence": float,
         "message": str,
     },
@@ -182,7 +184,7 @@ def confidence_of(probabilities: Mapping[str, float]) -> float:
     return min(max((score + 0.7) / 1.55, 0.0), 1.0)
 
 
-def level_of(smoothed: float) -> Level:
+def level_of(smoothed: float) -> PracticeLevel:
     """The level of a smoothed confidence, rounded as results show it."""
     shown = round(smoothed, _DIGITS)
     return next((level for least, level in LEVELS if shown >= least), "very anxious")
@@ -213,8 +215,9 @@ class InterviewPractice:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = tuple(labels)
+        self.latest: PracticePoint | None = None
+        """The last frame with a face."""
         self._window: deque[float] = deque(maxlen=_WINDOW)
-        self._level: Level | None = None
         self._total = 0.0
         self._series = Series()
         self._spikes: list[Spike] = []
@@ -229,9 +232,10 @@ class InterviewPractice:
         smoothed = fmean(self._window)
         self._total += confidence
         self._series.add(t, 0, (confidence, smoothed))
-        label = max(range(len(self._labels)), key=lambda index: probabilities[self._labels[index]])
-        self._blocks.add(confidence, label, spike=drop is not None)
-        return [*self._spike(t, track, drop), *self._level_event(t, track, smoothed)]
+        values = [probabilities[label] for label in self._labels]
+        self._blocks.add(confidence, values.index(max(values)), spike=drop is not None)
+        before, self.latest = self.latest, _practice_point(t, confidence, smoothed)
+        return [*self._spike(self.latest, track, drop), *_level_events(before, self.latest, track)]
 
     def result(self) -> ProfileResult:
         """What the frames come to so far."""
@@ -258,34 +262,20 @@ class InterviewPractice:
         drop = round(fmean([*self._window][-_SPIKE_WINDOW:]) - confidence, _DIGITS)
         return drop if drop > _SPIKE else None
 
-    def _spike(self, t: float, track: int, drop: float | None) -> Iterator[Event]:
+    def _spike(self, point: PracticePoint, track: int, drop: float | None) -> Iterator[Event]:
         if drop is None:
             return
         self._spike_count += 1
         if len(self._spikes) < _MOST_SPIKES:
-            self._spikes.append({"t": round(t, 3), "magnitude": drop})
+            self._spikes.append({"t": point["t"], "magnitude": drop})
         yield {
             "type": "event",
             "event": "spike",
-            "t": round(t, 3),
+            "t": point["t"],
             "track": track,
             "magnitude": drop,
             "message": _SPIKE_MESSAGE,
         }
-
-    def _level_event(self, t: float, track: int, smoothed: float) -> Iterator[Event]:
-        before, self._level = self._level, level_of(smoothed)
-        if before != self._level:
-            yield {
-                "type": "event",
-                "event": "level_changed",
-                "t": round(t, 3),
-                "track": track,
-                "from": before,
-                "to": self._level,
-                "smoothed_confidence": round(smoothed, _DIGITS),
-                "message": LEVEL_MESSAGES[self._level],
-            }
 
     def _segments(self) -> Segments:
         frames = self._blocks.frames
@@ -335,6 +325,22 @@ class InterviewPractice:
         parts = (segments["beginning"], segments["middle"], segments["end"])
         if any(part["dominant"] in _TENSE for part in parts):
             yield "tense"
+
+
+def _level_events(before: PracticePoint | None, point: PracticePoint, track: int) -> Iterator[Event]:
+    """The event of a level that differs from the one before."""
+    previous, level = before and before["level"], point["level"]
+    if previous != level:
+        yield {
+            "type": "event",
+            "event": "level_changed",
+            "t": point["t"],
+            "track": track,
+            "from": previous,
+            "to": level,
+            "smoothed_confidence": point["smoothed_confidence"],
+            "message": LEVEL_MESSAGES[level],
+        }
 
 
 def _is_weaker(part: float | None, middle: float | None) -> bool:

@@ -41,6 +41,7 @@ def test_every_route_of_the_contract_is_there() -> None:
         ("POST", "/predict/batch"),
         ("POST", "/predict/compare"),
         ("POST", "/analyze/facial"),
+        ("POST", "/analyze/session"),
         ("GET", "/models"),
         ("GET", "/info"),
         ("GET", "/stats"),
@@ -140,6 +141,12 @@ def test_the_example_of_a_picture_inside_json_works_when_it_is_sent(client: Test
     assert script.seen == [base64.b64decode(body["image"].partition(",")[2])[:64]]
 
 
+def test_the_example_of_a_series_gets_the_example_of_its_summary(client: TestClient) -> None:
+    said = DOCUMENT["paths"]["/analyze/session"]["post"]
+    response = client.post("/analyze/session", json=said["requestBody"]["content"]["application/json"]["example"])
+    assert response.json() == said["responses"]["200"]["content"]["application/json"]["example"]
+
+
 @FORMS
 def test_forms_show_a_file_picker(operation: Operation) -> None:
     form = operation.said["requestBody"]["content"]["multipart/form-data"]
@@ -160,6 +167,7 @@ def test_every_operation_responds_as_it_declares(operation: Operation, start: St
         "/predict/compare": upload(),
         "/predict/batch": {"files": {"files": upload()["files"]["file"]}},
         "/analyze/facial": {"json": {"image": "AAAA"}},
+        "/analyze/session": {"json": {"frames": []}},
     }
     response = client.request(
         operation.method, operation.path, headers={"X-API-Key": key}, **bodies.get(operation.path, {})

@@ -18,7 +18,9 @@ logger = logging.getLogger("visage.admission")
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 _OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
-PREDICTION_PATHS: Final = frozenset({"/predict", "/predict/batch", "/predict/compare", "/analyze/facial"})
+PREDICTION_PATHS: Final = frozenset(
+    {"/predict", "/predict/batch", "/predict/compare", "/analyze/facial", "/analyze/session"}
+)
 """The routes that need room in the queue."""
 
 

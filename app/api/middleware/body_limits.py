@@ -8,6 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import RESERVATION, route_path, service_of
+from app.api.session_body import BYTES_A_FRAME, MOST_FRAMES
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, Timeout
 from app.worker_pool import Reservation
@@ -26,7 +27,11 @@ class BodyLimits:
         picture = settings.max_file_bytes + _FORM_OVERHEAD
         base64 = settings.max_file_bytes * 4 // 3 + _FORM_OVERHEAD
         self._default = picture
-        self._by_path = {"/predict/batch": settings.max_batch_bytes + _FORM_OVERHEAD, "/analyze/facial": base64}
+        self._by_path = {
+            "/predict/batch": settings.max_batch_bytes + _FORM_OVERHEAD,
+            "/analyze/facial": base64,
+            "/analyze/session": MOST_FRAMES * BYTES_A_FRAME + _FORM_OVERHEAD,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.routes import analyze, batch, health, info, metrics, models, predict, web
+from app.api.routes import analyze, batch, health, info, metrics, models, predict, session, web
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,
     batch.router,
     analyze.router,
+    session.router,
     models.router,
     info.router,
     metrics.router,

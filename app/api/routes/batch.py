@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from python_multipart.multipart import parse_options_header
 
 from app.api import jobs
-from app.api.csv_table import table
+from app.api.csv_table import prefers_csv, table
 from app.api.dependencies import Choices, Predicting, charge, choices_of, result_headers, service_of
 from app.api.error_responses import known_error
 from app.api.openapi import BATCH, PICTURES, documented, file_form
@@ -67,7 +66,7 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
     finally:
         await batch.cancel()
     headers = {"Vary": "Accept", **result_headers(request.scope)}
-    if _wants_csv(request.headers.get("accept", "")):
+    if prefers_csv(request.headers.get("accept", "")):
         headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'
         return Response(table(items, manifest.labels), headers=headers, media_type="text/csv")
     result: BatchResult = {
@@ -211,14 +210,3 @@ def _summary(items: Sequence[BatchItem]) -> BatchSummary:
         "by_emotion": Counter(item["emotion"] for item in predictions),
         "by_error": Counter(item["error"] for item in errors),
     }
-
-
-def _wants_csv(accept: str) -> bool:
-    """Whether a client prefers CSV to JSON."""
-    weights = {b"text/csv": 0.0, b"application/json": 0.0}
-    for choice in accept.split(","):
-        kind, options = parse_options_header(choice.strip())
-        if kind in weights:
-            with suppress(ValueError):
-                weights[kind] = float(options.get(b"q", 1))
-    return weights[b"text/csv"] > 0 and weights[b"text/csv"] >= weights[b"application/json"]

@@ -58,6 +58,7 @@ class Info(TypedDict):
     providers: Annotated[list[str], Field(description="Execution providers that the default model uses.")]
     workers: Workers
     limits: RequestLimits
+    session_profiles: Annotated[list[str], Field(description="The profiles that sessions may ask for.")]
     labels: Annotated[list[Label], Field(description="Every label of the models that are served.")]
     levels: Annotated[list[Level], Field(description="From the least confidence to the most.")]
     quality_thresholds: Annotated[dict[WarningCode, WarningThreshold], Field(description="When each warning is given.")]
@@ -131,6 +132,7 @@ _EXAMPLE: Final[Info] = {
     "providers": ["cpu"],
     "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
     "limits": _limits(Settings.model_construct()),
+    "session_profiles": [],
     "labels": labels(MODEL_EXAMPLE["labels"]),
     "levels": levels(0.6),
     "quality_thresholds": THRESHOLDS,
@@ -160,6 +162,7 @@ async def info(service: TheService) -> Response:
         "providers": [*registry.get().providers] if registry.ready else [],
         "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
         "limits": _limits(settings),
+        "session_profiles": [*settings.session_profiles],
         "labels": labels(_label_names(registry)),
         "levels": levels(settings.confidence_threshold),
         "quality_thresholds": THRESHOLDS,

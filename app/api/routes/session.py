@@ -1,0 +1,211 @@
+"""``POST /analyze/session``: a series of predictions, for its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.csv_table import SessionTable, prefers_csv
+from app.api.dependencies import reservation_of, service_of
+from app.api.openapi import ADMISSION, SESSION, documented
+from app.api.results import json_response
+from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
+from app.config import Settings
+from app.errors import FileTooLarge, InvalidRequest, Overloaded, UnsupportedMediaType
+from app.pipeline import Checkpoint, Pipeline
+from app.sessions.profile import InterviewPractice
+from app.sessions.summary import Session, SessionFace, SessionSummary
+from app.telemetry.records import request_record
+
+router = APIRouter(tags=["Sessions"])
+
+_PORTION: Final = 2000
+"""Frames of one job on a worker, so that other requests get their turn."""
+
+_RESPONSES = documented(SESSION, InvalidRequest, UnsupportedMediaType, FileTooLarge, *ADMISSION, Overloaded)
+_RESPONSES[200]["content"]["text/csv"] = {
+    "schema": {"type": "string"},
+    "example": "t,track,emotion,confidence,is_uncertain,p_happy,p_neutral,warnings\r\n"
+    "0.0,1,happy,0.8,false,0.8,0.2,\r\n",
+}
+_PROBABILITIES: Final[dict[str, Any]] = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 64,
+    "propertyNames": {"minLength": 1, "maxLength": 40, "pattern": "^[ -~]*$"},
+    "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+}
+_FRAME: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["t"],
+    "additionalProperties": False,
+    "properties": {
+        "t": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1e9,
+            "description": "Seconds; not less than the frame before.",
+        },
+        "probabilities": {
+            "anyOf": [_PROBABILITIES, {"type": "null"}],
+            "description": "By label, the same labels in every frame; null without a face.",
+        },
+        "face_detected": {"type": ["boolean", "null"], "description": "With false, the frame is one without a face."},
+        "face_box": {
+            "anyOf": [{"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}, {"type": "null"}],
+            "description": "Not used.",
+        },
+        "warnings": {
+            "anyOf": [
+                {"type": "array", "items": {"$ref": "#/components/schemas/WarningCode"}},
+                {"type": "null"},
+            ],
+            "description": "Codes of the prediction's warnings.",
+        },
+    },
+}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["frames"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "profile": {
+                            "enum": [None, InterviewPractice.name],
+                            "description": "One of `SESSION_PROFILES`, or null.",
+                        },
+                        "frames": {"type": "array", "items": _FRAME, "maxItems": MOST_FRAMES},
+                    },
+                },
+                "example": {
+                    "frames": [
+                        {"t": 0.0, "probabilities": {"happy": 0.8, "neutral": 0.2}, "face_detected": True},
+                        {"t": 0.5, "probabilities": {"happy": 0.3, "neutral": 0.7}, "face_detected": True},
+                        {"t": 1.0, "face_detected": False},
+                    ],
+                },
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/analyze/session",
+    operation_id="analyze_session",
+    summary="Summarise a series of predictions",
+    response_model=SessionSummary,
+    responses=_RESPONSES,
+    openapi_extra=_BODY,
+)
+async def analyze_session(request: Request) -> Response:
+    """Takes the predictions of one face over time, up to 100,000, and returns the summary that a stream of these frames
+    ends with. Nothing is kept.
+
+    ```sh
+    curl -H 'Content-Type: application/json' http://localhost:8000/analyze/session -d \\
+      '{"frames": [{"t": 0, "probabilities": {"happy": 0.8, "neutral": 0.2}}, {"t": 1, "probabilities": null}]}'
+    ```
+
+    With `Accept: text/csv` the result is every frame, as a table with one row a frame. With the profile
+    `interview_practice`, which the operator has to allow, both have its figures; they describe an appearance, for a
+    person's own practice.
+    """
+    require_json(request)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+    request_record(request.scope).size = len(body)
+    csv = prefers_csv(request.headers.get("accept", ""))
+    work = _Work(body, service_of(request.scope).settings, csv=csv)
+    del body
+    await _run(request, work)
+    request_record(request.scope).items = work.count
+    if csv:
+        headers = {"Content-Disposition": 'attachment; filename="session.csv"', "Vary": "Accept"}
+        return Response(work.table.content(), headers=headers, media_type="text/csv")
+    return json_response(work.summary(), headers={"Vary": "Accept"})
+
+
+def require_json(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
+
+
+async def _run(request: Request, work: _Work) -> None:
+    """Adds up the frames on worker threads, in several jobs."""
+    reservation, pool = reservation_of(request.scope), service_of(request.scope).pool
+
+    def begin(_: Pipeline, checkpoint: Checkpoint) -> None:
+        checkpoint()
+        work.begin()
+
+    def go_on(_: Pipeline, checkpoint: Checkpoint) -> bool:
+        checkpoint()
+        return work.add_portion()
+
+    await pool.run(reservation, begin)
+    while await pool.run(reservation, go_on):
+        pass
+
+
+class _Work:
+    """The work for one series, step by step."""
+
+    def __init__(self, body: bytearray, settings: Settings, *, csv: bool) -> None:
+        self._body = body
+        self._settings = settings
+        self._csv = csv
+        self.count = 0
+        self._frames: Iterator[PostedFrame]
+        self._profile: InterviewPractice | None
+        self._session: Session
+        self.table: SessionTable
+
+    def begin(self) -> None:
+        """Finds the frames, their labels and the profile."""
+        posted = PostedSession(self._body)
+        self.count = posted.count
+        self._frames = posted.frames()
+        labels = posted.labels()
+        self._profile = practice(posted.profile, self._settings, labels)
+        self._session = Session(labels, self._profile)
+        self.table = SessionTable(labels, practice=self._profile is not None)
+
+    def add_portion(self) -> bool:
+        """Adds the next frames. Returns whether there may be more."""
+        portion = list(islice(self._frames, _PORTION))
+        for frame in portion:
+            self._add(frame)
+        return len(portion) == _PORTION
+
+    def summary(self) -> SessionSummary:
+        return self._session.summary("end")
+
+    def _add(self, frame: PostedFrame) -> None:
+        uncertain = False
+        faces: list[SessionFace] = []
+        if frame.probabilities is not None:
+            uncertain = max(frame.probabilities.values()) < self._settings.confidence_threshold
+            faces = [SessionFace(1, frame.probabilities, None, uncertain, frame.warnings, None)]
+        self._session.add(frame.t, faces)
+        if self._csv:
+            self.table.add(frame, uncertain, self._profile.latest if self._profile else None)
+
+
+def practice(name: str | None, settings: Settings, labels: tuple[str, ...]) -> InterviewPractice | None:
+    """The profile of this name. Raises InvalidRequest where the operator does not allow it."""
+    if name is None:
+        return None
+    if name not in settings.session_profiles:
+        allowed = ", ".join(settings.session_profiles) or "none"
+        raise InvalidRequest(f"profile: this service allows {allowed}. Its operator sets SESSION_PROFILES.")
+    return InterviewPractice(labels)
