@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 
 import orjson
 
+from app.api.parameters import unknown
 from app.errors import InvalidRequest
 from app.vision.quality import WarningCode
 
@@ -93,9 +94,7 @@ class PostedSession:
         while key := self._match(_NEXT_KEY if seen else _FIRST_KEY, position):
             name = str(_loaded(key[1]))
             if name not in _MEMBERS:
-                raise InvalidRequest(
-                    f"{name[:_LONGEST_LABEL]}: there is no such field. There are: {', '.join(_MEMBERS)}."
-                )
+                raise unknown("field", name, _MEMBERS)
             if name in seen:
                 raise InvalidRequest(f"{name}: the body has it twice.")
             seen.add(name)
@@ -139,7 +138,7 @@ class PostedSession:
         frame = _loaded(self._body[self._starts[index] : self._ends[index]], index)
         for name in frame:
             if name not in _FIELDS:
-                raise _wrong(index, name[:_LONGEST_LABEL], f"there is no such field. There are: {', '.join(_FIELDS)}")
+                raise unknown(f"field of frames[{index}]", name, _FIELDS)
         t = frame.get("t")
         if not _is_number(t) or not 0 <= t <= _LATEST:
             raise _wrong(index, "t", "is no time in seconds from 0 to 1,000,000,000")

@@ -142,7 +142,7 @@ def test_csv_has_the_figures_of_the_profile(start: Start) -> None:
         ('{"frames": [], "profile": ["a"]}', "profile"),
         ('{"frames": [], "profile": nul}', "The body has to be"),
         ('{"frames": [], "profile": "nobody"}', "profile"),
-        ('{"frames": [], "purpose": "fun"}', "purpose: there is no such field"),
+        ('{"frames": [], "purpose": "fun"}', "There is no field 'purpose'"),
         ('{"frames": {}}', "frames: is no list"),
         ('{"frames": null}', "frames: is no list"),
         ('{"frames": [{"t": 0},]}', "frames[1]"),
@@ -159,7 +159,7 @@ def test_csv_has_the_figures_of_the_profile(start: Start) -> None:
         ('{"frames": [{"t": true}]}', "frames[0].t"),
         ('{"frames": [{"t": -1}]}', "frames[0].t"),
         ('{"frames": [{"t": 1}, {"t": 0.9}]}', "frames[1].t: is less than"),
-        ('{"frames": [{"t": 0, "face": 1}]}', "frames[0].face: there is no such field"),
+        ('{"frames": [{"t": 0, "face": 1}]}', "There is no field of frames[0] 'face'"),
         ('{"frames": [{"t": 0, "probabilities": {}}]}', "frames[0].probabilities"),
         ('{"frames": [{"t": 0, "probabilities": []}]}', "frames[0].probabilities"),
         ('{"frames": [{"t": 0, "probabilities": {"happy": 1.01}}]}', "frames[0].probabilities.happy"),
@@ -194,6 +194,12 @@ def test_a_body_beyond_40_mb_is_refused(client: TestClient) -> None:
     headers = {**JSON, "Content-Length": "40100000"}
     response = client.post("/analyze/session", content=b"{}", headers=headers)
     assert (response.status_code, response.json()["error"]) == (413, "file_too_large")
+
+
+def test_a_profile_in_the_address_is_refused(client: TestClient) -> None:
+    response = client.post("/analyze/session?profile=interview_practice", json={"frames": []})
+    assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+    assert "into the body" in response.json()["message"]
 
 
 def test_a_form_is_refused(client: TestClient) -> None:

@@ -119,6 +119,8 @@ async def analyze_session(request: Request) -> Response:
     person's own practice.
     """
     require_json(request)
+    if request.query_params:
+        raise InvalidRequest("This route takes no query parameters: profile and frames go into the body.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
