@@ -110,7 +110,8 @@ class Settings(BaseSettings):
         128,
         ge=0.01,
         le=65_536,
-        description="Most memory for all request bodies together, in megabytes; requests beyond it get 503.",
+        description="Most memory for all bodies and results together, in megabytes, and at most half of the budget; "
+        "requests beyond it get 503.",
     )
 
     queue_size: int = Field(

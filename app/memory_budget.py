@@ -1,6 +1,15 @@
-"""One budget of memory for the process: whoever needs much of it takes its share first, and waits while others hold it.
+"""One budget of memory for the process. Whatever a client can make large is taken from it before it is there.
 
-What a picture needs at its worst is known from its header, so no input can make the process exceed its container.
+There are two ways to take from it:
+
+- Work, such as decoding: ``with process_memory().take(size):`` on a worker's thread. It never waits. While others hold
+  too much it raises :class:`NotEnoughMemory`, and the worker pool runs the job again once there is enough. So a job
+  must hold no other memory of the budget when it takes some, and be able to run twice.
+- What a request or a connection holds: its body, its result, a frame. A route gets ``memory_of(request.scope)`` with
+  its body in it, calls ``take(size)`` before it builds anything else of more than some kilobytes, and may give back
+  early what it drops; the rest is given back at the end of the request. A WebSocket uses
+  ``with process_memory().held() as memory:``. Both raise Overloaded when there is no room. All of this together gets
+  at most half of the budget, so that work can always go on.
 """
 
 from __future__ import annotations
@@ -8,47 +17,73 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
-from app.errors import ImageTooLarge
+from app.errors import ImageTooLarge, Overloaded
 from app.system import memory_limit, resident_memory
 
-LARGEST: Final = 240_000_000
-"""Bytes that the budget has at least where the limit allows it. The largest PNG of 50 million pixels needs 230 MB."""
+LARGEST: Final = 250_000_000
+"""Bytes that the budget has at least where the limit allows it. The largest PNG of 50 million pixels needs 229 MB."""
 
 _SHARE, _MOST = 0.75, 0.87
 """Shares of the limit: for the process in general, and at most, so that the largest picture fits."""
 
-_CHECK_INTERVAL = 0.1
-"""Seconds after which a waiting thread checks whether its result is still wanted."""
+_LEFT_TO_OTHERS = 1 / 12
+"""Share of the budget that no single piece of work gets, because requests hold some of it all the time."""
+
+
+class NotEnoughMemory(Exception):
+    """Others hold the memory that a job needs at this moment. The job has to run again when ``size`` bytes are free."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
 class MemoryBudget:
-    """Bytes that threads share."""
+    """Bytes that threads share. ``held_at_most``, and half of the total, bound what requests and connections hold."""
 
     def __init__(self, total: int = LARGEST) -> None:
         self.total = total
         self.used = 0
-        # The lock of a Condition is reentrant: the garbage collector may return memory while its own thread takes some.
-        self._changed = threading.Condition()
+        self.held_at_most = total
+        self._held = 0
+        # Reentrant: the garbage collector may give memory back while its own thread takes some.
+        self._lock = threading.RLock()
+
+    @property
+    def largest(self) -> int:
+        """Bytes that a single piece of work gets at most."""
+        return int(self.total * (1 - _LEFT_TO_OTHERS))
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether requests and connections hold more than they may."""
+        return self._held > self._most_held
+
+    @property
+    def _most_held(self) -> int:
+        return min(self.held_at_most, self.total // 2)
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes are free."""
+        return self.used + size <= self.total
 
     @contextmanager
-    def take(self, size: int, checkpoint: Callable[[], None]) -> Iterator[None]:
-        """Waits until ``size`` bytes are free, and holds them. Raises ImageTooLarge for more than there ever are.
-
-        Calls ``checkpoint`` while it waits. A thread must not wait while it holds memory.
-        """
-        with self._changed:
-            while self.used + size > self.total:
-                if size > self.total:
-                    raise ImageTooLarge(
-                        f"Decoding this picture takes {size / 1e6:.0f} MB of memory, more than this service has. "
-                        "Scale it down, or save it as an ordinary JPEG."
-                    )
-                self._changed.wait(_CHECK_INTERVAL)
-                checkpoint()
+    def take(self, size: int) -> Iterator[None]:
+        """Holds so many bytes for a piece of work. Raises NotEnoughMemory when they are not free, and ImageTooLarge
+        for more than there ever are."""
+        if size > self.largest:
+            raise ImageTooLarge(
+                f"Decoding this picture takes {size / 1e6:.0f} MB of memory, more than this service has. "
+                "Scale it down, or save it as an ordinary JPEG."
+            )
+        with self._lock:
+            if not self.has_room(size):
+                raise NotEnoughMemory(size)
             self.used += size
         try:
             yield
@@ -56,10 +91,14 @@ class MemoryBudget:
             self._give_back(size)
 
     def keep(self, size: int, owner: object) -> None:
-        """Counts ``size`` bytes as used for as long as ``owner`` exists. Never waits: they are part of those taken."""
-        with self._changed:
+        """Counts so many bytes as used for as long as ``owner`` exists. Never fails: they are part of those taken."""
+        with self._lock:
             self.used += size
         weakref.finalize(owner, self._give_back, size).atexit = False
+
+    def held(self) -> HeldMemory:
+        """An account of what one request or connection holds; nothing at first."""
+        return HeldMemory(self)
 
     def follow(self, limit_mb: int) -> None:
         """Sets the total to what the limit leaves beside what the process holds at rest; 0: the container's limit."""
@@ -68,12 +107,56 @@ class MemoryBudget:
         self.total = max(int(min(max(_SHARE * limit - at_rest, LARGEST), _MOST * limit - at_rest)), 0)
 
     def _give_back(self, size: int) -> None:
-        with self._changed:
+        with self._lock:
             self.used -= size
-            self._changed.notify_all()
+
+
+class HeldMemory:
+    """What one request or connection holds of the budget. Safe from any thread."""
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._closed = False
+        self.size = 0
+
+    def __enter__(self) -> HeldMemory:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def take(self, size: int) -> None:
+        """Holds so many bytes more, or raises Overloaded."""
+        budget = self._budget
+        with budget._lock:
+            # A job may still run when its request is over.
+            if self._closed or budget._held + size > budget._most_held or not budget.has_room(size):
+                raise Overloaded
+            self._add(size)
+
+    def keep(self, size: int) -> None:
+        """Counts so many bytes that are there already. Never fails; see ``MemoryBudget.exceeded``."""
+        with self._budget._lock:
+            self._add(size)
+
+    def give_back(self, size: int) -> None:
+        """Holds so many bytes less, but never less than none."""
+        with self._budget._lock:
+            self._add(-min(size, self.size))
+
+    def close(self) -> None:
+        """Gives everything back. Nothing can be taken any more."""
+        with self._budget._lock:
+            self._closed = True
+            self._add(-self.size)
+
+    def _add(self, size: int) -> None:
+        self.size += size
+        self._budget._held += size
+        self._budget.used += size
 
 
 @functools.cache
 def process_memory() -> MemoryBudget:
-    """The budget that all workers share."""
+    """The budget of this process."""
     return MemoryBudget()

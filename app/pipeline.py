@@ -72,7 +72,7 @@ class Pipeline:
         timings = Timings()
         checkpoint()
         with timings.stage("decode"):
-            picture = decode(data, self._limits, checkpoint=checkpoint)
+            picture = decode(data, self._limits)
         checkpoint()
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.faces == "all")
@@ -89,12 +89,14 @@ class Pipeline:
             framing = _framing(model.manifest.face)
             regions = tuple(region_of(face, framing) for face in detected.faces)
             side, needed = min(region.side for region in regions), max(spec.width, spec.height)
-            self._decode_finer(detected, side / needed, checkpoint)
+            self._decode_finer(detected, side / needed)
             picture = detected.picture
             crops = tuple(
                 extract(picture.pixels, region.scaled(1 / picture.scale), spec.width, spec.height) for region in regions
             )
             tensor = model.prepare(crops)
+            # The tensor is copied once more, with those of other pictures.
+            self._limits.memory.keep(2 * tensor.nbytes + sum(crop.nbytes for crop in crops), tensor)
             warnings = tuple(_assess(detected, number) for number in range(len(detected.faces)))
         return CroppedPicture(detected, regions, crops, warnings, tensor)
 
@@ -151,18 +153,18 @@ class Pipeline:
         networks = self._mesh.get()
         with detected.timings.stage("mesh"):
             side = min(mesh_region(face).side for face in detected.faces)
-            self._decode_finer(detected, side / MESH_SIDE, checkpoint)
+            self._decode_finer(detected, side / MESH_SIDE)
             for face in detected.faces:
                 checkpoint()
                 mesh = networks.run(detected.picture, face, blendshapes=needs_blendshapes(details))
                 detected.meshed.append(_meshed(mesh))
 
-    def _decode_finer(self, detected: DetectedPicture, at_most: float, checkpoint: Checkpoint) -> None:
+    def _decode_finer(self, detected: DetectedPicture, at_most: float) -> None:
         """Decodes again at a higher resolution when the crop would have fewer pixels than the model takes."""
         if detected.picture.scale > max(at_most, 1.0):
-            # Its memory first: who waits for memory must hold none.
+            # Who takes memory must hold none. If it is not there, the next try finds no pixels and comes here again.
             detected.release_pixels()
-            detected.picture = decode(detected.data, self._limits, max(at_most, 1.0), checkpoint)
+            detected.picture = decode(detected.data, self._limits, max(at_most, 1.0))
 
 
 _NO_PIXELS: Final = np.empty((0, 0, 3), np.uint8)

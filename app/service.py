@@ -144,6 +144,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
     from app.vision.mesh import MeshLoader  # noqa: PLC0415 - its imports take long
 
     metrics = Metrics()
+    process_memory().held_at_most = settings.body_memory_bytes
     workers = settings.workers or usable_cores()
     limits = PoolLimits(
         workers=workers,
@@ -212,10 +213,13 @@ async def _warm_up(service: Service, factories: Factories) -> None:
 
 
 async def _free_periodically(service: Service) -> None:
-    """Forgets clients and gives free memory back to the system, at moments when no worker is busy."""
+    """Forgets clients, gives free memory back to the system, and lets the budget follow what the process then holds, at
+    moments when no worker is busy."""
     while True:
         idle = not service.pool.busy and not service.pool.waiting
         if idle:
             service.limiter.forget()
             trim_memory()
+            if not process_memory().used:
+                process_memory().follow(service.settings.memory_limit_mb)
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)

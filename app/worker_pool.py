@@ -2,6 +2,8 @@
 
 The event loop admits requests, waits for results and supervises the threads; it never runs a job itself. A job runs
 from start to end on one thread. A job that nobody waits for is removed from the queue, or stops at its next checkpoint.
+A job that raises NotEnoughMemory returns to the head of the queue and runs again when there is enough; the worker takes
+the next one meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import InternalError, Overloaded, Timeout, VisageError
+from app.memory_budget import MemoryBudget, NotEnoughMemory, process_memory
 from app.system import lower_priority, pin_thread
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ _BUILD_RETRY = 5.0
 _SMOOTHING = 0.1
 _LONGEST_RETRY_AFTER = 60.0
 _STOP_TIMEOUT = 2.0
+_MEMORY_INTERVAL = 0.02
+"""Seconds after which a worker without a job looks again whether there is memory for one."""
 
 
 class ClientDisconnected(Exception):
@@ -92,6 +97,8 @@ class _Job:
     work: Callable[[Pipeline, Checkpoint], Any]
     future: asyncio.Future[Any]
     timer: asyncio.TimerHandle | None = None
+    memory: int = 0
+    """Bytes that must be free before it runs again."""
 
     def check(self) -> None:
         """The checkpoint of the work. Runs on the worker's thread."""
@@ -123,7 +130,7 @@ class _Worker:
 class WorkerPool:
     """Threads that live as long as the service, each with a pipeline that it built itself.
 
-    ``on_shed`` is told the reason of each request that is refused or times out.
+    ``on_shed`` is told the reason of each request that is refused or times out. ``memory`` is what jobs take from.
     """
 
     def __init__(
@@ -132,10 +139,12 @@ class WorkerPool:
         limits: PoolLimits,
         *,
         on_shed: Callable[[str], None] = lambda _reason: None,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self._factory = factory
         self._limits = limits
         self._on_shed = on_shed
+        self._memory = memory or process_memory()
         self._changed = threading.Condition(threading.Lock())
         self._queue: deque[_Job] = deque()
         self._workers: list[_Worker] = []
@@ -392,6 +401,8 @@ class WorkerPool:
         try:
             job.check()
             result = job.work(pipeline, job.check)
+        except NotEnoughMemory as caught:
+            return self._run_again(worker, job, caught.size)
         except Exception as caught:
             error = caught
             if isinstance(error, VisageError):
@@ -410,15 +421,32 @@ class WorkerPool:
         del error
         return True
 
+    def _run_again(self, worker: _Worker, job: _Job, memory: int) -> bool:
+        """Puts a job back into the queue until there is memory for it."""
+        with self._changed:
+            if worker.abandoned:
+                return False
+            worker.job = None
+            self._busy -= 1
+            if not job.future.done():
+                job.memory = memory
+                self._queue.appendleft(job)
+            return True
+
     def _next_job(self, worker: _Worker) -> _Job | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._stopping or worker.abandoned)
-            if not self._queue:
-                return None
-            job = self._queue.popleft()
-            worker.job = job
-            self._busy += 1
-            return job
+            while not worker.abandoned:
+                job = next((job for job in self._queue if not job.memory or self._memory.has_room(job.memory)), None)
+                if job is not None:
+                    self._queue.remove(job)
+                    worker.job = job
+                    self._busy += 1
+                    return job
+                if self._stopping and not self._queue:
+                    return None
+                # What gives memory back tells nobody, since it may be the garbage collector on any thread.
+                self._changed.wait(_MEMORY_INTERVAL if self._queue else None)
+        return None
 
     def _call_on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         """Runs a callback on the event loop, or drops it when the loop has closed."""

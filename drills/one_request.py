@@ -33,8 +33,6 @@ SETTINGS = {
     "LOG_LEVEL": "warning",
     "RATE_LIMIT": "600/minute",
     "WORKERS": WORKERS,
-    # So that a machine that does other work too fails no honest request.
-    "QUEUE_TIMEOUT_SECONDS": 20,
 }
 TOGETHER = 3
 """Hostile files that are sent again in batches and at once in the short form: those that took the most memory."""

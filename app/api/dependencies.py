@@ -15,6 +15,7 @@ from app.api.results import ExplainMode
 from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
 from app.inference.classifier import Classifier
 from app.inference.registry import Registry
+from app.memory_budget import HeldMemory
 from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
 from app.service import Service
 from app.worker_pool import Reservation
@@ -23,9 +24,10 @@ SERVICE: Final = "service"
 RESERVATION: Final = "visage.reservation"
 CLIENT: Final = "visage.client"
 ADMIN: Final = "visage.admin"
+MEMORY: Final = "visage.memory"
 LIMIT_HEADERS: Final = "visage.limit_headers"
-"""Where a request's state holds the names that it is counted under, whether its key may change the service, and the
-rate-limit headers of its response."""
+"""Where a request's state holds the names that it is counted under, whether its key may change the service, the memory
+that it holds, and the rate-limit headers of its response."""
 
 ModelName = Annotated[
     str | SkipJsonSchema[None],
@@ -136,6 +138,12 @@ def reservation_of(scope: Scope) -> Reservation:
     """The request's reservation, which only requests for predictions have."""
     reservation: Reservation = scope["state"][RESERVATION]
     return reservation
+
+
+def memory_of(scope: Scope) -> HeldMemory:
+    """What the request holds of the process's memory budget: its body, and what its route takes besides."""
+    memory: HeldMemory = scope["state"][MEMORY]
+    return memory
 
 
 def route_path(scope: Scope) -> str:

@@ -12,11 +12,12 @@ from typing import Final, Generic, TypeVar
 from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
-from app.api.dependencies import Choices, reservation_of, result_headers, service_of
+from app.api.dependencies import Choices, memory_of, reservation_of, result_headers, service_of
 from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
 from app.errors import InvalidRequest, Timeout, VisageError
 from app.inference.classifier import Classifier
+from app.memory_budget import NotEnoughMemory
 from app.pipeline import (
     Checkpoint,
     ClassifyOptions,
@@ -48,6 +49,10 @@ Outcome = Finished[PictureResult] | VisageError
 MOST_EXPLAINED: Final = 100
 """Most faces that one request may have explained. The overlay of a face takes up to 80 KB of the result."""
 
+_FACE_BYTES: Final = 8_000
+_OVERLAY_BYTES: Final = 160_000
+"""What the result of a face takes until it is sent, and its overlay, as Python's objects and as JSON."""
+
 
 class ExplainedFaces:
     """Counts the faces of one request that are to be explained, before they are. Safe from any thread."""
@@ -77,14 +82,20 @@ async def read_picture(
 ) -> Finished[Result]:
     """The job for one picture: one detection, one prediction a model, one result."""
     request_record(request.scope).size = len(picture)
+    options = classify or ClassifyOptions()
+    # They outlast a run of the job that ends for want of memory.
+    detections: list[DetectedPicture] = []
+    predictions: list[PicturePrediction] = []
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> Finished[Result]:
-        detected = pipeline.detect(picture, detect, checkpoint)
-        options = classify or ClassifyOptions()
+        if not detections:
+            detections.append(pipeline.detect(picture, detect, checkpoint))
+        (detected,) = detections
         if options.explain:
             ExplainedFaces().add(len(detected.faces))
-        predictions = [pipeline.predict(detected, model, options, checkpoint) for model in models]
-        return _finish(request, detected, predictions, build, queue_ms)
+        for model in models[len(predictions) :]:
+            predictions.append(pipeline.predict(detected, model, options, checkpoint))
+        return _finish(request, detected, predictions, build, queue_ms, overlays=options.explain)
 
     return await _run(request, work)
 
@@ -96,27 +107,33 @@ async def read_pictures(
     others alone."""
     request_id = request_record(request.scope).request_id
     build = partial(picture_result, every_face=choices.every_face, explain=choices.explain)
+    # They outlast a run of the job that ends for want of memory.
+    outcomes: dict[int, Outcome] = {}
+    detections: dict[int, DetectedPicture] = {}
+    cropped: dict[int, CroppedPicture] = {}
 
     def work(pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        cropped: dict[int, CroppedPicture] = {}
-        for number, data in enumerate(pictures):
+        for number in range(len(outcomes) + len(cropped), len(pictures)):
             try:
-                detected = pipeline.detect(data, choices.detect, checkpoint)
-                if choices.classify.explain:
-                    explained.add(len(detected.faces))
-                cropped[number] = pipeline.crop(detected, choices.model, checkpoint)
-                detected.release_pixels()
-            except (ClientDisconnected, Timeout):
+                if number not in detections:
+                    detections[number] = pipeline.detect(pictures[number], choices.detect, checkpoint)
+                    if choices.classify.explain:
+                        explained.add(len(detections[number].faces))
+                cropped[number] = pipeline.crop(detections[number], choices.model, checkpoint)
+                detections[number].release_pixels()
+            except (ClientDisconnected, Timeout, NotEnoughMemory):
                 raise
             except Exception as exception:
                 outcomes[number] = error = known_error(exception, request_id)
                 # Its traceback holds the picture, whose memory the next one needs.
                 error.__traceback__ = error.__context__ = None
+                detections.pop(number, None)
         if cropped:
             predictions = pipeline.classify([*cropped.values()], choices.model, choices.classify, checkpoint)
             for (number, each), predicted in zip(cropped.items(), predictions, strict=True):
-                outcomes[number] = _finish(request, each.detected, [predicted], build, queue_ms)
+                outcomes[number] = _finish(
+                    request, each.detected, [predicted], build, queue_ms, overlays=choices.explain == "true"
+                )
         return [outcomes[number] for number in range(len(pictures))]
 
     return await _run(request, work)
@@ -145,7 +162,11 @@ def _finish(
     predictions: Sequence[PicturePrediction],
     build: Build[Result],
     queue_ms: float,
+    *,
+    overlays: bool,
 ) -> Finished[Result]:
+    faces = sum(len(prediction.faces) for prediction in predictions)
+    memory_of(request.scope).take(faces * (_FACE_BYTES + (_OVERLAY_BYTES if overlays else 0)))
     stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
     findings = Findings(
         detected,

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from app.api.error_responses import body_of
 from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
+from app.memory_budget import process_memory
 
 _CONTINUE = b"HTTP/1.1 100 "
 
@@ -30,7 +31,7 @@ class ProtocolLimits:
     waiting_bytes: int = 64 * 1024
     """How many requests, with how many bytes of headers, may wait on a connection behind the one that is processed."""
     unread_responses: int = 256
-    """On how many connections a response may wait for its client to read on. Each takes 200 KB."""
+    """On how many connections a response may wait for its client to read on; fewer when they hold much memory."""
     discard_timeout: float = 2.0
     discard_bytes: int = 16 * 1024 * 1024
     """How long, and how many bytes, the rest of a body is read that nobody needs."""
@@ -91,6 +92,7 @@ class Protocol(HttpToolsProtocol):
         self._error: VisageError | None = None
         self._unsent: list[bytes] = []
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._unread_memory = process_memory().held()
 
     @property
     def idle(self) -> bool:
@@ -110,6 +112,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.pop(self, None)
         self.unread.pop(self, None)
+        self._unread_memory.close()
         self._cancel_timers()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -216,7 +219,8 @@ class Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.unread[self] = None
-        if len(self.unread) > self.limits.unread_responses:
+        self._unread_memory.keep(self.transport.get_write_buffer_size())
+        while len(self.unread) > (1 if process_memory().exceeded else self.limits.unread_responses):
             next(iter(self.unread))._give_up()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.limits.write_timeout, self._abort)
@@ -224,6 +228,7 @@ class Protocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.unread.pop(self, None)
+        self._unread_memory.give_back(self._unread_memory.size)
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -353,6 +358,7 @@ class Protocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         self.waiting.pop(self, None)
         self.unread.pop(self, None)
+        self._unread_memory.close()
         self._abort()
 
     def _abort(self) -> None:

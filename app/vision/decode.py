@@ -9,6 +9,7 @@ its libraries print each damaged file to stderr, and it accepts some of the dama
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -46,8 +47,9 @@ _COARSEST = 8
 _REDUCED_FROM = 16_000_000
 """Pixels from which other formats are reduced too. They are decoded whole, so this saves only memory."""
 
-_BAND = 1 << 20
-"""Pixels that are converted at once, so that memory never holds a large picture three times."""
+_WHOLE, _BAND = 1 << 20, 1 << 18
+"""Pixels up to which a picture is converted at once, and pixels of a piece of a larger one, so that memory never holds
+a large picture three times."""
 
 _BAND_DEPTH = 24
 """Bytes a pixel of the copies that converting takes."""
@@ -89,26 +91,25 @@ class Picture:
 
     @property
     def scale(self) -> float:
-        """Full-size pixels per decoded pixel; 1.0 when the picture was not reduced."""
-        return self.width / int(self.pixels.shape[1])
+        """Full-size pixels per decoded pixel; 1.0 when the picture was not reduced, infinite without pixels."""
+        columns = int(self.pixels.shape[1])
+        return self.width / columns if columns else math.inf
 
 
-def decode(
-    data: bytes, limits: ImageLimits, at_most: float | None = None, checkpoint: Callable[[], None] = lambda: None
-) -> Picture:
+def decode(data: bytes, limits: ImageLimits, at_most: float | None = None) -> Picture:
     """The picture in ``data``. Raises an error of the catalogue when there is none.
 
     A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``, or by more if
-    memory requires it. Waits for its memory, and calls ``checkpoint`` meanwhile; the pixels count as used for as long
-    as they exist.
+    memory requires it. Raises NotEnoughMemory while others hold the memory that it takes. The pixels count as used for
+    as long as they exist.
     """
     name = _readable_format(data)
     header = read_header(data, name)
     _check(header, limits)
     factor = _reduction(header, name, at_most)
-    while factor < _COARSEST and decoding_bytes(header, name, factor) > limits.memory.total:
+    while factor < _COARSEST and decoding_bytes(header, name, factor) > limits.memory.largest:
         factor *= 2
-    with limits.memory.take(decoding_bytes(header, name, factor), checkpoint):
+    with limits.memory.take(decoding_bytes(header, name, factor)):
         pixels = _upright(_decoded(header, name, factor), header.orientation)
         limits.memory.keep(pixels.size // 3 * _DETECTION_DEPTH, pixels)
     turned = header.orientation >= 5
@@ -120,7 +121,7 @@ def decoding_bytes(header: Header, name: str, factor: int) -> int:
     """Bytes of memory that decoding takes at worst."""
     decoded = header.pixels // (factor * factor if name == "jpeg" else 1)
     image, result = header.depth * decoded, 3 * header.pixels // (factor * factor)
-    converting = image + result + _BAND_DEPTH * min(decoded, _BAND)
+    converting = image + result + _BAND_DEPTH * (decoded if decoded <= _WHOLE else _BAND)
     most = max(image + header.scratch, converting, 2 * result)
     return most + _FILE_COPIES * len(header.body) + _FIXED_BYTES
 
@@ -231,7 +232,7 @@ def _pixels(bands: Iterator[Image.Image], width: int, height: int, factor: int) 
 def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     """The image in pieces of some rows, so that memory never holds a large picture twice."""
     width, height = image.size
-    rows = _band_rows(width, factor)
+    rows = _band_rows(width, height, factor)
     if rows >= height:
         yield image
         return
@@ -249,14 +250,16 @@ def _webp_bands(header: Header, factor: int) -> Iterator[Image.Image]:
     if frame is None:
         raise InvalidImage
     pixels = memoryview(frame[0])
-    rows = _band_rows(header.width, factor)
+    rows = _band_rows(header.width, header.height, factor)
     for top in range(0, header.height, rows):
         count = min(rows, header.height - top)
         band = pixels[4 * top * header.width : 4 * (top + count) * header.width]
         yield Image.frombytes("RGB" if mode == "RGBX" else mode, (header.width, count), band, "raw", mode)
 
 
-def _band_rows(width: int, factor: int) -> int:
+def _band_rows(width: int, height: int, factor: int) -> int:
+    if width * height <= _WHOLE:
+        return height
     return max(_BAND // width // factor, 1) * factor
 
 

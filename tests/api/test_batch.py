@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,8 +16,11 @@ from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from app.errors import InvalidImage
+from app.memory_budget import NotEnoughMemory, process_memory
 from tests.api.conftest import PICTURE, Start, service_of, until
 from tests.api.fakes import FakeModel, FakeRegistry, Script
+from tests.api.raw import BOUNDARY, FORM, RawRequest, ask
+from tests.api.raw import form as form_part
 
 
 def form(*pictures: bytes, names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -108,6 +112,31 @@ def test_what_was_read_before_the_time_was_up_is_kept(start: Start, script: Scri
     finally:
         script.patience.set()
     assert [item.get("error") for item in result["results"]] == [None, "timeout", "timeout"]
+
+
+def test_a_picture_that_waits_for_memory_is_the_only_one_that_is_read_again(client: TestClient, script: Script) -> None:
+    script.fails = NotEnoughMemory(1)
+    result = batch(client, b"one", b"two")
+    assert result["summary"]["succeeded"] == 2
+    assert script.seen == [b"one", b"one", b"two"]
+
+
+def test_a_batch_holds_the_memory_only_of_pictures_that_are_not_read_yet(start: Start) -> None:
+    client = start(workers=1, body_memory_mb=1.2)
+    end = f"--{BOUNDARY.decode()}--\r\n".encode()
+    parts = [form_part(b"x" * 90_000, "files").removesuffix(end) for _ in range(24)]
+    answer = ask(client, RawRequest("/predict/batch", headers=FORM, pieces=[*parts, end]))
+    assert json.loads(answer.body)["summary"]["succeeded"] == 24
+    assert process_memory().used == 0
+
+
+def test_results_for_which_there_is_no_memory_are_refused(start: Start, script: Script) -> None:
+    script.faces = 20
+    client = start(body_memory_mb=2)
+    result = batch(client, PICTURE, query="?faces=all&explain=true")
+    assert result["summary"]["by_error"] == {"overloaded": 1}
+    assert batch(client, PICTURE, query="?faces=all&explain=grid")["summary"]["succeeded"] == 1
+    assert process_memory().used == 0
 
 
 def test_an_error_does_not_hold_its_picture_while_the_next_is_read(client: TestClient, script: Script) -> None:

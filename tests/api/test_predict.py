@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.memory_budget import NotEnoughMemory
 from tests.api.conftest import PICTURE, Start, upload
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 
@@ -245,3 +246,9 @@ def test_more_than_a_hundred_faces_are_not_explained(client: TestClient, script:
     script.faces = 101
     assert code(client, "?faces=all&explain=true") == (422, "invalid_request")
     assert len(predict(client, "?faces=all")["faces"]) == 101
+
+
+def test_a_picture_that_waits_for_memory_is_read_again(client: TestClient, script: Script) -> None:
+    script.fails = NotEnoughMemory(1)
+    assert client.post("/predict", **upload()).status_code == 200
+    assert script.started == 2

@@ -1,64 +1,88 @@
-"""The budget of memory that the workers share."""
+"""The memory budget of the process."""
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from app import memory_budget
-from app.errors import ImageTooLarge, Timeout
-from app.memory_budget import LARGEST, MemoryBudget
+from app.errors import ImageTooLarge, Overloaded
+from app.memory_budget import LARGEST, MemoryBudget, NotEnoughMemory
 from app.system import memory_limit, resident_memory
 
 
-def no_check() -> None:
-    """Goes on waiting."""
-
-
-def test_what_does_not_fit_waits_until_it_does() -> None:
-    budget = MemoryBudget(100)
-    order: list[str] = []
-
-    def other() -> None:
-        with budget.take(60, no_check):
-            order.append("second")
-
-    with budget.take(50, no_check):
-        thread = threading.Thread(target=other)
-        thread.start()
-        with budget.take(50, no_check):
-            time.sleep(0.05)
-            order.append("first")
-    thread.join(5)
-    assert order == ["first", "second"]
+def test_work_that_does_not_fit_beside_others_learns_how_much_it_needs() -> None:
+    budget = MemoryBudget(120)
+    with budget.take(60):
+        with pytest.raises(NotEnoughMemory) as caught, budget.take(61):
+            pytest.fail("there was no room")
+        assert caught.value.size == 61
+        assert not budget.has_room(61)
+    with budget.take(61):
+        assert budget.used == 61
     assert budget.used == 0
 
 
-def test_who_waits_leaves_when_the_result_is_not_wanted() -> None:
-    budget = MemoryBudget(100)
-
-    def late() -> None:
-        raise Timeout
-
-    with budget.take(80, no_check):
-        with pytest.raises(Timeout), budget.take(30, late):
-            pytest.fail("there was no room")
-        assert budget.used == 80
-
-
-def test_more_than_there_ever_is_is_refused_at_once() -> None:
-    with pytest.raises(ImageTooLarge, match="300 MB"), MemoryBudget(200_000_000).take(300_000_000, no_check):
-        pytest.fail("there is not so much")
+def test_more_than_a_single_piece_of_work_ever_gets_is_refused_at_once() -> None:
+    budget = MemoryBudget(120)
+    with pytest.raises(ImageTooLarge), budget.take(111):
+        pytest.fail("so much is left to others")
+    with budget.take(110):
+        assert budget.used == 110
 
 
 def test_an_error_gives_the_memory_back() -> None:
-    budget = MemoryBudget(100)
-    with pytest.raises(KeyError), budget.take(80, no_check):
+    budget = MemoryBudget(120)
+    with pytest.raises(KeyError), budget.take(80):
         raise KeyError
     assert budget.used == 0
+
+
+class TestHeldMemory:
+    """What requests and connections hold."""
+
+    def test_all_of_it_together_gets_half_of_the_budget(self) -> None:
+        budget = MemoryBudget(120)
+        with budget.held() as one, budget.held() as other:
+            one.take(40)
+            with pytest.raises(Overloaded):
+                other.take(21)
+            other.take(20)
+            assert (one.size, other.size, budget.used) == (40, 20, 60)
+            with budget.take(60):
+                assert budget.used == 120
+        assert budget.used == 0
+
+    def test_or_less_where_a_setting_says_so(self) -> None:
+        budget = MemoryBudget(120)
+        budget.held_at_most = 10
+        with budget.held() as memory:
+            memory.take(10)
+            with pytest.raises(Overloaded):
+                memory.take(1)
+
+    def test_it_gets_nothing_that_work_has_taken(self) -> None:
+        budget = MemoryBudget(120)
+        with budget.take(110), budget.held() as memory, pytest.raises(Overloaded):
+            memory.take(11)
+
+    def test_what_is_given_back_early_is_free_and_is_not_given_back_twice(self) -> None:
+        budget = MemoryBudget(120)
+        with budget.held() as memory:
+            memory.take(60)
+            memory.give_back(50)
+            assert budget.used == 10
+            memory.give_back(50)
+            assert (memory.size, budget.used) == (0, 0)
+        assert budget.used == 0
+
+    def test_a_job_that_outlives_its_request_takes_nothing(self) -> None:
+        budget = MemoryBudget(120)
+        memory = budget.held()
+        memory.close()
+        with pytest.raises(Overloaded):
+            memory.take(1)
 
 
 @pytest.mark.parametrize(

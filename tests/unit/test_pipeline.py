@@ -13,6 +13,7 @@ from PIL import Image
 from app.errors import InvalidImage, InvalidRequest, MultipleFaces, NoFaceDetected
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.session import SessionSpec
+from app.memory_budget import NotEnoughMemory
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.geometry import Box, Face
@@ -114,6 +115,19 @@ def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) 
     assert detected.picture.scale < coarse
     assert face.region.side / detected.picture.scale >= 224
     assert face.crop.shape == (224, 224, 3)
+
+
+def test_without_memory_for_the_finer_scale_nothing_is_held_and_the_crop_can_be_repeated(tmp_path: Path) -> None:
+    large = load_classifier(make_model(tmp_path / "large", Contract(side=224, channels="rgb")), SessionSpec(("cpu",)))
+    limits = ImageLimits(50_000_000)
+    pipeline = Pipeline(WholePictureOnly((0.4, 0.4, 0.08)), limits)
+    detected = _detect(pipeline, _jpeg(128, 4000, 3000))
+    with limits.memory.take(limits.memory.largest):
+        with pytest.raises(NotEnoughMemory):
+            pipeline.crop(detected, large, _go_on)
+        assert limits.memory.used == limits.memory.largest
+    (face,) = pipeline.predict(detected, large, ClassifyOptions(), _go_on).faces
+    assert face.region.side / detected.picture.scale >= 224
 
 
 def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classifier) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from app.errors import InternalError, InvalidImage, Overloaded, Timeout
+from app.memory_budget import MemoryBudget
 from app.worker_pool import ClientDisconnected, PoolLimits, WorkerPool
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ def limits(**changes: Any) -> PoolLimits:
 
 @asynccontextmanager
 async def running(
-    pool_limits: PoolLimits, factory: Callable[[], Any] = object, shed: list[str] | None = None
+    pool_limits: PoolLimits,
+    factory: Callable[[], Any] = object,
+    shed: list[str] | None = None,
+    memory: MemoryBudget | None = None,
 ) -> AsyncIterator[WorkerPool]:
     reasons = [] if shed is None else shed
-    pool = WorkerPool(cast("Callable[[], Pipeline]", factory), pool_limits, on_shed=reasons.append)
+    pool = WorkerPool(cast("Callable[[], Pipeline]", factory), pool_limits, on_shed=reasons.append, memory=memory)
     await pool.start()
     try:
         yield pool
@@ -148,6 +152,60 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
         gate.open.set()
         assert await asyncio.gather(first, second) == ["done", "done"]
         assert pool.room
+
+
+class TestMemory:
+    """A job for which there is no memory does not keep its worker."""
+
+    async def test_others_go_first_and_it_runs_again_when_there_is_enough(self) -> None:
+        memory, order = MemoryBudget(120), list[str]()
+
+        def large(pipeline: Pipeline, checkpoint: Checkpoint) -> str:
+            order.append("large tries")
+            with memory.take(100):
+                return "large"
+
+        async with running(limits(), memory=memory) as pool:
+            with memory.take(30):
+                waiting = asyncio.create_task(pool.run(pool.reserve(), large))
+                await until(lambda: order == ["large tries"] and pool.waiting == 1)
+                assert pool.busy == 0
+                assert await pool.run(pool.reserve(), lambda *_: "small") == "small"
+                assert order == ["large tries"]
+            assert await waiting == "large"
+            assert order == ["large tries", "large tries"]
+            assert pool.restarts == 0
+
+    async def test_it_waits_no_longer_than_for_a_worker(self) -> None:
+        memory = MemoryBudget(120)
+
+        def large(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+            with memory.take(100):
+                raise AssertionError
+
+        async with running(limits(queue_timeout=0.1), memory=memory) as pool:
+            await pool.warm()
+            with memory.take(30), pytest.raises(Overloaded):
+                await pool.run(pool.reserve(), large)
+            assert (pool.waiting, pool.busy) == (0, 0)
+
+    async def test_it_is_dropped_when_its_client_leaves(self) -> None:
+        memory = MemoryBudget(120)
+
+        def large(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+            with memory.take(100):
+                raise AssertionError
+
+        async with running(limits(), memory=memory) as pool:
+            await pool.warm()
+            with memory.take(30):
+                reservation = pool.reserve()
+                waiting = asyncio.create_task(pool.run(reservation, large))
+                await until(lambda: pool.waiting == 1)
+                reservation.cancel()
+                with pytest.raises(ClientDisconnected):
+                    await waiting
+                assert pool.waiting == 0
 
 
 async def test_a_place_that_is_about_to_be_taken_is_given_to_nobody_else_for_a_moment() -> None:

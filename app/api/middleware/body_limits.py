@@ -7,10 +7,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.dependencies import RESERVATION, route_path, service_of
+from app.api.dependencies import MEMORY, RESERVATION, route_path, service_of
 from app.api.session_body import BYTES_A_FRAME, MOST_FRAMES
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, Timeout
+from app.memory_budget import HeldMemory, process_memory
 from app.worker_pool import Reservation
 
 _FORM_OVERHEAD = 64 * 1024
@@ -18,12 +19,14 @@ _FORM_OVERHEAD = 64 * 1024
 
 
 class BodyLimits:
-    """Counts what arrives, whatever the headers say, and ends the request when it is too much or too slow."""
+    """Counts what arrives, whatever the headers say, and ends the request when it is too much or too slow.
+
+    A slow upload takes up the memory of what it has sent, not of what it has announced.
+    """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
         self._timeout = settings.body_timeout_seconds
-        self._memory = _Memory(settings.body_memory_bytes)
         picture = settings.max_file_bytes + _FORM_OVERHEAD
         base64 = settings.max_file_bytes * 4 // 3 + _FORM_OVERHEAD
         self._default = picture
@@ -40,34 +43,19 @@ class BodyLimits:
         limit = self._by_path.get(route_path(scope), self._default)
         if _declared(scope) > limit:
             raise _too_large(limit)
-        body = _Body(scope, receive, limit, self._timeout, self._memory)
-        try:
-            await self.app(scope, body.receive, send)
-        finally:
-            body.close()
-
-
-class _Memory:
-    """Bytes of all bodies in flight. A slow upload takes up what it has sent, not what it has announced."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._used = 0
-
-    def take(self, size: int) -> bool:
-        if self._used + size > self._limit:
-            return False
-        self._used += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        self._used -= size
+        with process_memory().held() as memory:
+            scope["state"][MEMORY] = memory
+            body = _Body(scope, receive, limit, self._timeout, memory)
+            try:
+                await self.app(scope, body.receive, send)
+            finally:
+                body.close()
 
 
 class _Body:
     """One body as it arrives; after its end, the place where the client's leaving is noticed."""
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int, timeout: float, memory: _Memory) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limit: int, timeout: float, memory: HeldMemory) -> None:
         self._scope = scope
         self._receive = receive
         self._limit = limit
@@ -97,16 +85,17 @@ class _Body:
         return message
 
     def close(self) -> None:
-        self._memory.give_back(self._size)
         if self._watch is not None:
             self._watch.cancel()
 
     def _count(self, size: int) -> None:
         if self._size + size > self._limit:
             raise _too_large(self._limit)
-        if not self._memory.take(size):
+        try:
+            self._memory.take(size)
+        except Overloaded:
             service_of(self._scope).metrics.shed("memory")
-            raise Overloaded
+            raise
         self._size += size
 
     async def _wait_for_leaving(self) -> Message:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.csv_table import prefers_csv, table
-from app.api.dependencies import Choices, Predicting, charge, choices_of, result_headers, service_of
+from app.api.dependencies import Choices, Predicting, charge, choices_of, memory_of, result_headers, service_of
 from app.api.error_responses import known_error
 from app.api.openapi import BATCH, PICTURES, documented, file_form
 from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
@@ -90,6 +90,7 @@ class _Batch:
         self._choices = choices
         self._service = service_of(request.scope)
         self._record = request_record(request.scope)
+        self._memory = memory_of(request.scope)
         # One more than there are workers, so that none is idle while the next job is handed over.
         self._room = asyncio.Semaphore(self._service.pool.size + 1)
         self._jobs = 0
@@ -140,6 +141,7 @@ class _Batch:
         try:
             upload.content()
         except VisageError as error:
+            self._memory.give_back(upload.size)
             self._fail(index, upload, error)
             return
         if not self._portion:
@@ -162,6 +164,7 @@ class _Batch:
                 else:
                     self._succeed(index, upload, outcome)
         finally:
+            self._memory.give_back(sum(upload.size for _, upload in portion))
             self._jobs -= 1
             self._room.release()
 

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from app.memory_budget import process_memory
 from app.server.protocol import ProtocolLimits, protocol_class
 
 PATIENCE = 10.0
@@ -479,6 +480,33 @@ async def test_the_slowest_reader_makes_room(limits: dict[str, int]) -> None:
             gone = [await cut.get(), await cut.get()]
         assert gone == [peer.writer.get_extra_info("sockname")[1] for peer in peers[:2]]
         assert cut.empty()
+
+
+async def test_large_responses_that_nobody_reads_share_the_memory_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await answer(send, 200, bytes(20_000_000))
+
+    memory = process_memory()
+    monkeypatch.setattr(memory, "held_at_most", 35_000_000)
+    async with serving(large) as port, AsyncExitStack() as stack:
+        peers = []
+        for _ in range(3):
+            peers.append(await stack.enter_async_context(connected(port)))
+            await peers[-1].send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert await peers[-1].status() == 200
+        assert 10_000_000 < memory.used < 40_000_000
+        whole = [await _length(peer) > 20_000_000 for peer in peers]
+        assert (whole[0], whole[-1]) == (False, True)
+    assert memory.used == 0
+
+
+async def _length(peer: Peer) -> int:
+    """How much comes before the connection ends."""
+    try:
+        return len(await peer.rest())
+    except ConnectionError:
+        return 0
 
 
 async def _now(receive: Receive) -> Any:

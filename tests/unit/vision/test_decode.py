@@ -3,8 +3,6 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +17,7 @@ from app.errors import (
     UnsupportedMediaType,
     VisageError,
 )
-from app.memory_budget import MemoryBudget
-from app.vision import decode as decode_module
+from app.memory_budget import MemoryBudget, NotEnoughMemory
 from app.vision.decode import ImageLimits, decode
 from app.vision.headers import sniff
 from tests.unit.vision.pictures import encoded, png, quadrants, turned
@@ -449,26 +446,14 @@ def is_read(data: bytes) -> bool:
     return True
 
 
-def test_pictures_that_do_not_fit_together_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_does_not_fit_beside_others_takes_nothing() -> None:
     data = encoded(Image.new("L", (2000, 2000), 90), "PNG")
-    inside, most, decoded = 0, 0, decode_module._decoded
-
-    def watched(*arguments: Any) -> Any:
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        try:
-            return decoded(*arguments)
-        finally:
-            inside -= 1
-
-    monkeypatch.setattr(decode_module, "_decoded", watched)
     memory = MemoryBudget(60_000_000)
-    with ThreadPoolExecutor(3) as threads:
-        widths = list(threads.map(lambda _: decode(data, ImageLimits(50_000_000, memory=memory)).width, range(3)))
-    assert most == 1
-    assert widths == [2000, 2000, 2000]
+    limits = ImageLimits(50_000_000, memory=memory)
+    with memory.take(50_000_000), pytest.raises(NotEnoughMemory):
+        decode(data, limits)
     assert memory.used == 0
+    assert decode(data, limits).width == 2000
 
 
 def test_pixels_count_as_used_until_they_are_gone() -> None:
