@@ -31,8 +31,8 @@ LARGEST: Final = 250_000_000
 _SHARE, _MOST = 0.75, 0.87
 """Shares of the limit: for the process in general, and at most, so that the largest picture fits."""
 
-_LEFT_TO_OTHERS = 1 / 12
-"""Share of the budget that no single piece of work gets, because requests hold some of it all the time."""
+_LEFT_TO_REQUESTS = 1 / 12
+"""Share of the budget that work leaves, so that requests can arrive meanwhile."""
 
 
 class NotEnoughMemory(Exception):
@@ -56,8 +56,8 @@ class MemoryBudget:
 
     @property
     def largest(self) -> int:
-        """Bytes that a single piece of work gets at most."""
-        return int(self.total * (1 - _LEFT_TO_OTHERS))
+        """Bytes that all work together gets at most."""
+        return int(self.total * (1 - _LEFT_TO_REQUESTS))
 
     @property
     def exceeded(self) -> bool:
@@ -69,8 +69,8 @@ class MemoryBudget:
         return min(self.held_at_most, self.total // 2)
 
     def has_room(self, size: int) -> bool:
-        """Whether so many bytes are free."""
-        return self.used + size <= self.total
+        """Whether work gets so many bytes."""
+        return self.used - self._held + size <= self.largest and self.used + size <= self.total
 
     @contextmanager
     def take(self, size: int) -> Iterator[None]:
@@ -130,7 +130,7 @@ class HeldMemory:
         budget = self._budget
         with budget._lock:
             # A job may still run when its request is over.
-            if self._closed or budget._held + size > budget._most_held or not budget.has_room(size):
+            if self._closed or budget._held + size > budget._most_held or budget.used + size > budget.total:
                 raise Overloaded
             self._add(size)
 

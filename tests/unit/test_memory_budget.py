@@ -15,12 +15,13 @@ from app.system import memory_limit, resident_memory
 def test_work_that_does_not_fit_beside_others_learns_how_much_it_needs() -> None:
     budget = MemoryBudget(120)
     with budget.take(60):
-        with pytest.raises(NotEnoughMemory) as caught, budget.take(61):
+        with pytest.raises(NotEnoughMemory) as caught, budget.take(51):
             pytest.fail("there was no room")
-        assert caught.value.size == 61
-        assert not budget.has_room(61)
-    with budget.take(61):
-        assert budget.used == 61
+        assert caught.value.size == 51
+        assert not budget.has_room(51)
+        assert budget.has_room(50)
+    with budget.take(51):
+        assert budget.used == 51
     assert budget.used == 0
 
 
@@ -50,6 +51,8 @@ class TestHeldMemory:
                 other.take(21)
             other.take(20)
             assert (one.size, other.size, budget.used) == (40, 20, 60)
+            with pytest.raises(NotEnoughMemory), budget.take(61):
+                pytest.fail("there was no room")
             with budget.take(60):
                 assert budget.used == 120
         assert budget.used == 0
@@ -62,10 +65,12 @@ class TestHeldMemory:
             with pytest.raises(Overloaded):
                 memory.take(1)
 
-    def test_it_gets_nothing_that_work_has_taken(self) -> None:
+    def test_it_gets_what_work_always_leaves_and_no_more(self) -> None:
         budget = MemoryBudget(120)
-        with budget.take(110), budget.held() as memory, pytest.raises(Overloaded):
-            memory.take(11)
+        with budget.take(110), budget.held() as memory:
+            memory.take(10)
+            with pytest.raises(Overloaded):
+                memory.take(1)
 
     def test_what_is_given_back_early_is_free_and_is_not_given_back_twice(self) -> None:
         budget = MemoryBudget(120)
