@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import binascii
 import re
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
 
 from app.api.parameters import refuse_parameter_in_body
-from app.errors import EmptyFile, FileTooLarge, InvalidRequest, UnsupportedMediaType
+from app.errors import EmptyFile, FileTooLarge, InvalidRequest, UnsupportedMediaType, VisageError
 
 MAX_OUTLINE: Final = 16 * 1024
 """Most bytes of JSON besides the picture's text."""
@@ -34,6 +34,14 @@ async def read_picture(request: Request, *, max_bytes: int) -> bytes:
     async for chunk in request.stream():
         picture.feed(chunk)
     return picture.finish()
+
+
+async def read_parts(request: Request, *, max_bytes: int) -> tuple[dict[str, Any], bytes | VisageError | None]:
+    """The fields of a body that may have a picture, and its picture or why that cannot be one."""
+    parts = JsonParts(max_bytes)
+    async for chunk in request.stream():
+        parts.feed(chunk)
+    return parts.parts()
 
 
 class JsonPicture:
@@ -64,15 +72,22 @@ class JsonPicture:
 
     def finish(self) -> bytes:
         """The picture, once the body is complete."""
-        try:
-            fields = orjson.loads(self._outline)
-        except orjson.JSONDecodeError:
-            raise InvalidRequest("The body is not valid JSON.") from None
+        fields = self._fields()
         for name in fields if isinstance(fields, dict) else ():
             refuse_parameter_in_body(name)
         if self._picture is None or not isinstance(fields, dict) or not isinstance(fields.get("image"), str):
             raise InvalidRequest('The body has to be {"image": "…"} with a picture as base64 or as a data URL.')
         return self._picture.finish()
+
+    def _fields(self) -> Any:
+        """The JSON of the body, with an empty string in place of the picture."""
+        try:
+            return orjson.loads(self._outline)
+        except orjson.JSONDecodeError:
+            raise InvalidRequest("The body is not valid JSON.") from None
+
+    def _feed_picture(self, picture: Base64Decoder, text: str) -> None:
+        picture.feed(text)
 
     def _feed_outline(self, chunk: bytes, position: int) -> int:
         """Takes what stands between two strings. Returns the position after it."""
@@ -96,7 +111,7 @@ class JsonPicture:
         found = _STRING.match(chunk, position)
         end = found.end() if found else position
         if self._in_picture and self._picture is not None:
-            self._picture.feed(_unescaped(chunk[position:end]))
+            self._feed_picture(self._picture, _unescaped(chunk[position:end]))
         else:
             self._keep(chunk[position:end])
         if chunk[end : end + 1] != b'"':
@@ -119,6 +134,32 @@ class JsonPicture:
         if len(self._outline) + len(text) > MAX_OUTLINE:
             raise InvalidRequest(f'The body has more than {MAX_OUTLINE // 1024} KB besides the text of "image".')
         self._outline += text
+
+
+class JsonParts(JsonPicture):
+    """The picture in a JSON body and its other fields. What is wrong with the picture is kept, not raised."""
+
+    _fault: VisageError | None = None
+
+    def parts(self) -> tuple[dict[str, Any], bytes | VisageError | None]:
+        fields = self._fields()
+        if not isinstance(fields, dict):
+            raise InvalidRequest("The body is not a JSON object.")
+        if not isinstance(fields.pop("image", None), str | None):
+            raise InvalidRequest("image: is no picture as base64 or as a data URL.")
+        if self._picture is None:
+            return fields, None
+        try:
+            return fields, self._fault or self._picture.finish()
+        except VisageError as error:
+            return fields, error
+
+    def _feed_picture(self, picture: Base64Decoder, text: str) -> None:
+        if self._fault is None:
+            try:
+                super()._feed_picture(picture, text)
+            except VisageError as error:
+                self._fault = error
 
 
 class Base64Decoder:

@@ -87,8 +87,12 @@ class SessionTable:
             row += [practice["confidence"], practice["smoothed_confidence"], practice["level"]]
         self._writer.writerow(row)
 
-    def content(self) -> bytes:
-        return self._text.getvalue().encode()
+    def take(self) -> bytes:
+        """What was added since the last call."""
+        text = self._text.getvalue()
+        self._text.seek(0)
+        self._text.truncate()
+        return text.encode()
 
 
 def prefers_csv(accept: str) -> bool:

@@ -68,11 +68,15 @@ class AnalysisQuery(Parameters):
     """The query of ``/analyze/facial``."""
 
     model: ModelName = None
-    faces: FacesMode = Field(
-        "one",
-        description="`one` refuses a picture with several faces, `largest` takes the largest, `all` takes all.",
-    )
+    faces: OneFace = "one"
     on_no_face: OnNoFace = "error"
+
+
+class MultimodalQuery(Parameters):
+    """The query of ``/analyze/multimodal``."""
+
+    model: ModelName = None
+    faces: OneFace = "one"
 
 
 class ComparisonQuery(Parameters):
@@ -191,3 +195,4 @@ AdminOnly = Depends(_require_admin)
 Predicting = Annotated[PredictionQuery, Query()]
 Analyzing = Annotated[AnalysisQuery, Query()]
 Comparing = Annotated[ComparisonQuery, Query()]
+Fusing = Annotated[MultimodalQuery, Query()]

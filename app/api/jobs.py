@@ -139,20 +139,25 @@ async def read_pictures(
     return await _run(request, work)
 
 
+def count(request: Request, finished: Finished[Result]) -> None:
+    """Counts a picture that got its result, and completes the request's record."""
+    record, detected = request_record(request.scope), finished.findings.detected
+    service_of(request.scope).metrics.picture(finished.record)
+    record.picture_format = detected.picture.format
+    record.faces = detected.faces_detected
+    record.timings_ms = finished.record.timings_ms
+
+
 def respond(request: Request, finished: Finished[Result], *, shadow: bool = True) -> Response:
     """The response with a result. Counts the picture and completes the request's record.
 
     With ``shadow``, the shadow model may get the picture after the response, where one is set.
     """
-    service, record = service_of(request.scope), request_record(request.scope)
-    detected = finished.findings.detected
-    service.metrics.picture(finished.record)
-    record.picture_format = detected.picture.format
-    record.faces = detected.faces_detected
-    record.timings_ms = finished.record.timings_ms
+    count(request, finished)
+    service = service_of(request.scope)
     later = None
     if shadow and service.shadow is not None:
-        later = BackgroundTask(service.shadow.offer, detected, finished.findings.predictions[0])
+        later = BackgroundTask(service.shadow.offer, finished.findings.detected, finished.findings.predictions[0])
     return json_response(finished.result, later, headers=result_headers(request.scope))
 
 

@@ -6,7 +6,6 @@ all in memory as Python's objects.
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final, get_args
 
 import orjson
 
+from app.api.json_values import check_number, check_probabilities, is_number
 from app.api.parameters import unknown
 from app.errors import InvalidRequest
 from app.vision.quality import WarningCode
@@ -24,8 +24,6 @@ BYTES_A_FRAME: Final = 400
 """What a frame may take on average: 100,000 of them make the largest body."""
 
 _LONGEST_FRAME: Final = 8192
-_MOST_LABELS: Final = 64
-_LONGEST_LABEL: Final = 40
 _LATEST: Final = 1e9
 _WARNINGS: Final = frozenset(get_args(WarningCode.__value__))
 _FIELDS: Final = ("t", "probabilities", "face_detected", "face_box", "warnings")
@@ -140,8 +138,7 @@ class PostedSession:
             if name not in _FIELDS:
                 raise unknown(f"field of frames[{index}]", name, _FIELDS)
         t = frame.get("t")
-        if not _is_number(t) or not 0 <= t <= _LATEST:
-            raise _wrong(index, "t", "is no time in seconds from 0 to 1,000,000,000")
+        check_number(f"frames[{index}].t", t, _LATEST)
         _check_box(index, frame.get("face_box"))
         return PostedFrame(t, _probabilities(index, frame), _warnings(index, frame.get("warnings")))
 
@@ -159,19 +156,8 @@ def _probabilities(index: int, frame: Mapping[str, Any]) -> Mapping[str, float] 
     return given if detected is not False else None
 
 
-def check_probabilities(field: str, given: Any) -> None:
-    """Raises InvalidRequest, which names the field, for anything but numbers from 0 to 1 by label."""
-    if not isinstance(given, dict) or not 0 < len(given) <= _MOST_LABELS:
-        raise InvalidRequest(f"{field}: is no object of 1 to {_MOST_LABELS} numbers by label.")
-    for label, value in given.items():
-        if not 0 < len(label) <= _LONGEST_LABEL or not label.isprintable():
-            raise InvalidRequest(f"{field}: has a label that is not 1 to {_LONGEST_LABEL} printable characters.")
-        if not _is_number(value) or not 0 <= value <= 1:
-            raise InvalidRequest(f"{field}.{label}: is no number from 0 to 1.")
-
-
 def _check_box(index: int, box: Any) -> None:
-    if box is not None and not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+    if box is not None and not (isinstance(box, list) and len(box) == 4 and all(map(is_number, box))):
         raise _wrong(index, "face_box", "is no list of four numbers")
 
 
@@ -181,10 +167,6 @@ def _warnings(index: int, given: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(code, str) and code in _WARNINGS for code in given):
         raise _wrong(index, "warnings", f"is no list of the codes {', '.join(sorted(_WARNINGS))}")
     return tuple(dict.fromkeys(given))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _loaded(text: bytes | bytearray, index: int | None = None) -> Any:

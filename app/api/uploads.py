@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -27,11 +27,14 @@ _NAME_LENGTH: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file of a form. ``name`` is safe to show; ``data`` is None when the file was larger than allowed."""
+    """One field of a form. ``name`` is that of its file and safe to show; ``data`` is None when it was larger than
+    allowed."""
 
     name: str | None
     data: bytes | None
     size: int
+    field: str = ""
+    is_file: bool = True
 
     def content(self) -> bytes:
         """The file's bytes. Raises FileTooLarge or EmptyFile."""
@@ -55,9 +58,34 @@ async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
 
 async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncGenerator[Upload]:
     """Yields the files of a form in their order, each as soon as it has arrived. A form without one is an error."""
-    form = _Form(field, max_bytes)
+    count = 0
+    async with aclosing(_uploads(request, {field: max_bytes})) as uploads:
+        async for upload in uploads:
+            count += 1
+            if count > max_files:
+                raise TooManyFiles(
+                    f"There are more than {max_files} files in this request. Send them in smaller batches."
+                )
+            yield upload
+    if not count:
+        raise InvalidRequest(f"The form has no file. Send it as the field '{field}'.")
+
+
+async def fields(request: Request, max_bytes: Mapping[str, int]) -> dict[str, Upload]:
+    """The fields of a form by name, each at most once. ``max_bytes`` has all names that there may be."""
+    found: dict[str, Upload] = {}
+    async with aclosing(_uploads(request, max_bytes)) as uploads:
+        async for upload in uploads:
+            if upload.field in found:
+                raise InvalidRequest(f"{upload.field}: the form has this field twice.")
+            found[upload.field] = upload
+    return found
+
+
+async def _uploads(request: Request, max_bytes: Mapping[str, int]) -> AsyncGenerator[Upload]:
+    form = _Form(max_bytes)
     parser = MultipartParser(
-        _boundary(request.headers.get("content-type", ""), field),
+        _boundary(request.headers.get("content-type", ""), next(iter(max_bytes))),
         {
             "on_part_begin": form.part_begin,
             "on_header_field": form.header_field,
@@ -71,23 +99,15 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
         max_header_count=_HEADERS,
         max_header_size=_HEADER_BYTES,
     )
-    count = 0
     async for chunk in request.stream():
         try:
             parser.write(chunk)
         except FormParserError:
             raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
         while form.ready:
-            count += 1
-            if count > max_files:
-                raise TooManyFiles(
-                    f"There are more than {max_files} files in this request. Send them in smaller batches."
-                )
             yield form.ready.popleft()
     if not form.complete:
         raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
-    if not count:
-        raise InvalidRequest(f"The form has no file. Send it as the field '{field}'.")
 
 
 def safe_name(raw: bytes) -> str | None:
@@ -113,21 +133,21 @@ def _boundary(content_type: str, field: str) -> bytes:
 class _Form:
     """Collects the parser's callbacks into uploads."""
 
-    def __init__(self, field: str, max_bytes: int) -> None:
+    def __init__(self, max_bytes: Mapping[str, int]) -> None:
         self.ready: deque[Upload] = deque()
         self.complete = False
-        self._field = field
-        self._max_bytes = max_bytes
+        self._limits = max_bytes
         self._header_name = b""
         self._header_value = b""
         self._disposition = b""
+        self._field = ""
+        self._is_file = False
         self._name: str | None = None
         self._size = 0
         self._data = bytearray()
 
     def part_begin(self) -> None:
         self._disposition = b""
-        self._name = None
         self._size = 0
         self._data = bytearray()
 
@@ -147,24 +167,25 @@ class _Form:
         name = options.get(b"name")
         if kind != b"form-data" or name is None:
             raise InvalidRequest("A part of the form has no Content-Disposition with a name.")
-        if name != self._field.encode():
-            given = name.decode("utf-8", "replace")
-            refuse_parameter_in_body(given)
-            raise unknown("form field", given, [self._field])
+        self._field = name.decode("utf-8", "replace")
+        if self._field not in self._limits:
+            refuse_parameter_in_body(self._field)
+            raise unknown("form field", self._field, [*self._limits])
+        self._is_file = b"filename" in options
         self._name = safe_name(options.get(b"filename", b""))
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
-        if self._size > self._max_bytes:
+        if self._size > self._limits[self._field]:
             self._data = bytearray()
         else:
             # A list of chunks would take 400 times the size of a file that comes byte by byte.
             self._data += memoryview(data)[start:end]
 
     def part_end(self) -> None:
-        data = bytes(self._data) if self._size <= self._max_bytes else None
+        data = bytes(self._data) if self._size <= self._limits[self._field] else None
         self._data = bytearray()
-        self.ready.append(Upload(self._name, data, self._size))
+        self.ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
 
     def end(self) -> None:
         self.complete = True

@@ -13,7 +13,13 @@ import pytest
 from tests.process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "api.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands_of(page: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+COMMANDS = commands_of("api.md")
 README = re.search(
     r"^## Use it\n.*?^```sh\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
 )
@@ -47,6 +53,11 @@ def test_a_command_of_the_documentation_works(command: str, shared_server: Serve
     assert answer["success"] is True
     (item, *_) = answer.get("results", [answer])
     assert "happy" in (item.get("emotion"), item.get("dominant_emotion"), *item.get("by_emotion", ()))
+
+
+@pytest.mark.parametrize("command", commands_of("sessions.md"))
+def test_a_command_of_the_page_on_sessions_works(command: str, shared_server: ServerProcess) -> None:
+    assert run(command, shared_server)["success"] is True
 
 
 def test_every_command_of_the_readme_works(shared_server: ServerProcess) -> None:

@@ -19,7 +19,14 @@ _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 _OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
 PREDICTION_PATHS: Final = frozenset(
-    {"/predict", "/predict/batch", "/predict/compare", "/analyze/facial", "/analyze/session"}
+    {
+        "/predict",
+        "/predict/batch",
+        "/predict/compare",
+        "/analyze/facial",
+        "/analyze/session",
+        "/analyze/multimodal",
+    }
 )
 """The routes that need room in the queue."""
 

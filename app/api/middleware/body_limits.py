@@ -33,6 +33,7 @@ class BodyLimits:
         self._by_path = {
             "/predict/batch": settings.max_batch_bytes + _FORM_OVERHEAD,
             "/analyze/facial": base64,
+            "/analyze/multimodal": base64,
             "/analyze/session": MOST_FRAMES * BYTES_A_FRAME + _FORM_OVERHEAD,
         }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.routes import analyze, batch, health, info, metrics, models, predict, session, web
+from app.api.routes import analyze, batch, health, info, metrics, models, multimodal, predict, session, web
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,
     batch.router,
     analyze.router,
     session.router,
+    multimodal.router,
     models.router,
     info.router,
     metrics.router,

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.base64_image import read_picture
 from app.api.dependencies import Analyzing, service_of
-from app.api.examples import ANALYSIS
-from app.api.openapi import ONE_PICTURE, PICTURES, documented
+from app.api.json_values import is_json
+from app.api.openapi import ANALYSIS, ONE_PICTURE, PICTURES, documented
 from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions
@@ -68,8 +68,7 @@ async def analyze_facial(request: Request, query: Analyzing) -> Response:
       tr -d '\\n' | curl -H 'Content-Type: application/json' -d @- http://localhost:8000/analyze/facial
     ```
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    if not is_json(request):
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
     service = service_of(request.scope)
     model = service.registry.get(query.model)

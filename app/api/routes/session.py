@@ -9,13 +9,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from app.api.csv_table import SessionTable, prefers_csv
-from app.api.dependencies import reservation_of, result_headers, service_of
-from app.api.examples import SESSION
-from app.api.openapi import ADMISSION, documented
+from app.api.dependencies import memory_of, reservation_of, service_of
+from app.api.json_values import LONGEST_LABEL, MOST_LABELS, is_json
+from app.api.openapi import ADMISSION, SESSION, documented
 from app.api.results import json_response
 from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, UnsupportedMediaType
+from app.memory_budget import HeldMemory
 from app.pipeline import Checkpoint, Pipeline
 from app.sessions.profile import InterviewPractice
 from app.sessions.summary import Session, SessionFace, SessionSummary
@@ -35,8 +36,8 @@ _RESPONSES[200]["content"]["text/csv"] = {
 _PROBABILITIES: Final[dict[str, Any]] = {
     "type": "object",
     "minProperties": 1,
-    "maxProperties": 64,
-    "propertyNames": {"minLength": 1, "maxLength": 40, "pattern": "^[ -~]*$"},
+    "maxProperties": MOST_LABELS,
+    "propertyNames": {"minLength": 1, "maxLength": LONGEST_LABEL, "pattern": "^[ -~]*$"},
     "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
 }
 _FRAME: Final[dict[str, Any]] = {
@@ -119,7 +120,8 @@ async def analyze_session(request: Request) -> Response:
     `interview_practice`, which the operator has to allow, both have its figures; they describe an appearance, for a
     person's own practice.
     """
-    require_json(request)
+    if not is_json(request):
+        raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
     if request.query_params:
         raise InvalidRequest("This route takes no query parameters: profile and frames go into the body.")
     body = bytearray()
@@ -127,21 +129,14 @@ async def analyze_session(request: Request) -> Response:
         body += chunk
     request_record(request.scope).size = len(body)
     csv = prefers_csv(request.headers.get("accept", ""))
-    work = _Work(body, service_of(request.scope).settings, csv=csv)
+    work = _Work(body, service_of(request.scope).settings, memory_of(request.scope), csv=csv)
     del body
     await _run(request, work)
     request_record(request.scope).items = work.count
-    headers = {"Vary": "Accept", **result_headers(request.scope)}
     if csv:
-        headers["Content-Disposition"] = 'attachment; filename="session.csv"'
-        return Response(work.table.content(), headers=headers, media_type="text/csv")
-    return json_response(work.summary(), headers=headers)
-
-
-def require_json(request: Request) -> None:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaType("Send JSON with Content-Type: application/json.")
+        headers = {"Content-Disposition": 'attachment; filename="session.csv"', "Vary": "Accept"}
+        return Response(bytes(work.csv), headers=headers, media_type="text/csv")
+    return json_response(work.summary(), headers={"Vary": "Accept"})
 
 
 async def _run(request: Request, work: _Work) -> None:
@@ -164,15 +159,17 @@ async def _run(request: Request, work: _Work) -> None:
 class _Work:
     """The work for one series, step by step."""
 
-    def __init__(self, body: bytearray, settings: Settings, *, csv: bool) -> None:
+    def __init__(self, body: bytearray, settings: Settings, memory: HeldMemory, *, csv: bool) -> None:
         self._body = body
         self._settings = settings
-        self._csv = csv
+        self._memory = memory
+        self._wants_csv = csv
+        self.csv = bytearray()
         self.count = 0
         self._frames: Iterator[PostedFrame]
         self._profile: InterviewPractice | None
         self._session: Session
-        self.table: SessionTable
+        self._table: SessionTable
 
     def begin(self) -> None:
         """Finds the frames, their labels and the profile."""
@@ -182,13 +179,17 @@ class _Work:
         labels = posted.labels()
         self._profile = practice(posted.profile, self._settings, labels)
         self._session = Session(labels, self._profile)
-        self.table = SessionTable(labels, practice=self._profile is not None)
+        self._table = SessionTable(labels, practice=self._profile is not None)
 
     def add_portion(self) -> bool:
         """Adds the next frames. Returns whether there may be more."""
         portion = list(islice(self._frames, _PORTION))
         for frame in portion:
             self._add(frame)
+        rows = self._table.take()
+        # Twice: as it grows, and as it is sent.
+        self._memory.take(2 * len(rows))
+        self.csv += rows
         return len(portion) == _PORTION
 
     def summary(self) -> SessionSummary:
@@ -201,8 +202,8 @@ class _Work:
             uncertain = max(frame.probabilities.values()) < self._settings.confidence_threshold
             faces = [SessionFace(1, frame.probabilities, None, uncertain, frame.warnings, None)]
         self._session.add(frame.t, faces)
-        if self._csv:
-            self.table.add(frame, uncertain, self._profile.latest if self._profile else None)
+        if self._wants_csv:
+            self._table.add(frame, uncertain, self._profile.latest if self._profile else None)
 
 
 def practice(name: str | None, settings: Settings, labels: tuple[str, ...]) -> InterviewPractice | None:
