@@ -13,7 +13,7 @@ from app.api import error_responses as errors
 from app.api import notice, openapi
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
-from app.config import Settings, load_settings
+from app.config import BadSettings, Settings, load_settings
 from app.service import Factories, Service, build_service, running
 from app.telemetry.tracing import make_tracer
 
@@ -64,4 +64,13 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    _check_prefix(app, settings.root_path)
     return app
+
+
+def _check_prefix(app: FastAPI, prefix: str) -> None:
+    """Below such a prefix a path would have two meanings. Raises BadSettings."""
+    routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
+    paths = (getattr(route, "path", "") for route in routes)
+    if prefix and any(path == prefix or path.startswith(f"{prefix}/") for path in paths):
+        raise BadSettings(f"ROOT_PATH: {prefix} is a path of the service itself; take another one.")

@@ -44,15 +44,24 @@ class NotEnoughMemory(Exception):
 
 
 class MemoryBudget:
-    """Bytes that threads share. ``held_at_most``, and half of the total, bound what requests and connections hold."""
+    """Bytes that threads share. ``held_at_most``, and half of the total, bound what requests and connections hold.
+
+    ``limit_mb`` is the memory of the process in megabytes; 0 stands for the container's limit.
+    """
 
     def __init__(self, total: int = LARGEST) -> None:
         self.total = total
         self.used = 0
         self.held_at_most = total
+        self.limit_mb = 0
         self._held = 0
         # Reentrant: the garbage collector may give memory back while its own thread takes some.
         self._lock = threading.RLock()
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the process may take."""
+        return self.limit_mb * 1_048_576 or memory_limit()
 
     @property
     def largest(self) -> int:
@@ -100,9 +109,9 @@ class MemoryBudget:
         """An account of what one request or connection holds; nothing at first."""
         return HeldMemory(self)
 
-    def follow(self, limit_mb: int) -> None:
-        """Sets the total to what the limit leaves beside what the process holds at rest; 0: the container's limit."""
-        limit = limit_mb * 1_048_576 or memory_limit()
+    def follow(self) -> None:
+        """Sets the total to what the limit leaves beside what the process holds at rest, which is assumed to be now."""
+        limit = self.limit
         at_rest = max(resident_memory() - self.used, 0)
         self.total = max(int(min(max(_SHARE * limit - at_rest, LARGEST), _MOST * limit - at_rest)), 0)
 

@@ -144,7 +144,8 @@ def build_service(settings: Settings, factories: Factories) -> Service:
     from app.vision.mesh import MeshLoader  # noqa: PLC0415 - its imports take long
 
     metrics = Metrics()
-    process_memory().held_at_most = settings.body_memory_bytes
+    memory = process_memory()
+    memory.limit_mb, memory.held_at_most = settings.memory_limit_mb, settings.body_memory_bytes
     workers = settings.workers or usable_cores()
     limits = PoolLimits(
         workers=workers,
@@ -204,7 +205,7 @@ async def _warm_up(service: Service, factories: Factories) -> None:
     gc.collect()
     gc.freeze()
     trim_memory()
-    process_memory().follow(service.settings.memory_limit_mb)
+    process_memory().follow()
     if service.phase is Phase.STARTING:
         service.phase = Phase.SERVING
     logger.info("Serving with %d workers after %.2f s.", service.pool.size, service.uptime_seconds)
@@ -221,5 +222,5 @@ async def _free_periodically(service: Service) -> None:
             service.limiter.forget()
             trim_memory()
             if not process_memory().used:
-                process_memory().follow(service.settings.memory_limit_mb)
+                process_memory().follow()
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)

@@ -49,6 +49,7 @@ def _samples(taken: int, every: bool) -> Iterator[tuple[str, Mapping[str, str]]]
     yield "PORT", {"PORT": str(taken)}
     # An address of documentation, which no machine has.
     yield "HOST", {"HOST": "192.0.2.1"}
+    yield "ROOT_PATH", {"ROOT_PATH": "/predict"}
     yield "WORKERS", {"WORKERS": "\udcff\udcfe"}
     yield "STRICT_PROVIDERS", {"EXECUTION_PROVIDERS": "tensorrt", "STRICT_PROVIDERS": "true", "LOG_LEVEL": "error"}
 

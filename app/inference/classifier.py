@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from app.inference.batcher import LARGEST_BATCH, Batcher
 from app.inference.calibration import calibrate
 from app.inference.manifest import BadModel, InputSpec, Manifest, load_manifest
 from app.inference.session import GPU_PROVIDERS, LARGEST_PASS, Runner, SessionRunner, SessionSpec, Tensor
+
+_PASS_PIXELS: Final = LARGEST_PASS * 112 * 112
+"""Most pixels of crops in one pass on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,14 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
     model = validation.read_file(folder, manifest)
-    weights, defect = None, None
     try:
         # Before the session that stays, which then takes the memory that this one frees.
         weights = validation.class_weights(model, manifest)
-    except validation.Defect as error:
-        defect = error
+    except validation.Defect:
+        # A graph that does not open, or does not fit its manifest, is blamed first.
+        session, _ = validation.open_with_features(model, manifest, spec)
+        validation.check_graph(session, manifest)
+        raise
     session, providers = validation.open_with_features(model, manifest, spec)
     on_gpu = providers[0] in GPU_PROVIDERS
     runner = SessionRunner(
@@ -112,10 +118,15 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
         providers,
         scores=manifest.output.tensor,
         features=manifest.explain.features if manifest.explain else None,
-        largest_pass=validation.check_graph(session, manifest) or (LARGEST_BATCH if on_gpu else LARGEST_PASS),
+        largest_pass=validation.check_graph(session, manifest) or _largest_pass(manifest.input, on_gpu=on_gpu),
     )
-    if defect is not None:
-        raise defect
     classifier = Classifier(manifest, runner, weights)
     validation.check_inference(runner, manifest, classifier.prepare, weights)
     return Classifier(manifest, Batcher(runner), weights) if on_gpu else classifier
+
+
+def _largest_pass(spec: InputSpec, *, on_gpu: bool) -> int:
+    """Most faces in one pass: fewer of large crops, because ONNX Runtime keeps the memory of its largest pass."""
+    if on_gpu:
+        return LARGEST_BATCH
+    return max(min(LARGEST_PASS, _PASS_PIXELS // (spec.width * spec.height)), 1)

@@ -22,27 +22,34 @@ from app.inference.session import (
     short_reason,
     with_output,
 )
+from app.memory_budget import process_memory
 
 _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 _SCORE_TYPES = {"tensor(float)", "tensor(float16)", "tensor(double)"}
 
 
-LARGEST_MODEL = 2**30
-"""Bytes of the largest file that is read."""
+_LARGEST_MODEL, _MODEL_SHARE = 2**30, 1 / 6
+"""Bytes of the largest file that is read, and its share of the process's memory. Loading takes four times the file."""
 
 
 class Defect(Exception):
     """What is wrong with a model, as the end of a sentence that names it."""
 
 
+def largest_model() -> int:
+    """Bytes of the largest file of a model that is read."""
+    return min(_LARGEST_MODEL, int(process_memory().limit * _MODEL_SHARE))
+
+
 def read_file(folder: Path, manifest: Manifest) -> bytes:
     """The model's file, if it has the hash in the manifest. The bytes that were checked are those that are loaded."""
+    most = largest_model()
     try:
-        with open_within(folder, manifest.file, at_most=LARGEST_MODEL) as file:
+        with open_within(folder, manifest.file, at_most=most) as file:
             # A file that is not this model is never held in memory.
             _check_digest(hashlib.file_digest(file, "sha256").hexdigest(), manifest)
             file.seek(0)
-            data = file.read(LARGEST_MODEL)
+            data = file.read(most)
     except FileNotFoundError:
         raise Defect(f"there is no {manifest.file}") from None
     _check_digest(hashlib.sha256(data).hexdigest(), manifest)

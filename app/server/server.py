@@ -23,7 +23,8 @@ from app.telemetry.logs import write_logs
 logger = logging.getLogger("visage.server")
 
 _BACKLOG = 1024
-_FILES_KEPT_BACK = 64
+_FILES_KEPT_BACK = 104
+"""For models, Redis, and the files of the page that are being read."""
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
 
@@ -130,9 +131,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _connections() -> int:
-    """As many connections as there are files for, with some kept back for models and Redis.
-
-    Each connection may send a file of the page, and so may one that was closed a moment ago.
-    """
+    """As many connections as there are files for, with a quarter kept back for those that are being replaced."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(min(_MOST_CONNECTIONS, (soft - _FILES_KEPT_BACK) // 3), 16)
+    return max(min(_MOST_CONNECTIONS, (soft - _FILES_KEPT_BACK) * 3 // 4), 16)

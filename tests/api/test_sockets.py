@@ -99,8 +99,10 @@ async def test_a_refused_client_can_use_its_connection_again(script: Script) -> 
         assert (await peer.response())[0] == 200
 
 
-@pytest.mark.parametrize("prefix", ["/predict", "/analyze"])
-async def test_a_prefix_that_is_like_a_route_is_served_while_the_queue_is_full(script: Script, prefix: str) -> None:
+@pytest.mark.parametrize("prefix", ["/visage", "/predictions"])
+async def test_paths_with_and_without_the_prefix_are_served_while_the_queue_is_full(
+    script: Script, prefix: str
+) -> None:
     async with serving(script, queue_size=0, root_path=prefix) as port:
         async with full(script, port, prefix.encode() + b"/predict"):
             for path in (prefix, f"{prefix}/predict", "/predict", f"{prefix}/predict/predict"):

@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 import app.api
+from app.config import BadSettings, Settings
+from app.main import create_app
 from tests.api.conftest import Start
 
 WEB = Path(__file__).parents[2] / "app" / "web"
@@ -117,6 +119,14 @@ def test_nothing_redirects_to_the_host_that_a_client_sends(start: Start, path: s
         response = client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
         assert response.status_code == 404
         assert "location" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/predict", "/health", "/health/live", "/analyze", "/web", "/docs", "/openapi.json"]
+)
+def test_a_prefix_that_is_a_path_of_the_service_ends_the_start(prefix: str) -> None:
+    with pytest.raises(BadSettings, match=f"^ROOT_PATH: {prefix} is a path of the service itself"):
+        create_app(Settings(root_path=prefix))
 
 
 def test_what_only_begins_like_the_prefix_is_below_it(start: Start) -> None:

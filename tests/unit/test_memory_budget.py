@@ -97,7 +97,8 @@ class TestHeldMemory:
 def test_the_total_follows_the_limit(monkeypatch: pytest.MonkeyPatch, limit_mb: int, total: float) -> None:
     monkeypatch.setattr(memory_budget, "resident_memory", lambda: 170_000_000)
     budget = MemoryBudget()
-    budget.follow(limit_mb)
+    budget.limit_mb = limit_mb
+    budget.follow()
     assert budget.total == int(total)
 
 

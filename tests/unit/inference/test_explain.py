@@ -118,3 +118,13 @@ def test_any_model_can_be_explained(tmp_path: Path, contract: Contract) -> None:
     for heatmap in heatmaps:
         assert heatmap.grid.shape == (7, 7)
         assert 0 <= heatmap.grid.min() <= heatmap.grid.max() <= 1
+
+
+def test_explaining_by_occlusion_ends_when_it_takes_too_long(
+    bright_without_tensors: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = iter(range(1000))
+    monkeypatch.setattr("time.thread_time", lambda: 0.3 * next(spent))
+    assert len(_explained(bright_without_tensors, [_half_lit(0, 0)])) == 1
+    with pytest.raises(InvalidRequest, match="takes too long"):
+        _explained(bright_without_tensors, [_half_lit(0, 0)] * 2)

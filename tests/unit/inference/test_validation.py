@@ -16,6 +16,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from app.inference.classifier import load_classifier
 from app.inference.manifest import BadModel
 from app.inference.session import SessionSpec
+from app.memory_budget import process_memory
 from tests import models
 from tests.models import Contract, make_model, network, true_manifest, write_model
 
@@ -81,6 +82,18 @@ def test_a_swapped_file_is_noticed(tmp_path: Path) -> None:
     folder, other = make_model(tmp_path / "mine"), make_model(tmp_path / "other", Contract(seed=2))
     (folder / "model.onnx").write_bytes((other / "model.onnx").read_bytes())
 
+    assert "has SHA-256" in _refusal(folder)
+
+
+def test_a_file_that_is_large_for_the_memory_of_the_process_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_model(tmp_path / "large")
+    monkeypatch.setattr(process_memory(), "limit_mb", 256)
+    with (folder / "model.onnx").open("r+b") as file:
+        file.truncate(43 * 2**20)
+    assert "has more than" in _refusal(folder)
+    monkeypatch.setattr(process_memory(), "limit_mb", 512)
     assert "has SHA-256" in _refusal(folder)
 
 
