@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 DEV := $(VENV)/.dev
-NODE := $(patsubst %,%/node_modules/.package-lock.json,tests/e2e tests/api/typescript)
+NODE := $(patsubst %,%/node_modules/.package-lock.json,tests/e2e tests/e2e/nextjs tests/api/typescript)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types format check clean
@@ -31,7 +31,8 @@ $(DEV): requirements/dev.txt $(SERVICE)
 	$(call install,$(VENV),dev,dev)
 	@touch $@
 
-# The tests of accessibility and of generated clients use them; without npm, or where this fails, they are skipped.
+# The tests of accessibility, of generated clients and of Next.js use them; without npm, or where this fails, they are
+# skipped.
 %/node_modules/.package-lock.json: %/package.json
 	-cd $* && npm $(if $(wildcard $*/package-lock.json),ci,install --no-package-lock) --silent --no-audit --no-fund --ignore-scripts
 
@@ -54,4 +55,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* tests/*/node_modules tests/*/*/node_modules build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage
