@@ -51,6 +51,7 @@ PROFILES = ("interview_practice",)
 
 
 _LEAST_MEMORY_MB = 256
+_LEAST_SECRET = 32
 
 
 class Settings(BaseSettings):
@@ -124,6 +125,19 @@ class Settings(BaseSettings):
     )
     body_timeout_seconds: float = Field(20, ge=0.01, le=3600, description="Longest time to receive a request's body.")
     drain_seconds: float = Field(5, ge=0, le=3600, description="Time from SIGTERM to the exit; new requests get 503.")
+
+    max_streams: int = Field(32, ge=0, le=1024, description="Most streams that are open at the same time.")
+    stream_share: float = Field(
+        0.5, ge=0.05, le=0.95, description="Share of the workers' time that streams get while other requests wait."
+    )
+    stream_frames_per_second: int = Field(
+        30, ge=1, le=1000, description="Frames per second of each client that are read; frames beyond it are skipped."
+    )
+    stream_secret: str = Field(
+        "",
+        description="Signs the tokens of `POST /stream/token`: at least 32 characters, the same for all replicas; "
+        "empty means a random one for each process.",
+    )
 
     rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
     rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
@@ -203,6 +217,13 @@ class Settings(BaseSettings):
         value = value.removesuffix("/")
         if not _PREFIX.fullmatch(value):
             raise ValueError("takes a path such as /visage, of letters, digits and . _ ~ -")
+        return value
+
+    @field_validator("stream_secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < _LEAST_SECRET:
+            raise ValueError(f"takes at least {_LEAST_SECRET} characters")
         return value
 
     @field_validator("cors_origins")

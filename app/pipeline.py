@@ -49,6 +49,13 @@ class DetectOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """Which faces of a frame are wanted: all of them, or the largest."""
+
+    every_face: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifyOptions:
     """Whether each prediction comes with a heatmap, and for which label (None: the predicted one)."""
 
@@ -80,6 +87,18 @@ class Pipeline:
         if needs_mesh(options.details):
             self._find_meshes(detected, options.details, checkpoint)
         return detected
+
+    def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
+        """Decodes a frame of a stream and finds its faces; there may be none."""
+        timings = Timings()
+        checkpoint()
+        with timings.stage("decode"):
+            picture = decode(data, self._limits)
+        checkpoint()
+        with timings.stage("detect"):
+            found = find(self._detector, picture, thorough=options.every_face)
+        wanted = tuple(found[: self._max_faces if options.every_face else 1])
+        return DetectedPicture(data, picture, wanted, len(found), timings)
 
     def crop(self, detected: DetectedPicture, model: Classifier, checkpoint: Checkpoint) -> CroppedPicture:
         """Cuts out the faces of a picture and prepares a model's input tensor."""

@@ -16,6 +16,7 @@ from app.config import BadSettings, Settings
 from app.errors import NotReady
 from app.memory_budget import process_memory
 from app.rate_limiter import RateLimiter
+from app.streams import Streams
 from app.system import trim_memory, usable_cores, worker_cores
 from app.telemetry.metrics import Metrics
 from app.worker_pool import PoolLimits, WorkerPool
@@ -81,6 +82,7 @@ class Service:
     settings: Settings
     pool: WorkerPool
     limiter: RateLimiter
+    streams: Streams
     metrics: Metrics
     mesh: MeshLoader
     registry_or_none: Registry | None = None
@@ -153,6 +155,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
         queue_size=settings.queue_size,
         queue_timeout=settings.queue_timeout_seconds,
         request_timeout=settings.request_timeout_seconds,
+        stream_share=settings.stream_share,
     )
     mesh = MeshLoader(settings.models_dir, workers, enabled=settings.details != "off")
     pool = WorkerPool(lambda: factories.build_pipeline(settings, mesh), limits, on_shed=metrics.shed)
@@ -162,7 +165,8 @@ def build_service(settings: Settings, factories: Factories) -> Service:
         max_clients=settings.max_clients,
         on_limited=metrics.rate_limited,
     )
-    return Service(settings, pool, limiter, metrics, mesh)
+    streams = Streams(settings.max_streams, settings.stream_frames_per_second, max_clients=settings.max_clients)
+    return Service(settings, pool, limiter, streams, metrics, mesh)
 
 
 @contextlib.asynccontextmanager

@@ -34,6 +34,8 @@ _BUILD_RETRY = 5.0
 _SMOOTHING = 0.1
 _LONGEST_RETRY_AFTER = 60.0
 _STOP_TIMEOUT = 2.0
+_REMEMBERED = 1.0
+"""Seconds after which what streams and requests took of the workers counts e times less."""
 _MEMORY_INTERVAL = 0.02
 """Seconds after which a worker without a job looks again whether there is memory for one."""
 
@@ -58,6 +60,8 @@ class PoolLimits:
     """One core for each worker to stay on; empty: the kernel places them."""
     body_grace: float = 0.25
     """A reserved place is held this long, until the request's body has arrived."""
+    stream_share: float = 0.5
+    """The share of the workers' time that streams get while requests wait."""
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +100,7 @@ class _Job:
     reservation: Reservation
     work: Callable[[Pipeline, Checkpoint], Any]
     future: asyncio.Future[Any]
+    stream: bool = False
     timer: asyncio.TimerHandle | None = None
     memory: int = 0
     """Bytes that must be free before it runs again."""
@@ -127,8 +132,31 @@ class _Worker:
     job: _Job | None = None
 
 
+class _Shares:
+    """How much of the workers' time streams and requests took lately. Decides whose turn it is when both wait."""
+
+    def __init__(self, stream_share: float) -> None:
+        self._stream_share = stream_share
+        self._streams = 0.0
+        self._requests = 0.0
+        self._at = time.monotonic()
+
+    def add(self, seconds: float, *, stream: bool) -> None:
+        now = time.monotonic()
+        kept = math.exp((self._at - now) / _REMEMBERED)
+        self._at = now
+        self._streams = kept * self._streams + stream * min(seconds, _REMEMBERED)
+        self._requests = kept * self._requests + (not stream) * min(seconds, _REMEMBERED)
+
+    @property
+    def streams_next(self) -> bool:
+        return self._streams * (1 - self._stream_share) < self._requests * self._stream_share
+
+
 class WorkerPool:
     """Threads that live as long as the service, each with a pipeline that it built itself.
+
+    Frames of streams wait in a queue of their own, one a stream, and take no place in that of the requests.
 
     ``on_shed`` is told the reason of each request that is refused or times out. ``memory`` is what jobs take from.
     """
@@ -147,9 +175,12 @@ class WorkerPool:
         self._memory = memory or process_memory()
         self._changed = threading.Condition(threading.Lock())
         self._queue: deque[_Job] = deque()
+        self._stream_queue: deque[_Job] = deque()
+        self._shares = _Shares(limits.stream_share)
         self._workers: list[_Worker] = []
         self._hung: list[_Worker] = []
         self._busy = 0
+        self._busy_streams = 0
         self._reserved: dict[Reservation, float] = {}
         self._service_time = 0.0
         self._full_since: float | None = None
@@ -222,7 +253,13 @@ class WorkerPool:
         """Gives a reserved place back."""
         self._reserved.pop(reservation, None)
 
-    async def run(self, reservation: Reservation, work: Callable[[Pipeline, Checkpoint], T]) -> T:
+    def reserve_frame(self) -> Reservation:
+        """A reservation for one frame of a stream, which needs no place in the queue of requests."""
+        return Reservation(time.monotonic() + self._limits.request_timeout, admitted=True)
+
+    async def run(
+        self, reservation: Reservation, work: Callable[[Pipeline, Checkpoint], T], *, stream: bool = False
+    ) -> T:
         """Runs ``work`` on a worker thread and returns what it returns, or raises what it raises.
 
         Raises Overloaded when there is no place or no worker becomes free in time, Timeout when the deadline passes,
@@ -230,7 +267,7 @@ class WorkerPool:
         """
         reservation.check()
         loop = asyncio.get_running_loop()
-        job = _Job(reservation, work, loop.create_future())
+        job = _Job(reservation, work, loop.create_future(), stream)
         longest_wait = reservation.deadline - time.monotonic()
         if not reservation.admitted:
             longest_wait = min(longest_wait, self._limits.queue_timeout)
@@ -267,14 +304,14 @@ class WorkerPool:
     # The queue. These methods run on the event loop.
 
     def _free_places(self) -> int:
-        return self._limits.queue_size + self.live - self._busy - len(self._queue)
+        return self._limits.queue_size + self.live - (self._busy - self._busy_streams) - len(self._queue)
 
     def _enqueue(self, job: _Job) -> None:
         self.release(job.reservation)
         with self._changed:
             if job.reservation.admitted or self._free_places() > 0:
                 job.reservation.admitted = True
-                self._queue.append(job)
+                self._queue_of(job).append(job)
                 self._changed.notify()
                 return
         self._on_shed("queue_full")
@@ -283,10 +320,14 @@ class WorkerPool:
     def _remove_from_queue(self, job: _Job) -> bool:
         """Whether the job was waiting."""
         with self._changed:
-            waiting = job in self._queue
+            queue = self._queue_of(job)
+            waiting = job in queue
             if waiting:
-                self._queue.remove(job)
+                queue.remove(job)
             return waiting
+
+    def _queue_of(self, job: _Job) -> deque[_Job]:
+        return self._stream_queue if job.stream else self._queue
 
     def _expire(self, job: _Job) -> None:
         """The job has waited too long, or its deadline has passed."""
@@ -333,7 +374,7 @@ class WorkerPool:
                 return
             worker.abandoned = True
             worker.ready = False
-            self._busy -= 1
+            self._vacate(worker, job)
         logger.error("A worker hung and was replaced.")
         self._hung.append(worker)
         job.resolve(Timeout())
@@ -345,9 +386,9 @@ class WorkerPool:
             return
         worker.ready = False
         with self._changed:
-            job, worker.job = worker.job, None
+            job = worker.job
             if job is not None:
-                self._busy -= 1
+                self._vacate(worker, job)
         if job is not None:
             job.resolve(InternalError())
         if not self._stopping:
@@ -412,9 +453,9 @@ class WorkerPool:
         with self._changed:
             if worker.abandoned:
                 return False
-            worker.job = None
-            self._busy -= 1
-            if error is None:
+            self._vacate(worker, job)
+            self._shares.add(took, stream=job.stream)
+            if error is None and not job.stream:
                 self._service_time += (_SMOOTHING if self._service_time else 1.0) * (took - self._service_time)
         self._call_on_loop(job.resolve, error, result)
         # The error's traceback refers to this frame: without this the picture would live until the next collection.
@@ -426,27 +467,43 @@ class WorkerPool:
         with self._changed:
             if worker.abandoned:
                 return False
-            worker.job = None
-            self._busy -= 1
+            self._vacate(worker, job)
             if not job.future.done():
                 job.memory = memory
-                self._queue.appendleft(job)
+                self._queue_of(job).appendleft(job)
             return True
 
     def _next_job(self, worker: _Worker) -> _Job | None:
         with self._changed:
             while not worker.abandoned:
-                job = next((job for job in self._queue if not job.memory or self._memory.has_room(job.memory)), None)
+                job = self._take_from(self._stream_queue, self._queue)
                 if job is not None:
-                    self._queue.remove(job)
                     worker.job = job
                     self._busy += 1
+                    self._busy_streams += job.stream
                     return job
-                if self._stopping and not self._queue:
+                waiting = self._queue or self._stream_queue
+                if self._stopping and not waiting:
                     return None
                 # What gives memory back tells nobody, since it may be the garbage collector on any thread.
-                self._changed.wait(_MEMORY_INTERVAL if self._queue else None)
+                self._changed.wait(_MEMORY_INTERVAL if waiting else None)
         return None
+
+    # With the lock held.
+
+    def _take_from(self, streams: deque[_Job], requests: deque[_Job]) -> _Job | None:
+        """Takes the next job that there is memory for, if there is one."""
+        for queue in (streams, requests) if self._shares.streams_next else (requests, streams):
+            for job in queue:
+                if not job.memory or self._memory.has_room(job.memory):
+                    queue.remove(job)
+                    return job
+        return None
+
+    def _vacate(self, worker: _Worker, job: _Job) -> None:
+        worker.job = None
+        self._busy -= 1
+        self._busy_streams -= job.stream
 
     def _call_on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         """Runs a callback on the event loop, or drops it when the loop has closed."""

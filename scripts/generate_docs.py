@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from app.api import asyncapi
 from app.config import Settings
 from app.errors import CATALOGUE, RetryableError
 from app.main import create_app
@@ -43,6 +44,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     docs = ROOT / "docs"
     openapi = create_app(Settings()).openapi()
     yield docs / "openapi.json", json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    yield docs / "asyncapi.json", json.dumps(asyncapi.document(), indent=2, ensure_ascii=False) + "\n"
     yield ROOT / ".env.example", environment()
     yield filled(docs / "configuration.md", settings=settings_table())
     yield filled(docs / "errors.md", errors=errors_table())

@@ -23,11 +23,12 @@ from app.worker_pool import Reservation
 SERVICE: Final = "service"
 RESERVATION: Final = "visage.reservation"
 CLIENT: Final = "visage.client"
+KEY_NAME: Final = "visage.key_name"
 ADMIN: Final = "visage.admin"
 MEMORY: Final = "visage.memory"
 LIMIT_HEADERS: Final = "visage.limit_headers"
-"""Where a request's state holds the names that it is counted under, whether its key may change the service, the memory
-that it holds, and the rate-limit headers of its response."""
+"""Where a request's state holds the names that it is counted under, the name of its key, whether that may change the
+service, the memory that the request holds, and the rate-limit headers of its response."""
 
 ModelName = Annotated[
     str | SkipJsonSchema[None],

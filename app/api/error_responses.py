@@ -91,6 +91,9 @@ def known_error(exception: Exception, request_id: str) -> VisageError:
 
 
 async def _handle(request: Request, exception: Exception) -> Response:
+    if request.scope["type"] == "websocket":
+        # The outermost middleware refuses it, with an error that a client of WebSockets can read.
+        raise exception
     return response_to(request.scope, exception)
 
 

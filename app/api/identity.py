@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 import hashlib
 import hmac
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from starlette.types import Scope
 
@@ -16,6 +21,13 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _BEARER = b"bearer "
+
+TOKEN_SECONDS: Final = 60
+"""How long a token for a stream is valid."""
+
+_PROCESS_KEY: Final = secrets.token_bytes(32)
+_EXPIRY_BYTES, _SIGNATURE_BYTES = 5, 16
+_LONGEST_TOKEN: Final = 1024
 
 
 class ApiKeys:
@@ -28,6 +40,10 @@ class ApiKeys:
 
     def __bool__(self) -> bool:
         return bool(self._keys)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a key of this name."""
+        return any(known == name for known, _ in self._keys)
 
     def is_admin(self, name: str) -> bool:
         """Whether the key of this name may change the service."""
@@ -45,6 +61,39 @@ class ApiKeys:
             if hmac.compare_digest(digest, key):
                 found = name
         return found
+
+
+class StreamTokens:
+    """Short-lived tokens that stand for an API key where a browser opens a stream, since it cannot send headers there.
+
+    A token holds the name of its key and its expiry, and is signed with ``STREAM_SECRET`` or else with a key of this
+    process. A service without keys issues tokens without a name.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = secret.encode() or _PROCESS_KEY
+
+    def issue(self, name: str) -> str:
+        expiry = int(time.time()) + TOKEN_SECONDS
+        payload = expiry.to_bytes(_EXPIRY_BYTES) + name.encode()
+        return base64.urlsafe_b64encode(payload + self._signature(payload)).rstrip(b"=").decode()
+
+    def name_of(self, token: str) -> str | None:
+        """The name in a token; None when the token is expired or was not issued here."""
+        if len(token) > _LONGEST_TOKEN:
+            return None
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+            payload, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+            if not hmac.compare_digest(signature, self._signature(payload)):
+                return None
+            expired = int.from_bytes(payload[:_EXPIRY_BYTES]) < time.time()
+            return None if expired else payload[_EXPIRY_BYTES:].decode()
+        except (binascii.Error, ValueError):
+            return None
+
+    def _signature(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, b"visage stream token" + payload, "sha256")[:_SIGNATURE_BYTES]
 
 
 def _digest(key: bytes) -> bytes:

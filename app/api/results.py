@@ -265,13 +265,13 @@ def json_response(
 def picture_result(findings: Findings, *, every_face: bool, explain: ExplainMode) -> PictureResult:
     """The result of one picture by one model, alone or in a batch."""
     detected, (predicted,) = findings.detected, findings.predictions
-    faces = [_predicted_face(face, predicted, findings.threshold, explain) for face in predicted.faces]
+    faces = [predicted_face(face, predicted, findings.threshold, explain) for face in predicted.faces]
     listed: _EveryFace = {"faces": faces} if every_face else {}
     return {
         **faces[0],
         "faces_detected": detected.faces_detected,
         **listed,
-        "image": _picture_info(detected),
+        "image": picture_info(detected),
         "inference_time_ms": round(predicted.inference_ms, 2),
         "timings_ms": findings.timings_ms,
     }
@@ -291,7 +291,7 @@ def analysis_result(findings: Findings) -> AnalysisResult:
     """The result of ``POST /analyze/facial``."""
     predicted = findings.predictions[0]
     face = predicted.faces[0]
-    said = _prediction(face, predicted, findings.threshold)
+    said = prediction_of(face, predicted, findings.threshold)
     box = _box(face.face)
     return {
         "success": True,
@@ -324,7 +324,7 @@ def comparison_result(findings: Findings) -> ComparisonResult:
         "face": _location(face.face),
         "faces_detected": detected.faces_detected,
         "warnings": _warnings(face),
-        "image": _picture_info(detected),
+        "image": picture_info(detected),
         "timings_ms": findings.timings_ms,
         "request_id": findings.request_id,
     }
@@ -337,14 +337,14 @@ def picture_record(findings: Findings) -> PictureRecord:
     for predicted in findings.predictions:
         for face in predicted.faces:
             codes.update(warning.code for warning in face.warnings)
-            said = _prediction(face, predicted, findings.threshold)
+            said = prediction_of(face, predicted, findings.threshold)
             name = predicted.model.manifest.name
             counted.append(PredictionRecord(name, said["emotion"], said["confidence"], said["is_uncertain"]))
     faces = findings.detected.faces_detected
     return PictureRecord(findings.timings_ms, faces, tuple(sorted(codes)), tuple(counted))
 
 
-def _prediction(face: FacePrediction, predicted: PicturePrediction, threshold: float) -> Prediction:
+def prediction_of(face: FacePrediction, predicted: PicturePrediction, threshold: float) -> Prediction:
     """What a model says of a face. The threshold is compared with the rounded confidence, which the client sees."""
     probabilities = [round(probability, 4) for probability in face.probabilities]
     labels = predicted.model.manifest.labels
@@ -368,12 +368,12 @@ def _model_version(predicted: PicturePrediction) -> ModelVersion:
     return {"name": manifest.name, "version": manifest.version}
 
 
-def _predicted_face(
+def predicted_face(
     face: FacePrediction, predicted: PicturePrediction, threshold: float, mode: ExplainMode
 ) -> PredictedFace:
     explained: _Explained = {} if face.heatmap is None else {"explanation": _explanation(face, face.heatmap, mode)}
     return {
-        **_prediction(face, predicted, threshold),
+        **prediction_of(face, predicted, threshold),
         "face": _location(face.face),
         "warnings": _warnings(face),
         **explained,
@@ -383,7 +383,7 @@ def _predicted_face(
 def _compared_model(predicted: PicturePrediction, threshold: float) -> ComparedModel:
     return {
         "model": _model_version(predicted),
-        **_prediction(predicted.faces[0], predicted, threshold),
+        **prediction_of(predicted.faces[0], predicted, threshold),
         "inference_time_ms": round(predicted.inference_ms, 2),
     }
 
@@ -406,7 +406,7 @@ def _warnings(face: FacePrediction) -> list[WarningEntry]:
     return [{"code": warning.code, "message": warning.message} for warning in face.warnings]
 
 
-def _picture_info(detected: DetectedPicture) -> PictureInfo:
+def picture_info(detected: DetectedPicture) -> PictureInfo:
     picture = detected.picture
     return {"width": picture.width, "height": picture.height, "format": picture.format}
 

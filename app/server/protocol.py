@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.config import Config
@@ -15,30 +14,10 @@ from uvicorn.server import ServerState
 from app.api.error_responses import body_of
 from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 from app.memory_budget import process_memory
+from app.server.limits import ProtocolLimits
+from app.server.websocket import WaitingConnection, WebSocketProtocol
 
 _CONTINUE = b"HTTP/1.1 100 "
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolLimits:
-    """What one connection, and all of them, may take."""
-
-    header_timeout: float
-    write_timeout: float
-    connections: int
-    header_bytes: int = 16 * 1024
-    waiting_requests: int = 16
-    waiting_bytes: int = 64 * 1024
-    """How many requests, with how many bytes of headers, may wait on a connection behind the one that is processed."""
-    unread_responses: int = 256
-    """On how many connections a response may wait for its client to read on; fewer when they hold much memory."""
-    discard_timeout: float = 2.0
-    discard_bytes: int = 16 * 1024 * 1024
-    """How long, and how many bytes, the rest of a body is read that nobody needs."""
-    response_delay: float = 0.05
-    """How long a response waits for the end of the body that it leaves unread."""
-    eof_timeout: float = 0.1
-    """How soon a response must begin once the client has closed its side. Later, the client counts as gone."""
 
 
 class Flow(FlowControl):
@@ -65,9 +44,9 @@ class Protocol(HttpToolsProtocol):
 
     limits: ProtocolLimits
     flow: Flow
-    waiting: dict[Protocol, None]
+    waiting: dict[WaitingConnection, None]
     """The connections that wait for their clients to send; the one that has waited longest is the first."""
-    unread: dict[Protocol, None]
+    unread: dict[WaitingConnection, None]
     """Those whose clients do not read, in the same order."""
 
     def __init__(
@@ -169,10 +148,26 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("headers too large")
         if not self.idle:
             self._count_waiting()
+        upgrades = self.parser.should_upgrade() and self._should_upgrade()
+        if upgrades and (not self.idle or _has_body(self.headers)):
+            self._error = MalformedRequest("A request for a WebSocket comes first and has no body.")
+            raise ValueError("an upgrade with a body")
         super().on_headers_complete()
+        if upgrades:
+            return
         self._in_body = True
         # The cycle closes the connection through the protocol, which knows whether the client is still sending.
         self.cycle.transport = self  # type: ignore[assignment]
+
+    def _should_upgrade(self) -> bool:
+        path = self.url.partition(b"?")[0]
+        return self.parser.get_method() == b"GET" and path.endswith(b"/stream") and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.waiting.pop(self, None)
+        self._unread_memory.close()
+        self._cancel_timers()
+        super().handle_websocket_upgrade()
 
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
@@ -378,6 +373,14 @@ class Protocol(HttpToolsProtocol):
         self._header_timer = self._write_timer = self._discard_timer = self._flush_timer = self._eof_timer = None
 
 
-def protocol_class(limits: ProtocolLimits) -> type[Protocol]:
-    """The protocol with its limits, as uvicorn wants it."""
-    return type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": {}, "unread": {}})
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
+
+
+def protocol_classes(limits: ProtocolLimits) -> tuple[type[Protocol], type[WebSocketProtocol]]:
+    """The protocols of HTTP and of WebSockets with their limits, as uvicorn wants them."""
+    waiting: dict[WaitingConnection, None] = {}
+    return (
+        type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": waiting, "unread": {}}),
+        type("LimitedWebSocket", (WebSocketProtocol,), {"limits": limits, "waiting": waiting, "open": set()}),
+    )

@@ -15,7 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.config import BadSettings, Settings
-from app.server.protocol import ProtocolLimits, protocol_class
+from app.server.limits import ProtocolLimits
+from app.server.protocol import protocol_classes
 from app.service import Phase, Service
 from app.system import configure_allocator
 from app.telemetry.logs import write_logs
@@ -27,6 +28,7 @@ _FILES_KEPT_BACK = 104
 """For models, Redis, and the files of the page that are being read."""
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
+_PING_SECONDS = 20
 
 
 class Server(uvicorn.Server):
@@ -64,6 +66,8 @@ class Server(uvicorn.Server):
         if self._exit_at is not None and not self._drain_told:
             self._drain_told = True
             logger.info("Draining for %g s.", self._drain_seconds)
+            if self.service is not None:
+                self.service.streams.drain()
         if self._exit_at is not None and time.monotonic() >= self._exit_at:
             self.should_exit = True
         if self.service is not None and self.service.fatal is not None:
@@ -97,10 +101,16 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         write_timeout=settings.request_timeout_seconds,
         connections=_connections(),
     )
+    http, websocket = protocol_classes(limits)
     return uvicorn.Config(
         app,
-        http=protocol_class(limits),
-        ws="none",
+        http=http,
+        ws=websocket,
+        ws_max_size=settings.max_file_bytes,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        # Pictures are compressed already.
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         log_level="warning",

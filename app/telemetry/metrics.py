@@ -39,8 +39,15 @@ _COUNTERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "predictions": ("Predictions, by the likeliest label.", ("model", "label")),
     "predictions_uncertain": ("Predictions with too little confidence.", ("model",)),
     "shadow_predictions": ("Predictions of the shadow model, by its agreement.", ("model", "agreement")),
+    "stream_frames_read": ("Frames of streams that were read.", ()),
+    "stream_frames_failed": ("Frames of streams that ended in an error.", ()),
+    "stream_frames_skipped": ("Frames of streams that were passed over, by reason.", ("reason",)),
+    "stream_closes": ("Streams that were closed, by the code of the close.", ("code",)),
     "shadow_dropped": ("Sampled pictures without a prediction of the shadow model.", ()),
 }
+STREAM_SECONDS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+"""Upper bounds of the bins of the time of a stream."""
+
 _HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], Sequence[float]]]] = {
     "http_request_duration_seconds": ("From a request's headers to the end of its response.", ("route",), SECONDS),
     "stage_duration_seconds": ("Time of a picture in each stage.", ("stage",), SECONDS),
@@ -49,6 +56,7 @@ _HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[str, ...], Sequence[float]]]] =
         ("model",),
         [milliseconds / 1000 for milliseconds in LATENCY_MS],
     ),
+    "stream_seconds": ("From the opening of a stream to its end.", (), STREAM_SECONDS),
     "faces_per_image": ("Faces found in a picture.", (), (0, 1, 2, 3, 5, 10, 20, 50)),
     "prediction_confidence": ("Confidence in the likeliest label.", ("model",), CONFIDENCE),
 }
@@ -120,6 +128,26 @@ class Metrics:
             self._histogram("prediction_confidence", prediction.model).observe(prediction.confidence)
             if prediction.uncertain:
                 self._counter("predictions_uncertain", prediction.model).inc()
+
+    def stream_opening(self, status: int) -> None:
+        """Counts a request for a stream: 101 if it was opened, else the status of the error."""
+        self._counter("http_requests", "/stream", "GET", status).inc()
+
+    def stream_frame_read(self, record: PictureRecord) -> None:
+        self._counter("stream_frames_read").inc()
+        self.picture(record)
+
+    def stream_frame_failed(self, code: str) -> None:
+        self._counter("stream_frames_failed").inc()
+        self.error(code)
+
+    def stream_frames_skipped(self, reason: str, count: int) -> None:
+        self._counter("stream_frames_skipped", reason).inc(count)
+
+    def stream_closed(self, code: int, seconds: float) -> None:
+        """Counts the end of a stream. The code is 1006 when the connection was lost."""
+        self._counter("stream_closes", code).inc()
+        self._histogram("stream_seconds").observe(seconds)
 
     def shadow(self, model: str, *, same: int, different: int) -> None:
         """Counts the faces of one picture by whether the shadow model agreed."""

@@ -40,7 +40,7 @@ class RequestRecord:
         """Begins the record of a request and keeps it in the ASGI scope, where routes add to it."""
         headers = dict(scope["headers"])
         trace = (headers.get(name, b"").decode("latin-1") for name in (b"traceparent", b"tracestate"))
-        record = cls(request_id, scope["method"], *trace)
+        record = cls(request_id, scope.get("method", "GET"), *trace)
         scope.setdefault("state", {})[_KEY] = record
         return record
 

@@ -21,6 +21,7 @@ from app.pipeline import (
     DetectedPicture,
     DetectOptions,
     FacePrediction,
+    FrameOptions,
     PicturePrediction,
     Pipeline,
 )
@@ -178,6 +179,12 @@ class FakePipeline:
         detected = DetectedPicture(data, picture, wanted, count)
         detected.timings.stages.update({"decode": 2.0, "detect": 2.4})
         return detected
+
+    def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
+        try:
+            return self.detect(data, DetectOptions("all" if options.every_face else "largest"), checkpoint)
+        except NoFaceDetected:
+            return DetectedPicture(data, self._shown(data)[0], (), 0)
 
     def _shown(self, data: bytes) -> tuple[Picture, tuple[Face, ...]]:
         """The picture in ``data`` and its faces, the largest first."""

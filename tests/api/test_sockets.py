@@ -15,7 +15,7 @@ import pytest
 from app.config import Settings
 from app.main import create_app
 from app.server.server import Server, config_of
-from tests.api.fakes import Script, fake_factories
+from tests.api.fakes import FakeRegistry, Script, fake_factories
 from tests.unit.server.test_protocol import Peer, connected, listening
 
 SIZE = 5 * 1024 * 1024
@@ -24,11 +24,11 @@ READY = b"GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 @asynccontextmanager
-async def serving(script: Script, **settings: Any) -> AsyncIterator[int]:
+async def serving(script: Script, *, registry: FakeRegistry | None = None, **settings: Any) -> AsyncIterator[int]:
     """The port of a service that is ready, on a fake engine."""
     values = {"workers": 1, "rate_limit": "off", "drain_seconds": 0, "max_file_size_mb": 10, **settings}
     chosen = Settings(**values)
-    app = create_app(chosen, fake_factories(script))
+    app = create_app(chosen, fake_factories(script, registry))
     listener = socket.create_server(("127.0.0.1", 0))
     async with listening(Server(config_of(app, chosen), app, 0), listener) as port:
         while await _status(port, READY) != 200:  # noqa: ASYNC110

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.dependencies import ADMIN, CLIENT, RESERVATION, charge, route_path, service_of
-from app.api.identity import ApiKeys, client_names
+from app.api.dependencies import ADMIN, CLIENT, KEY_NAME, RESERVATION, charge, route_path, service_of
+from app.api.identity import ApiKeys, StreamTokens, client_names
+from app.api.stream_messages import KEY_PREFIX, STREAM_PATH, SUBPROTOCOL
 from app.config import Settings
-from app.errors import NotReady, Overloaded, Unauthorized
+from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, Overloaded, Unauthorized
 from app.service import Phase, Service
 
 logger = logging.getLogger("visage.admission")
 
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json"})
+_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
 PREDICTION_PATHS: Final = frozenset(
     {
@@ -41,15 +44,20 @@ class Admission:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
         self._keys = ApiKeys(settings.api_keys)
+        self._tokens = StreamTokens(settings.stream_secret)
+        self._origins = frozenset(settings.cors_origins)
         self._trusted = settings.proxy_networks
         if not self._keys:
             logger.warning("API_KEYS is empty: the service is open to everybody.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._admit_stream(scope)
+        elif scope["type"] == "http":
+            await self._admit(scope)
+        else:
             await self.app(scope, receive, send)
             return
-        await self._admit(scope)
         try:
             await self.app(scope, receive, send)
         finally:
@@ -80,15 +88,47 @@ class Admission:
             _require_room(service)
             scope["state"][RESERVATION] = service.pool.reserve()
 
-    def _identify(self, scope: Scope) -> None:
+    async def _admit_stream(self, scope: Scope) -> None:
+        """The same for a WebSocket. Its place among the streams is taken when it opens."""
+        if route_path(scope) != STREAM_PATH:
+            raise NotFound
+        if scope["subprotocols"] and SUBPROTOCOL not in scope["subprotocols"]:
+            raise InvalidRequest(f"The WebSocket's subprotocol must be {SUBPROTOCOL}, or none.")
+        service = service_of(scope)
+        if service.phase is Phase.DRAINING:
+            service.metrics.shed("draining")
+            raise NotReady("The service is stopping. Open the stream again.")
+        self._check_origin(scope)
+        _require_place(service)
+        self._identify(scope, _token(scope["subprotocols"]))
+        await charge(scope)
+        if service.phase is Phase.STARTING:
+            service.metrics.shed("starting")
+            raise NotReady
+
+    def _check_origin(self, scope: Scope) -> None:
+        """Raises Forbidden for a page of another origin that CORS_ORIGINS does not list."""
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
+        if not origin or "*" in self._origins or origin in self._origins:
+            return
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if _without_default_port(urlsplit(origin).netloc) != _without_default_port(host):
+            raise Forbidden("A page may not open a stream from its origin: CORS does not allow it.")
+
+    def _identify(self, scope: Scope, token: str | None = None) -> None:
         """Notes what the request is counted under and what its key may do, or raises Unauthorized."""
+        by_token = None if token is None else self._tokens.name_of(token)
+        if token is not None and by_token is None:
+            raise Unauthorized("This token is wrong or has expired. POST /stream/token returns another.")
         if not self._keys:
             scope["state"][CLIENT] = client_names(scope, self._trusted)
             return
-        name = self._keys.name_of(scope)
-        if name is None:
+        name = self._keys.name_of(scope) if by_token is None else by_token
+        if name is None or not self._keys.has(name):
             raise Unauthorized
         scope["state"][CLIENT] = (f"key {name}",)
+        scope["state"][KEY_NAME] = name
         scope["state"][ADMIN] = self._keys.is_admin(name)
 
 
@@ -96,3 +136,20 @@ def _require_room(service: Service) -> None:
     if not service.pool.room:
         service.metrics.shed("queue_full")
         raise Overloaded(retry_after=service.pool.retry_after)
+
+
+def _require_place(service: Service) -> None:
+    try:
+        service.streams.require_room()
+    except Overloaded:
+        service.metrics.shed("streams")
+        raise
+
+
+def _token(subprotocols: Sequence[str]) -> str | None:
+    """The token among the subprotocols that a WebSocket offers."""
+    return next((name.removeprefix(KEY_PREFIX) for name in subprotocols if name.startswith(KEY_PREFIX)), None)
+
+
+def _without_default_port(host: str) -> str:
+    return host.removesuffix(":80").removesuffix(":443")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.dependencies import LIMIT_HEADERS, route_path, service_of
 from app.api.error_responses import CLIENT_LEFT, known_error, response_to
+from app.api.stream_messages import STREAM_PATH, refuse_stream
 from app.service import Phase
 from app.telemetry.logs import log_request
 from app.telemetry.records import RequestRecord
@@ -59,6 +61,9 @@ class Requests:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._stream(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -100,6 +105,36 @@ class Requests:
             for note in (service.metrics.request_finished, self._tracer.request_finished, log_request):
                 _call(note, record)
 
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same for a WebSocket, whose record ends with the stream."""
+        service = service_of(scope)
+        record = RequestRecord.begin(scope, _request_id(scope))
+        accepted = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal accepted
+            if message["type"] == "websocket.accept":
+                accepted = True
+                message = {**message, "headers": [(b"x-request-id", record.request_id.encode())]}
+                service.metrics.stream_opening(HTTPStatus.SWITCHING_PROTOCOLS)
+            await send(message)
+
+        status = int(HTTPStatus.SWITCHING_PROTOCOLS)
+        try:
+            await self.app(scope, receive, send_noted)
+        except Exception as exception:
+            error = known_error(exception, record.request_id)
+            record.error, status = error.code, error.status
+            service.metrics.error(error.code)
+            if not accepted:
+                service.metrics.stream_opening(status)
+            await refuse_stream(error, record.request_id, scope, receive, send, accepted=accepted)
+        finally:
+            record.finish(scope, status)
+            record.route = STREAM_PATH
+            for note in (self._tracer.request_finished, log_request):
+                _call(note, record)
+
 
 def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) -> list[tuple[bytes, bytes]]:
     """The headers of a response with those that every response has."""
@@ -113,7 +148,9 @@ def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) 
 
 def _security_headers(path: str) -> Headers:
     """Headers that keep a browser from doing more with a response than it is meant for; ``path`` is without prefix."""
-    if path in {"/", "/favicon.ico", "/docs", "/openapi.json"} or path.startswith(("/web/", "/docs/", "/samples/")):
+    if path in {"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json"} or path.startswith(
+        ("/web/", "/docs/", "/samples/")
+    ):
         return _PAGE
     return _DATA
 

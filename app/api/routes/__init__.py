@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api.routes import analyze, batch, health, info, metrics, models, multimodal, predict, session, web
+from app.api.routes import (
+    analyze,
+    batch,
+    health,
+    info,
+    metrics,
+    models,
+    multimodal,
+    predict,
+    session,
+    stream,
+    web,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,
@@ -12,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     analyze.router,
     session.router,
     multimodal.router,
+    stream.router,
     models.router,
     info.router,
     metrics.router,

@@ -131,6 +131,7 @@ class ServiceState(Collector):
         yield Gauge("visage_workers", "Worker threads.", pool.live)
         yield Gauge("visage_workers_busy", "Workers at work.", pool.busy)
         yield Counter("visage_worker_restarts", "Workers that died or hung and were replaced.", pool.restarts)
+        yield Gauge("visage_stream_open", "Streams that are open.", len(service.streams))
         yield Gauge("visage_threads", "Python threads of the process.", threading.active_count())
         if (shared_up := service.limiter.shared_up) is not None:
             meaning = "1 while Redis responds, 0 while each replica counts for itself; absent without Redis."

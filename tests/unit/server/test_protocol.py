@@ -14,7 +14,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from app.memory_budget import process_memory
-from app.server.protocol import ProtocolLimits, protocol_class
+from app.server.limits import ProtocolLimits
+from app.server.protocol import protocol_classes
 
 PATIENCE = 10.0
 
@@ -53,7 +54,7 @@ async def serving(app: Any, **limits: Any) -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        http=protocol_class(ProtocolLimits(**values)),
+        http=protocol_classes(ProtocolLimits(**values))[0],
         ws="none",
         lifespan="auto",
         log_config=None,

@@ -1,0 +1,470 @@
+"""One stream: reads the socket into a place for one frame, has the newest frame read, and sends what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.api.dependencies import CLIENT, ModelName
+from app.api.error_responses import known_error
+from app.api.parameters import Parameters
+from app.api.results import Findings, picture_record
+from app.api.stream_messages import (
+    IDLE_SECONDS,
+    MOST_BAD,
+    SUBPROTOCOL,
+    End,
+    FramePrediction,
+    Started,
+    StreamFaces,
+    TrackedFace,
+    encoded,
+    frame_prediction,
+    stream_error,
+    tracked_faces,
+)
+from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, Overloaded, Timeout, VisageError
+from app.inference.classifier import Classifier
+from app.memory_budget import process_memory
+from app.pipeline import Checkpoint, ClassifyOptions, FrameOptions, PicturePrediction, Pipeline
+from app.service import Service
+from app.sessions.profile import Event, InterviewPractice, ProfileName
+from app.sessions.smoothing import Smoother
+from app.sessions.summary import Session, SessionFace
+from app.sessions.tracks import Tracker
+from app.telemetry.records import PictureRecord, request_record
+from app.vision.geometry import Box
+from app.worker_pool import ClientDisconnected, Reservation
+
+logger = logging.getLogger("visage.streams")
+
+_LONGEST_TEXT: Final = 1024
+_LATEST: Final = 1e9
+"""Largest time of a frame in seconds."""
+
+_ENDS: Final = {end.code: end for end in (End.PROTOCOL_ERROR, End.BAD_DATA, End.TOO_LARGE, End.DRAINING, End.NO_ROOM)}
+"""Disconnects after which the server still sends what the stream has to say."""
+
+
+class StreamQuery(Parameters):
+    """The query of ``WS /stream``."""
+
+    model: ModelName = None
+    faces: StreamFaces = Field("largest", description="`largest` reads the largest face of a frame, `all` reads all.")
+    details: str = Field("", max_length=200, description="Names of details to add to each face, comma-separated.")
+    smoothing: float = Field(
+        0.5, ge=0, le=60, description="Time constant of `smoothed` in seconds; 0 turns it off.", allow_inf_nan=False
+    )
+    profile: ProfileName | SkipJsonSchema[None] = Field(
+        None, description="Profile of the session, where `SESSION_PROFILES` lists it; needs `purpose=own_practice`."
+    )
+    purpose: Literal["own_practice"] | SkipJsonSchema[None] = Field(
+        None, description="Says that the person in front of the camera opened this stream for their own practice."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What the query of a stream asks for, with the service's defaults."""
+
+    model: Classifier
+    every_face: bool
+    smoothing: float
+    profile: ProfileName | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.model.manifest.labels)
+
+
+def options_of(service: Service, parameters: Mapping[str, str]) -> StreamOptions:
+    """The options of a query, or the error that says what is wrong with them."""
+    try:
+        query = StreamQuery.model_validate(dict(parameters))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}.") from None
+    if query.details.strip(", "):
+        raise InvalidRequest("details: this service offers none in streams.")
+    if query.profile is not None and query.profile not in service.settings.session_profiles:
+        raise InvalidRequest("profile: this service does not offer it; its operator may list it in SESSION_PROFILES.")
+    if query.profile is not None and query.purpose != "own_practice":
+        raise InvalidRequest("purpose: this profile needs purpose=own_practice.")
+    return StreamOptions(service.registry.get(query.model), query.faces == "all", query.smoothing, query.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    number: int
+    t: float
+    data: bytes
+
+
+class _Place:
+    """Room for one frame: the newest. The event loop puts frames in, a worker takes them out."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: _Frame | None = None
+        self.taken: _Frame | None = None
+        """The frame that is being read."""
+
+    @property
+    def full(self) -> bool:
+        return self._waiting is not None
+
+    def put(self, frame: _Frame) -> _Frame | None:
+        """Puts a frame in, and returns the one that it replaces."""
+        with self._lock:
+            replaced, self._waiting = self._waiting, frame
+            return replaced
+
+    def take(self) -> _Frame:
+        """Takes the newest frame, or again the one that was taken, where its job runs once more."""
+        with self._lock:
+            if self.taken is None:
+                self.taken, self._waiting = self._waiting, None
+            assert self.taken is not None
+            return self.taken
+
+    def clear(self) -> _Frame | None:
+        with self._lock:
+            left, self._waiting = self._waiting, None
+            return left
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What came of a frame."""
+
+    frame: _Frame
+    prediction: FramePrediction
+    record: PictureRecord
+    events: Sequence[Event]
+
+
+class Stream:
+    """One connection from its opening to its end. Nothing of it is kept."""
+
+    def __init__(self, websocket: WebSocket, service: Service, options: StreamOptions) -> None:
+        self._websocket = websocket
+        self._service = service
+        self._options = options
+        self._id = request_record(websocket.scope).request_id
+        self._client: tuple[str, ...] = websocket.scope["state"][CLIENT]
+        self._frames = _Frames(options, service.settings.confidence_threshold, self._id)
+        self._place = _Place()
+        self._memory = process_memory().held()
+        """Of the frames: the one that waits, and the one that is read."""
+        self._bad: deque[VisageError] = deque(maxlen=MOST_BAD)
+        self._bad_in_row = 0
+        self._changed = asyncio.Event()
+        self._end: End | None = None
+        self._reservation: Reservation | None = None
+        self._received = 0
+        self._last_told = -1
+        self._next_time: float | None = None
+        self._last_time = 0.0
+        self._skipped: Counter[Literal["busy", "rate"]] = Counter()
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        with self._memory, self._service.streams.opened(lambda: self._finish_with(End.DRAINING)):
+            await self._open()
+            reader = asyncio.create_task(self._receive())
+            end = End.GONE
+            try:
+                end = await self._work()
+                await self._close(end)
+            except WebSocketDisconnect:
+                end = End.GONE
+            finally:
+                reader.cancel()
+                self._finish_with(End.GONE)
+                self._count_end(end)
+
+    async def _open(self) -> None:
+        offered = self._websocket.scope["subprotocols"]
+        await self._websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        settings, options = self._service.settings, self._options
+        manifest = options.model.manifest
+        started: Started = {
+            "type": "started",
+            "session": self._id,
+            "model": {"name": manifest.name, "version": manifest.version},
+            "labels": [*options.labels],
+            "faces": "all" if options.every_face else "largest",
+            "details": [],
+            "smoothing": options.smoothing,
+            "profile": options.profile,
+            "limits": {
+                "frame_bytes": settings.max_file_bytes,
+                "pixels": settings.max_image_pixels,
+                "frames_per_second": settings.stream_frames_per_second,
+                "idle_seconds": IDLE_SECONDS,
+                "bad_messages": MOST_BAD,
+            },
+        }
+        await self._send(started)
+
+    # The reader: never waits for anything but the client.
+
+    async def _receive(self) -> None:
+        try:
+            await self._receive_messages()
+        except Exception as defect:
+            known_error(defect, self._id)
+            self._finish_with(End.DEFECT)
+
+    async def _receive_messages(self) -> None:
+        while self._end is None:
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                self._finish_with(End.IDLE)
+                return
+            if message["type"] == "websocket.disconnect":
+                self._finish_with(_ENDS.get(message["code"], End.GONE) if message.get("unfinished") else End.GONE)
+                return
+            if (data := message.get("bytes")) is not None:
+                self._take_frame(data)
+            else:
+                self._take_text(message["text"])
+
+    def _take_frame(self, data: bytes) -> None:
+        number, self._received = self._received, self._received + 1
+        now = time.monotonic()
+        t = self._next_time if self._next_time is not None else max(now - self._started, self._last_time)
+        self._next_time, self._last_time = None, t
+        if not self._service.streams.grants_frame(*self._client):
+            self._skip("rate")
+            return
+        try:
+            self._memory.take(len(data))
+        except Overloaded:
+            self._skip("busy")
+            return
+        replaced = self._place.put(_Frame(number, t, data))
+        if replaced is not None:
+            self._drop(replaced)
+            self._skip("busy")
+        self._changed.set()
+
+    def _drop(self, frame: _Frame) -> None:
+        self._memory.give_back(len(frame.data))
+
+    def _take_text(self, text: str) -> None:
+        try:
+            self._obey(_parsed(text))
+        except VisageError as error:
+            self._bad.append(error)
+            self._changed.set()
+
+    def _obey(self, message: Mapping[str, Any]) -> None:
+        match message.get("type"):
+            case "time":
+                t = message.get("t")
+                if isinstance(t, bool) or not isinstance(t, int | float) or not 0 <= t <= _LATEST:
+                    raise InvalidRequest(f"t: takes seconds from 0 to {_LATEST:,.0f}.")
+                if t < self._last_time:
+                    raise InvalidRequest(f"t: is before the last frame, which is at {self._last_time:.3f}.")
+                self._next_time = float(t)
+            case "end":
+                self._finish_with(End.END)
+            case _:
+                raise InvalidRequest("type: takes time or end. Send pictures as binary messages.")
+
+    def _skip(self, reason: Literal["busy", "rate"]) -> None:
+        self._skipped[reason] += 1
+        self._service.metrics.stream_frames_skipped(reason, 1)
+
+    def _finish_with(self, end: End) -> None:
+        """Ends the stream. The first end counts, but one that is gone needs no other."""
+        if self._end is None or end is End.GONE:
+            self._end = end
+        if end is End.GONE and self._reservation is not None:
+            self._reservation.cancel()
+        self._changed.set()
+
+    # The rest: reads one frame at a time, and sends.
+
+    async def _work(self) -> End:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while self._bad:
+                await self._send_error(self._bad.popleft())
+            while self._place.full and self._end in {None, End.END, End.IDLE} and self._bad_in_row < MOST_BAD:
+                await self._read_frame()
+            if self._bad_in_row >= MOST_BAD:
+                self._finish_with(End.BAD_MESSAGES)
+            if self._end is not None:
+                return self._end
+
+    async def _read_frame(self) -> None:
+        pool = self._service.pool
+        self._reservation = reservation = pool.reserve_frame()
+        submitted = time.perf_counter()
+
+        def job(pipeline: Pipeline, checkpoint: Checkpoint) -> _Read:
+            queue_ms = (time.perf_counter() - submitted) * 1000
+            return self._frames.read(self._place.take(), self._model(), pipeline, checkpoint, queue_ms)
+
+        try:
+            read = await pool.run(reservation, job, stream=True)
+        except ClientDisconnected:
+            return
+        except Exception as exception:
+            await self._failed(exception)
+            return
+        finally:
+            self._reservation = None
+        self._place.taken = None
+        self._drop(read.frame)
+        self._bad_in_row = 0
+        self._service.metrics.stream_frame_read(read.record)
+        read.prediction["skipped"] = self._skipped_before(read.frame)
+        await self._send(read.prediction)
+        for event in read.events:
+            await self._send(event)
+
+    def _model(self) -> Classifier:
+        """The model by its name, because a reload replaces it."""
+        model = self._service.registry.get(self._options.model.manifest.name)
+        if tuple(model.manifest.labels) != self._options.labels:
+            raise ModelNotFound("This model was replaced by one with other labels. Open another stream.")
+        return model
+
+    async def _failed(self, exception: Exception) -> None:
+        frame, self._place.taken = self._place.taken, None
+        if frame is None:
+            # It waited too long for a worker, and the newest frame goes on waiting.
+            if not isinstance(exception, Timeout):
+                await self._send_error(known_error(exception, self._id))
+            return
+        self._drop(frame)
+        error = known_error(exception, self._id)
+        self._frames.session.failed()
+        self._service.metrics.stream_frame_failed(error.code)
+        await self._send_error(error, frame)
+
+    async def _send_error(self, error: VisageError, frame: _Frame | None = None) -> None:
+        self._bad_in_row += 1
+        number = None if frame is None else frame.number
+        skipped = None if frame is None else self._skipped_before(frame)
+        await self._send(stream_error(error, self._id, frame=number, skipped=skipped))
+
+    def _skipped_before(self, frame: _Frame) -> int:
+        """Frames passed over between the last one that was told of and this one."""
+        skipped = frame.number - self._last_told - 1
+        self._last_told = frame.number
+        return skipped
+
+    async def _close(self, end: End) -> None:
+        left = self._place.clear()
+        if left is not None:
+            self._drop(left)
+            self._skip("busy")
+        if end is End.GONE:
+            return
+        session = self._frames.session
+        if end in {End.TOO_LARGE, End.NO_ROOM}:
+            # The server has refused it while it arrived.
+            self._received += 1
+            session.failed()
+            limit = self._service.settings.max_file_size_mb
+            too_large = FileTooLarge(f"The frame is larger than {limit:g} MB.")
+            await self._send(stream_error(too_large if end is End.TOO_LARGE else Overloaded(), self._id))
+        for reason, count in self._skipped.items():
+            session.skipped(reason, count)
+        await self._send(session.summary(end.reason))
+        await self._websocket.close(end.code)
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        await self._websocket.send_text(encoded(message))
+
+    def _count_end(self, end: End) -> None:
+        seconds = time.monotonic() - self._started
+        self._service.metrics.stream_closed(end.code, seconds)
+        record = request_record(self._websocket.scope)
+        record.items = self._received
+        logger.info("A stream ended after %.1f s and %d frames: %s.", seconds, self._received, end.reason)
+
+
+class _Frames:
+    """What a stream remembers from frame to frame. Used on worker threads, by one job at a time."""
+
+    def __init__(self, options: StreamOptions, threshold: float, request_id: str) -> None:
+        self._options = options
+        self._threshold = threshold
+        self._id = request_id
+        self._tracker = Tracker()
+        self._smoothers: dict[int, Smoother] = {}
+        profile = None if options.profile is None else InterviewPractice(options.labels)
+        self.session = Session(options.labels, profile)
+
+    def read(
+        self, frame: _Frame, model: Classifier, pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float
+    ) -> _Read:
+        """The predictions for a frame, as the client gets them."""
+        detected = pipeline.detect_frame(frame.data, FrameOptions(self._options.every_face), checkpoint)
+        predicted = PicturePrediction(model, (), 0.0)
+        if detected.faces:
+            predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
+        stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
+        timings = {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)}
+        checkpoint()
+        tracks = [track.number for track in self._tracker.update(frame.t, detected.faces)]
+        smoothed = self._smoothed(frame.t, tracks, predicted)
+        faces = tracked_faces(predicted, self._threshold, tracks, smoothed)
+        found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]
+        events = self.session.add(frame.t, found)
+        record = picture_record(Findings(detected, [predicted], self._threshold, timings, self._id))
+        prediction = frame_prediction(frame.number, frame.t, detected, faces, timings, skipped=0)
+        return _Read(frame, prediction, record, events)
+
+    def _smoothed(self, t: float, tracks: Sequence[int], predicted: PicturePrediction) -> list[dict[str, float] | None]:
+        if not self._options.smoothing:
+            return [None] * len(tracks)
+        live = {track.number for track in self._tracker.tracks}
+        self._smoothers = {number: each for number, each in self._smoothers.items() if number in live}
+        found: list[dict[str, float] | None] = []
+        for number, face in zip(tracks, predicted.faces, strict=True):
+            smoother = self._smoothers.setdefault(number, Smoother(self._options.smoothing))
+            found.append(dict(zip(self._options.labels, smoother.add(t, face.probabilities), strict=True)))
+        return found
+
+
+def _session_face(face: TrackedFace, box: Box) -> SessionFace:
+    return SessionFace(
+        track=face["track"],
+        probabilities=face["probabilities"],
+        smoothed=face["smoothed"],
+        uncertain=face["is_uncertain"],
+        warnings=[warning["code"] for warning in face["warnings"]],
+        box=box,
+    )
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    if len(text) > _LONGEST_TEXT:
+        raise InvalidRequest(f"A text message takes at most {_LONGEST_TEXT} characters.")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("A text message must be JSON. Send pictures as binary messages.") from None
+    if not isinstance(message, dict):
+        raise InvalidRequest("A text message must be a JSON object.")
+    return message
