@@ -69,7 +69,10 @@ class AnalysisQuery(Parameters):
     """The query of ``/analyze/facial``."""
 
     model: ModelName = None
-    faces: OneFace = "one"
+    faces: FacesMode = Field(
+        "one",
+        description="`one` refuses a picture with several faces, `largest` takes the largest, `all` takes all.",
+    )
     on_no_face: OnNoFace = "error"
 
 

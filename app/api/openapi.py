@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 
 from app import errors as catalogue
 from app.api.error_responses import Error
-from app.api.results import (
-    AnalysisResult,
-    BatchResult,
-    ComparisonResult,
-    MultimodalResult,
-    PictureResult,
-    PredictionResult,
-)
-from app.errors import NoFaceDetected, RetryableError, Unauthorized, VisageError
-from app.sessions.fusion import Facial, Text, Voice, fuse
-from app.sessions.summary import Session, SessionFace, SessionSummary
+from app.api.examples import REQUEST_ID, SESSION
+from app.errors import RateLimited, RetryableError, Unauthorized, VisageError
 
 ErrorClass = type[VisageError]
 
@@ -53,129 +44,32 @@ ONE_PICTURE: tuple[ErrorClass, ...] = (
 )
 """The errors of a picture."""
 
-_REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
-_PICTURE: PictureResult = {
-    "emotion": "happy",
-    "confidence": 0.92,
-    "is_uncertain": False,
-    "probabilities": {
-        "angry": 0.01,
-        "disgust": 0.0,
-        "fear": 0.01,
-        "happy": 0.92,
-        "sad": 0.02,
-        "surprise": 0.02,
-        "neutral": 0.02,
-    },
-    "face": {
-        "box": {"x": 120, "y": 80, "width": 96, "height": 96},
-        "score": 0.97,
-        "landmarks": {"right_eye": (143, 110), "left_eye": (184, 109)},
-    },
-    "warnings": [],
-    "faces_detected": 1,
-    "image": {"width": 640, "height": 480, "format": "jpeg"},
-    "inference_time_ms": 1.1,
-    "timings_ms": {"queue": 0.1, "decode": 2.0, "detect": 2.4, "prepare": 0.2, "inference": 1.1, "total": 5.8},
-}
-PREDICTION: Final[PredictionResult] = {
-    "success": True,
-    **_PICTURE,
-    "model": {"name": "default", "version": "1.0.0"},
-    "request_id": _REQUEST_ID,
-}
-BATCH: Final[BatchResult] = {
-    "success": True,
-    "results": [
-        {"index": 0, "filename": "happy_sample.jpg", "success": True, **_PICTURE},
-        {
-            "index": 1,
-            "filename": "no_face.jpg",
-            "success": False,
-            "error": NoFaceDetected.code,
-            "message": NoFaceDetected.default_message,
-        },
-    ],
-    "summary": {
-        "total": 2,
-        "succeeded": 1,
-        "failed": 1,
-        "uncertain": 0,
-        "by_emotion": {"happy": 1},
-        "by_error": {NoFaceDetected.code: 1},
-    },
-    "model": {"name": "default", "version": "1.0.0"},
-    "total_time_ms": 11.4,
-    "request_id": _REQUEST_ID,
-}
-COMPARISON: Final[ComparisonResult] = {
-    "success": True,
-    "agree": False,
-    "models": [
-        {
-            "model": {"name": "default", "version": "1.0.0"},
-            "emotion": "happy",
-            "confidence": 0.8,
-            "is_uncertain": False,
-            "probabilities": {"happy": 0.8, "neutral": 0.2},
-            "inference_time_ms": 1.1,
-        },
-        {
-            "model": {"name": "other", "version": "2.1.0"},
-            "emotion": "neutral",
-            "confidence": 0.55,
-            "is_uncertain": True,
-            "probabilities": {"happy": 0.45, "neutral": 0.55},
-            "message": "The prediction is uncertain; the likeliest are neutral (0.55) and happy (0.45).",
-            "inference_time_ms": 9.8,
-        },
-    ],
-    "by_emotion": {"happy": ["default"], "neutral": ["other"]},
-    "largest_difference": {"happy": 0.35, "neutral": 0.35},
-    "face": _PICTURE["face"],
-    "faces_detected": 1,
-    "warnings": [],
-    "image": _PICTURE["image"],
-    "timings_ms": {"queue": 0.1, "decode": 2.0, "detect": 2.4, "prepare": 0.4, "inference": 10.9, "total": 15.8},
-    "request_id": _REQUEST_ID,
-}
-ANALYSIS: Final[AnalysisResult] = {
-    "success": True,
-    "emotions": _PICTURE["probabilities"],
-    "dominant_emotion": "happy",
-    "confidence": 0.92,
-    "is_uncertain": False,
-    "face_detected": True,
-    "face_box": (120, 80, 96, 96),
-    "request_id": _REQUEST_ID,
-}
-
-
-def _session() -> SessionSummary:
-    """The summary of the frames that the request's example has."""
-    session = Session(("happy", "neutral"), None)
-    session.add(0.0, [SessionFace(1, {"happy": 0.8, "neutral": 0.2}, None, False, (), None)])
-    session.add(0.5, [SessionFace(1, {"happy": 0.3, "neutral": 0.7}, None, False, (), None)])
-    session.add(1.0, [])
-    return session.summary("end")
-
-
-SESSION: Final = _session()
-MULTIMODAL: Final[MultimodalResult] = {
-    "success": True,
-    **fuse(
-        Facial(_PICTURE["probabilities"], uncertain=False),
-        Voice({"happy": 0.6, "neutral": 0.3, "sad": 0.1}, 0.8),
-        Text(80, "Clear and short."),
-        scored=True,
-    ),
-    "request_id": _REQUEST_ID,
-}
-
 _KEYS: dict[str, Any] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
+
+
+_HEADERS: dict[str, Any] = {
+    "X-Request-ID": {"description": "Finds the request in the service's log.", "schema": {"type": "string"}},
+    "X-RateLimit-Limit": {
+        "description": "Requests that the client may send at once, by the limit that it will reach first. The three "
+        "headers are absent with `RATE_LIMIT=off`.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "How many of them are left; on a route that makes no predictions, how many predictions.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Reset": {
+        "description": "When all of them are there again, in seconds since 1970.",
+        "schema": {"type": "integer"},
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "Link": {"description": "Where the notice on use is.", "schema": {"type": "string"}},
+}
+_EVERY_RESPONSE: Final = ("X-Request-ID",)
+_COUNTED: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 def install(app: FastAPI) -> None:
@@ -186,6 +80,7 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = plain()
             _describe_keys(document)
+            _describe_headers(document)
             _close(document)
             _keep_nulls(document)
         return plain()
@@ -215,9 +110,7 @@ def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
             },
         }
         if any(issubclass(error, RetryableError) for error in group):
-            declared[status]["headers"] = {
-                "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
-            }
+            _add_headers(declared[status], ["Retry-After"])
     return declared
 
 
@@ -228,6 +121,25 @@ def _describe_keys(document: dict[str, Any]) -> None:
         for operation in methods.values():
             if str(Unauthorized.status) in operation["responses"]:
                 operation["security"] = [{}, *({name: []} for name in _KEYS)]
+
+
+def _describe_headers(document: dict[str, Any]) -> None:
+    """Says which headers each response has."""
+    document["components"]["headers"] = _HEADERS
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            responses = operation["responses"]
+            counted = _COUNTED if str(RateLimited.status) in responses else ()
+            for status, response in responses.items():
+                names = [*_EVERY_RESPONSE, *(counted if status in {"200", str(RateLimited.status)} else ())]
+                _add_headers(response, names)
+            if {"Predictions", "Sessions"} & {*operation["tags"]}:
+                _add_headers(responses["200"], ["Link"])
+
+
+def _add_headers(response: dict[str, Any], names: Iterable[str]) -> None:
+    headers = response.setdefault("headers", {})
+    headers.update({name: {"$ref": f"#/components/headers/{name}"} for name in names})
 
 
 def _close(document: dict[str, Any]) -> None:
@@ -244,7 +156,7 @@ def _keep_nulls(document: dict[str, Any]) -> None:
 
 
 def _body(error: ErrorClass) -> Error:
-    return {"success": False, "error": error.code, "message": error.default_message, "request_id": _REQUEST_ID}
+    return {"success": False, "error": error.code, "message": error.default_message, "request_id": REQUEST_ID}
 
 
 def file_form(field: str, *, several: bool = False) -> dict[str, Any]:

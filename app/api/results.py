@@ -30,6 +30,8 @@ Probabilities = Annotated[dict[str, float], Field(description="Calibrated probab
 Emotion = Annotated[str, Field(description="The most probable label: what the face shows, not what a person feels.")]
 Confidence = Annotated[float, Field(description="The calibrated probability of that label.")]
 IsUncertain = Annotated[bool, Field(description="Whether the confidence is below `CONFIDENCE_THRESHOLD`.")]
+Message = Annotated[str, Field(description="Names the two most probable labels when the prediction is uncertain.")]
+FacesDetected = Annotated[int, Field(description="Faces found in the picture, with a prediction or without.")]
 RequestId = Annotated[str, Field(description="Finds the request in the service's log.")]
 TimingsMs = Annotated[
     dict[str, float], Field(description="Milliseconds by stage: `queue` is the wait for a worker, `total` the sum.")
@@ -101,9 +103,7 @@ class Prediction(TypedDict):
     confidence: Confidence
     is_uncertain: IsUncertain
     probabilities: Probabilities
-    message: NotRequired[
-        Annotated[str, Field(description="Names the two most probable labels when the prediction is uncertain.")]
-    ]
+    message: NotRequired[Message]
 
 
 class _Explained(TypedDict, total=False):
@@ -139,7 +139,7 @@ class _EveryFace(TypedDict, total=False):
 class PictureResult(PredictedFace, _EveryFace):
     """The result of one picture. Its top level is the largest face."""
 
-    faces_detected: Annotated[int, Field(description="Faces found in the picture, with a prediction or without.")]
+    faces_detected: FacesDetected
     image: PictureInfo
     inference_time_ms: float
     timings_ms: TimingsMs
@@ -234,6 +234,12 @@ class AnalysisResult(TypedDict):
     is_uncertain: IsUncertain
     face_detected: Annotated[bool, Field(description="False only with `on_no_face=center`, where no face was found.")]
     face_box: BoxNumbers
+    message: NotRequired[Message]
+    warnings: list[WarningEntry]
+    faces: Annotated[list[PredictedFace], Field(description="The face above, or with `faces=all` all, largest first.")]
+    faces_detected: FacesDetected
+    model: ModelVersion
+    image: PictureInfo
     request_id: RequestId
 
 
@@ -290,19 +296,27 @@ def prediction_result(findings: Findings, *, every_face: bool, explain: ExplainM
 def analysis_result(findings: Findings) -> AnalysisResult:
     """The result of ``POST /analyze/facial``."""
     predicted = findings.predictions[0]
-    face = predicted.faces[0]
-    said = prediction_of(face, predicted, findings.threshold)
-    box = _box(face.face)
-    return {
+    faces = [predicted_face(face, predicted, findings.threshold, "false") for face in predicted.faces]
+    first = faces[0]
+    box = first["face"]["box"]
+    result: AnalysisResult = {
         "success": True,
-        "emotions": said["probabilities"],
-        "dominant_emotion": said["emotion"],
-        "confidence": said["confidence"],
-        "is_uncertain": said["is_uncertain"],
-        "face_detected": not face.face.assumed,
+        "emotions": first["probabilities"],
+        "dominant_emotion": first["emotion"],
+        "confidence": first["confidence"],
+        "is_uncertain": first["is_uncertain"],
+        "face_detected": not predicted.faces[0].face.assumed,
         "face_box": (box["x"], box["y"], box["width"], box["height"]),
+        "warnings": first["warnings"],
+        "faces": faces,
+        "faces_detected": findings.detected.faces_detected,
+        "model": _model_version(predicted),
+        "image": picture_info(findings.detected),
         "request_id": findings.request_id,
     }
+    if "message" in first:
+        result["message"] = first["message"]
+    return result
 
 
 def comparison_result(findings: Findings) -> ComparisonResult:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.conftest import PICTURE, Start
+from tests.api.conftest import PICTURE, Start, upload
 from tests.api.fakes import LABELS, FakeModel, FakeRegistry, Script, manifest
 from tests.api.raw import RawRequest, ask
 
@@ -33,8 +33,28 @@ def test_a_result_has_the_shape_of_the_contract(client: TestClient, script: Scri
         "is_uncertain": False,
         "face_detected": True,
         "face_box": [10, 20, 96, 96],
+        "warnings": [],
+        "faces": client.post("/predict?faces=all", **upload()).json()["faces"],
+        "faces_detected": 1,
+        "model": {"name": "default", "version": "1.2.3"},
+        "image": {"width": 640, "height": 480, "format": "jpeg"},
     }
-    assert script.seen == [PICTURE[:64]]
+    assert script.seen == [PICTURE[:64]] * 2
+
+
+def test_a_result_says_how_far_it_can_be_relied_on(start: Start, script: Script) -> None:
+    client = start(confidence_threshold=0.95)
+    script.faces = 0
+    result = analyze(client, query="?on_no_face=center")
+    assert result["message"].startswith("The prediction is uncertain; the likeliest are happy (0.92) and")
+    assert [warning["code"] for warning in result["warnings"]] == ["face_assumed"]
+
+
+def test_all_faces_are_listed_with_faces_all(client: TestClient, script: Script) -> None:
+    script.faces = 3
+    result = analyze(client, query="?faces=all")
+    assert [face["face"]["box"]["x"] for face in result["faces"]] == [10, 110, 210]
+    assert (result["face_box"], result["faces_detected"]) == ([10, 20, 96, 96], 3)
 
 
 @pytest.mark.parametrize(

@@ -187,3 +187,18 @@ def test_an_operation_takes_no_parameters_but_those_that_it_declares(operation: 
     assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
     names = ", ".join(parameter["name"] for parameter in operation.said["parameters"])
     assert response.json()["message"] == f"There is no query parameter 'canary'. There are: {names}."
+
+
+def test_the_headers_of_responses_are_declared(start: Start) -> None:
+    client = start(rate_limit="1/hour", cors_origins=("https://page.example",))
+    responses = [
+        ("get", "/info", client.get("/info")),
+        ("post", "/predict", client.post("/predict", **upload())),
+        ("post", "/predict", client.post("/predict", headers={"Origin": "https://page.example"}, **upload())),
+    ]
+    assert [response.status_code for *_, response in responses] == [200, 200, 429]
+    for method, path, response in responses:
+        headers = DOCUMENT["paths"][path][method]["responses"][str(response.status_code)]["headers"]
+        assert set(headers) == {name for name in DOCUMENT["components"]["headers"] if name in response.headers}
+    exposed = responses[-1][-1].headers["access-control-expose-headers"].split(", ")
+    assert sorted(exposed) == sorted(DOCUMENT["components"]["headers"])

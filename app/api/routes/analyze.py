@@ -11,8 +11,9 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.base64_image import read_picture
 from app.api.dependencies import Analyzing, service_of
+from app.api.examples import ANALYSIS
 from app.api.json_values import is_json
-from app.api.openapi import ANALYSIS, ONE_PICTURE, PICTURES, documented
+from app.api.openapi import ONE_PICTURE, PICTURES, documented
 from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions

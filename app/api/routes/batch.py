@@ -14,7 +14,8 @@ from app.api import jobs
 from app.api.csv_table import prefers_csv, table
 from app.api.dependencies import Choices, Predicting, charge, choices_of, memory_of, result_headers, service_of
 from app.api.error_responses import known_error
-from app.api.openapi import BATCH, PICTURES, documented, file_form
+from app.api.examples import BATCH, BATCH_TABLE
+from app.api.openapi import PICTURES, documented, file_form
 from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
@@ -32,7 +33,7 @@ router = APIRouter(tags=["Predictions"])
 _RESPONSES = documented(BATCH, *PICTURES, TooManyFiles)
 _RESPONSES[200]["content"]["text/csv"] = {
     "schema": {"type": "string"},
-    "example": "index,filename,success,emotion,confidence\r\n0,happy_sample.jpg,true,happy,0.92\r\n",
+    "example": BATCH_TABLE,
 }
 
 

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.base64_image import Base64Decoder, read_parts
-from app.api.dependencies import Fusing, MultimodalQuery, service_of
+from app.api.dependencies import Fusing, MultimodalQuery, result_headers, service_of
+from app.api.examples import MULTIMODAL
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
-from app.api.openapi import MULTIMODAL, PICTURES, documented
+from app.api.openapi import PICTURES, documented
 from app.api.parameters import refuse_parameter_in_body, unknown
 from app.api.results import MultimodalResult, analysis_result, json_response
 from app.api.uploads import Upload, fields
@@ -112,7 +113,7 @@ async def analyze_multimodal(request: Request, query: Fusing) -> Response:
         **fuse(facial, voice, text, scored=InterviewPractice.name in settings.session_profiles),
         "request_id": request_record(request.scope).request_id,
     }
-    return json_response(result)
+    return json_response(result, headers=result_headers(request.scope))
 
 
 async def _facial(request: Request, query: MultimodalQuery, picture: bytes | VisageError) -> Facial | VisageError:

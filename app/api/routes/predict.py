@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.dependencies import Comparing, Predicting, choices_of, compared_models, service_of
-from app.api.openapi import COMPARISON, ONE_PICTURE, PICTURES, PREDICTION, documented, file_form
+from app.api.examples import COMPARISON, PREDICTION
+from app.api.openapi import ONE_PICTURE, PICTURES, documented, file_form
 from app.api.results import ComparisonResult, PredictionResult, comparison_result, prediction_result
 from app.api.uploads import one_file
 from app.pipeline import DetectOptions

@@ -9,9 +9,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from app.api.csv_table import SessionTable, prefers_csv
-from app.api.dependencies import memory_of, reservation_of, service_of
+from app.api.dependencies import memory_of, reservation_of, result_headers, service_of
+from app.api.examples import SESSION
 from app.api.json_values import LONGEST_LABEL, MOST_LABELS, is_json
-from app.api.openapi import ADMISSION, SESSION, documented
+from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
 from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
 from app.config import Settings
@@ -133,10 +134,11 @@ async def analyze_session(request: Request) -> Response:
     del body
     await _run(request, work)
     request_record(request.scope).items = work.count
+    headers = {"Vary": "Accept", **result_headers(request.scope)}
     if csv:
-        headers = {"Content-Disposition": 'attachment; filename="session.csv"', "Vary": "Accept"}
+        headers["Content-Disposition"] = 'attachment; filename="session.csv"'
         return Response(bytes(work.csv), headers=headers, media_type="text/csv")
-    return json_response(work.summary(), headers={"Vary": "Accept"})
+    return json_response(work.summary(), headers=headers)
 
 
 async def _run(request: Request, work: _Work) -> None:

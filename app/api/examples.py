@@ -1,0 +1,185 @@
+"""Examples of results, for the OpenAPI document: what the shipped models say of ``sample_images/happy_sample.jpg``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.api.results import (
+    AnalysisResult,
+    BatchResult,
+    ComparisonResult,
+    FaceLocation,
+    MultimodalResult,
+    PictureInfo,
+    PictureResult,
+    PredictedFace,
+    PredictionResult,
+    WarningEntry,
+)
+from app.errors import NoFaceDetected
+from app.sessions.fusion import Facial, Text, Voice, fuse
+from app.sessions.summary import Session, SessionFace, SessionSummary
+
+REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
+_HAPPY: Final = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.9999, "sad": 0.0, "surprise": 0.0}
+_FACE: Final[FaceLocation] = {
+    "box": {"x": 176, "y": 82, "width": 96, "height": 96},
+    "score": 0.9202,
+    "landmarks": {
+        "right_eye": (202, 105),
+        "left_eye": (246, 110),
+        "nose_tip": (221, 128),
+        "mouth_center": (220, 149),
+        "right_ear": (178, 114),
+        "left_ear": (271, 124),
+    },
+}
+_IMAGE: Final[PictureInfo] = {"width": 512, "height": 512, "format": "jpeg"}
+_PICTURE: Final[PictureResult] = {
+    "emotion": "happy",
+    "confidence": 0.9999,
+    "is_uncertain": False,
+    "probabilities": {**_HAPPY, "neutral": 0.0001},
+    "face": _FACE,
+    "warnings": [],
+    "faces_detected": 1,
+    "image": _IMAGE,
+    "inference_time_ms": 1.8,
+    "timings_ms": {"queue": 0.07, "decode": 1.6, "detect": 2.0, "prepare": 0.49, "inference": 1.8, "total": 5.96},
+}
+PREDICTION: Final[PredictionResult] = {
+    "success": True,
+    **_PICTURE,
+    "model": {"name": "default", "version": "1.0.0"},
+    "request_id": REQUEST_ID,
+}
+BATCH: Final[BatchResult] = {
+    "success": True,
+    "results": [
+        {"index": 0, "filename": "happy_sample.jpg", "success": True, **_PICTURE},
+        {
+            "index": 1,
+            "filename": "no_face.jpg",
+            "success": False,
+            "error": NoFaceDetected.code,
+            "message": NoFaceDetected.default_message,
+        },
+    ],
+    "summary": {
+        "total": 2,
+        "succeeded": 1,
+        "failed": 1,
+        "uncertain": 0,
+        "by_emotion": {"happy": 1},
+        "by_error": {NoFaceDetected.code: 1},
+    },
+    "model": {"name": "default", "version": "1.0.0"},
+    "total_time_ms": 70.91,
+    "request_id": REQUEST_ID,
+}
+BATCH_TABLE: Final = (
+    "index,filename,success,emotion,confidence,is_uncertain,p_angry,p_disgust,p_fear,p_happy,p_sad,p_surprise,"
+    "p_neutral,faces_detected,x,y,width,height,warnings,error,message\r\n"
+    "0,happy_sample.jpg,true,happy,0.9999,false,0.0,0.0,0.0,0.9999,0.0,0.0,0.0001,1,176,82,96,96,,,\r\n"
+    f"1,no_face.jpg,false,,,,,,,,,,,,,,,,,{NoFaceDetected.code},{NoFaceDetected.default_message}\r\n"
+)
+COMPARISON: Final[ComparisonResult] = {
+    "success": True,
+    "agree": True,
+    "models": [
+        {
+            "model": {"name": "default", "version": "1.0.0"},
+            "emotion": "happy",
+            "confidence": 0.9999,
+            "is_uncertain": False,
+            "probabilities": _PICTURE["probabilities"],
+            "inference_time_ms": 1.99,
+        },
+        {
+            "model": {"name": "accurate", "version": "1.0.0"},
+            "emotion": "happy",
+            "confidence": 0.9999,
+            "is_uncertain": False,
+            "probabilities": {**_HAPPY, "neutral": 0.0},
+            "inference_time_ms": 10.2,
+        },
+    ],
+    "by_emotion": {"happy": ["default", "accurate"]},
+    "largest_difference": {**dict.fromkeys(_HAPPY, 0.0), "neutral": 0.0001},
+    "face": _FACE,
+    "faces_detected": 1,
+    "warnings": [],
+    "image": _IMAGE,
+    "timings_ms": {"queue": 0.18, "decode": 1.65, "detect": 2.34, "prepare": 0.94, "inference": 12.19, "total": 17.3},
+    "request_id": REQUEST_ID,
+}
+
+_SMALL: Final[WarningEntry] = {
+    "code": "face_too_small",
+    "message": "The face is small. Move closer, or send the picture in its full size.",
+}
+_SMALL_FACE: Final[PredictedFace] = {
+    "emotion": "happy",
+    "confidence": 0.9988,
+    "is_uncertain": False,
+    "probabilities": {
+        "angry": 0.0002,
+        "disgust": 0.0001,
+        "fear": 0.0001,
+        "happy": 0.9988,
+        "sad": 0.0001,
+        "surprise": 0.0003,
+        "neutral": 0.0004,
+    },
+    "face": {
+        "box": {"x": 36, "y": 32, "width": 44, "height": 44},
+        "score": 0.8737,
+        "landmarks": {
+            "right_eye": (47, 43),
+            "left_eye": (65, 44),
+            "nose_tip": (55, 54),
+            "mouth_center": (55, 63),
+            "right_ear": (37, 47),
+            "left_ear": (76, 49),
+        },
+    },
+    "warnings": [_SMALL],
+}
+ANALYSIS: Final[AnalysisResult] = {
+    "success": True,
+    "emotions": _SMALL_FACE["probabilities"],
+    "dominant_emotion": "happy",
+    "confidence": 0.9988,
+    "is_uncertain": False,
+    "face_detected": True,
+    "face_box": (36, 32, 44, 44),
+    "warnings": [_SMALL],
+    "faces": [_SMALL_FACE],
+    "faces_detected": 1,
+    "model": {"name": "default", "version": "1.0.0"},
+    "image": {"width": 112, "height": 112, "format": "jpeg"},
+    "request_id": REQUEST_ID,
+}
+"""Of the smaller picture that the route's example sends."""
+
+
+def _session() -> SessionSummary:
+    """The summary of the frames that the request's example has."""
+    session = Session(("happy", "neutral"), None)
+    session.add(0.0, [SessionFace(1, {"happy": 0.8, "neutral": 0.2}, None, False, (), None)])
+    session.add(0.5, [SessionFace(1, {"happy": 0.3, "neutral": 0.7}, None, False, (), None)])
+    session.add(1.0, [])
+    return session.summary("end")
+
+
+SESSION: Final = _session()
+MULTIMODAL: Final[MultimodalResult] = {
+    "success": True,
+    **fuse(
+        Facial(ANALYSIS["emotions"], uncertain=False),
+        Voice({"happy": 0.6, "neutral": 0.3, "sad": 0.1}, 0.8),
+        Text(80, "Clear and short."),
+        scored=True,
+    ),
+    "request_id": REQUEST_ID,
+}
