@@ -65,6 +65,7 @@ class Protocol(HttpToolsProtocol):
         self._in_body = False
         self._invalid = False
         self._closing = False
+        self._upgraded = False
         self._header_size = 0
         self._waiting_bytes = 0
         self._discarded = 0
@@ -102,6 +103,8 @@ class Protocol(HttpToolsProtocol):
             return
         before = self._header_size if self._in_headers else None
         super().data_received(data)
+        if self._upgraded:
+            return
         if self._in_body and not self.idle and len(self.cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         if self._in_headers:
@@ -167,6 +170,7 @@ class Protocol(HttpToolsProtocol):
         self.waiting.pop(self, None)
         self._unread_memory.close()
         self._cancel_timers()
+        self._upgraded = True
         super().handle_websocket_upgrade()
 
     def on_body(self, body: bytes) -> None:

@@ -219,6 +219,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             await super().send(message)
             if message["type"] == "websocket.close":
                 self._closing()
+            elif message["type"] == "websocket.http.response.body":
+                # The handshake is over, with a refusal.
+                self.handshake_complete = True
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent:

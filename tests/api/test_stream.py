@@ -249,6 +249,12 @@ async def test_a_stream_without_messages_ends(script: Script, monkeypatch: pytes
     assert (summary["reason"], code) == ("idle", 1001)
 
 
+async def test_the_deadline_of_headers_ends_with_them(script: Script) -> None:
+    async with serving(script, header_timeout_seconds=0.2) as port, started(port) as client:
+        await asyncio.sleep(0.4)
+        await client.read(PICTURE)
+
+
 async def test_profiles_need_the_operator_and_the_purpose(script: Script) -> None:
     async with serving(script) as port:
         assert await refusal(port, profile="interview_practice", purpose="own_practice") == ("invalid_request", 1008)
