@@ -2,7 +2,7 @@
 
 import { Chart, reliabilityChart } from "./charts.js";
 import { $, copy, h } from "./dom.js";
-import { capital, duration, percent } from "./format.js";
+import { capital, duration, ratio } from "./format.js";
 import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
@@ -30,7 +30,7 @@ class About {
   }
 
   #showTimes() {
-    const { timings } = photo;
+    const timings = photo.last?.result.timings_ms;
     $("step-times").textContent = timings ? "In colour: how long each step took for your last photo." : "Read a photo, and each step shows how long it took.";
     for (const step of $("steps").children) {
       step.querySelector(".steps__time")?.remove();
@@ -67,7 +67,7 @@ function fill(place, model) {
   if (bins?.length) {
     const chart = new Chart("Is it as sure as it is right?", "On the dashed line it is. Larger dots stand for more faces.", ["How sure", "Right", "Faces"]);
     place.append(chart.element);
-    chart.update((width) => reliabilityChart(bins, width), bins.map((bin) => [percent(bin.confidence), percent(bin.accuracy), String(bin.faces ?? "")]));
+    chart.update((width) => reliabilityChart(bins, width), bins.map((bin) => [ratio(bin.confidence), ratio(bin.accuracy), String(bin.faces ?? "")]));
   }
 }
 

@@ -14,6 +14,11 @@ export function useKey(value) {
 
 export const hasKey = () => key !== "";
 
+/** Tells of every call: `allowance` with what is left of the client's rate, `failed` with the error's code, `answered`. */
+export const calls = new EventTarget();
+
+const tell = (name, detail) => calls.dispatchEvent(new CustomEvent(name, { detail }));
+
 /** A failed call. `code` is one of the service's error codes, or `offline`, `unreachable` or `aborted`. */
 export class CallError extends Error {
   constructor(code, { message = "", status = 0, retryAfter = null, requestId = "" } = {}) {
@@ -61,9 +66,11 @@ export async function call(path, { query, body, signal, method = body ? "POST" :
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw new CallError("aborted");
-    if (error.name === "TimeoutError") throw new CallError("timeout");
-    throw new CallError(navigator.onLine === false ? "offline" : "unreachable");
+    const code = error.name === "TimeoutError" ? "timeout" : navigator.onLine === false ? "offline" : "unreachable";
+    tell("failed", code);
+    throw new CallError(code);
   }
+  tellAllowance(response.headers);
   let json = null;
   try {
     json = JSON.parse(text);
@@ -79,6 +86,11 @@ export async function call(path, { query, body, signal, method = body ? "POST" :
   });
 }
 
+function tellAllowance(headers) {
+  const [limit, remaining] = ["Limit", "Remaining"].map((name) => Number.parseInt(headers.get(`X-RateLimit-${name}`) ?? "", 10));
+  if (Number.isFinite(limit) && Number.isFinite(remaining)) tell("allowance", { limit, remaining });
+}
+
 function seconds(header) {
   const value = Number.parseInt(header ?? "", 10);
   return Number.isFinite(value) ? Math.max(value, 1) : null;
@@ -92,7 +104,6 @@ function form(field, files) {
 
 export const predict = (file, query, signal) => call("predict", { query, body: form("file", [file]), signal });
 export const predictBatch = (files, query, signal) => call("predict/batch", { query, body: form("files", files), signal });
-export const compare = (file, query, signal) => call("predict/compare", { query, body: form("file", [file]), signal });
 export const health = () => call("health", { allow: [503] });
 export const info = () => call("info");
 export const models = () => call("models");

@@ -34,35 +34,37 @@ export class Chart {
 const canvas = (width, height) => svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
 const text = (x, y, content, attributes = {}) => svg("text", { x, y, ...attributes }, String(content));
 
-/** Horizontal bars: `[name, count, note]` each. */
+/** Horizontal bars: `[name, count, note, colour]` each. */
 export function rowsChart(items, width) {
   const most = Math.max(...items.map(([, count]) => count), 1);
   const left = Math.min(Math.max(...items.map(([name]) => name.length)) * 7.2 + 12, width * 0.42);
   const right = 92;
   const root = canvas(width, items.length * ROW);
-  items.forEach(([name, count, note], index) => {
+  items.forEach(([name, count, note, colour], index) => {
     const y = index * ROW + ROW / 2;
     const room = width - left - right;
+    const bar = svg("rect", { class: "fill", x: left, y: y - 5, width: count ? Math.max((count / most) * room, 4) : 0, height: 10, rx: 5 });
+    if (colour) bar.style.fill = colour;
     root.append(
       text(0, y + 4, name, { class: "strong" }),
       svg("rect", { class: "rail", x: left, y: y - 5, width: room, height: 10, rx: 5 }),
-      svg("rect", { class: "fill", x: left, y: y - 5, width: count ? Math.max((count / most) * room, 4) : 0, height: 10, rx: 5 }),
+      bar,
       text(width, y + 4, note, { "text-anchor": "end" }),
     );
   });
   return root;
 }
 
-/** Columns: `{ count, tick, kind }` each. The tick is written at the right edge of its column. */
+/** Columns: `{ count, tick, level }` each. The tick is written at the right edge of its column. */
 export function columnsChart(columns, width) {
   const most = Math.max(...columns.map(({ count }) => count), 1);
   const root = canvas(width, COLUMNS_HEIGHT + MARGIN_BELOW);
   const step = width / columns.length;
   root.append(svg("line", { class: "axis", x1: 0, x2: width, y1: COLUMNS_HEIGHT, y2: COLUMNS_HEIGHT }));
-  columns.forEach(({ count, tick, kind }, index) => {
+  columns.forEach(({ count, tick, level }, index) => {
     const tall = count ? Math.max((count / most) * (COLUMNS_HEIGHT - 22), 2) : 0;
     const x = index * step;
-    root.append(svg("rect", { class: `fill ${kind ? `fill--${kind}` : ""}`, x: x + 1.5, y: COLUMNS_HEIGHT - tall, width: Math.max(step - 3, 1), height: tall }));
+    root.append(svg("rect", { class: "fill", ...(level && { "data-level": level }), x: x + 1.5, y: COLUMNS_HEIGHT - tall, width: Math.max(step - 3, 1), height: tall }));
     if (count === most) root.append(text(x + step / 2, COLUMNS_HEIGHT - tall - 7, count.toLocaleString("en"), { "text-anchor": "middle", class: "strong" }));
     if (tick) root.append(text(x + step, COLUMNS_HEIGHT + 18, tick, { "text-anchor": index === columns.length - 1 ? "end" : "middle" }));
   });

@@ -1,7 +1,8 @@
 /** The panel that shows an error: what happened, what helps, and buttons for the next step. */
 
-import { health, useKey } from "./api.js";
+import { hasKey, health, useKey } from "./api.js";
 import { announce, h, icon } from "./dom.js";
+import { megabytes } from "./format.js";
 import { service } from "./service.js";
 import { textsFor } from "./texts.js";
 
@@ -18,17 +19,20 @@ const POLL_MS = 1000;
 
 /**
  * Shows an error in `place` and returns a function that removes it.
- * `actions` maps the names of actions in texts.js to functions; others are not offered.
+ * `actions` maps the names of actions in texts.js to functions; others are not offered, but `another` always is.
  */
-export function showError(place, error, actions, { small = false } = {}) {
-  const texts = textsFor(error.code);
+export function showError(place, error, { file, ...actions }, { small = false } = {}) {
+  const texts = textsFor(error.code === "unauthorized" && hasKey() ? "wrong_key" : error.code);
   const ends = [];
   const title = h(small ? "h2" : "h1", { class: "error__title", tabindex: "-1" }, texts.title);
-  const next = texts.next ? h("ul", { class: "error__next" }, texts.next.map((line) => h("li", {}, line))) : null;
+  const text = explained(error, texts);
+  const hints = [...(texts.next ?? []), ...(error.code === "file_too_large" ? [`This service takes up to ${service.limits.fileSize} a photo.`] : [])];
+  const next = hints.length ? h("ul", { class: "error__next" }, hints.map((line) => h("li", {}, line))) : null;
+  const named = file && texts.aboutFile ? h("p", { class: "error__file" }, h("strong", {}, file.name), ` ${megabytes(file.size)}`) : null;
   const buttons = h("div", { class: "actions" });
-  const parts = [title, h("p", {}, texts.text), next];
+  const parts = [title, named, h("p", {}, text), next];
   let main = true;
-  for (const name of texts.actions) {
+  for (const name of new Set([...texts.actions, "another"])) {
     if (name === "wait" && actions.again) parts.push(countdown(error, actions.again, ends));
     else if (name === "ready" && actions.again) parts.push(waitUntilReady(actions.again, ends));
     else if (name === "online" && actions.again) parts.push(waitForConnection(actions.again, ends));
@@ -45,12 +49,17 @@ export function showError(place, error, actions, { small = false } = {}) {
   place.classList.toggle("error--small", small);
   place.replaceChildren(...parts.filter(Boolean));
   place.hidden = false;
-  announce(`${texts.title}. ${texts.text}`);
+  announce(`${texts.title}. ${text}`);
   return () => {
     ends.forEach((end) => end());
     place.hidden = true;
     place.replaceChildren();
   };
+}
+
+/** The service's own sentence where it says more than the page's. */
+function explained(error, texts) {
+  return texts.asSaid && error.message && error.message !== error.code ? error.message : texts.text;
 }
 
 function progress(label) {
@@ -128,10 +137,10 @@ function waitForConnection(again, ends) {
 
 function keyForm(again) {
   const input = h("input", { type: "password", id: "api-key", autocomplete: "off", required: true });
-  const submit = (event) => {
+  const submit = async (event) => {
     event.preventDefault();
     useKey(input.value);
-    service.loadInfo();
+    await service.loadInfo();
     again();
   };
   return h(

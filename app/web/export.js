@@ -1,32 +1,45 @@
-/** Results as CSV and JSON. */
+/** Results as CSV and JSON. The columns of the CSV are those of `POST /predict/batch` with `Accept: text/csv`. */
 
-const HEAD = ["filename", "success", "emotion", "confidence", "is_uncertain", "faces_detected", "warnings", "error", "message"];
+/** Beginnings that a spreadsheet takes for a formula, in full width too. */
+const FORMULA = /^ *[=+\-@\t\r＝＋－＠]/;
 
-/** A CSV cell that spreadsheets do not run as a formula, quoted where needed. */
+const neutral = (text) => (FORMULA.test(text) ? `'${text}` : text);
+
 function cell(value) {
-  let text = value === null || value === undefined ? "" : String(value);
-  if (typeof value === "string" && /^[\s]*[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  const text = value === null || value === undefined ? "" : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-const over = (items) => items.filter((item) => item.state === "done" || item.state === "failed");
+/** The results with the place and the name of their file: one index a file, whatever request it was sent in. */
+const records = (items) =>
+  items
+    .map(({ name, state, result }, index) => (state === "done" || state === "failed" ? { ...result, index, filename: name } : null))
+    .filter(Boolean);
 
 export function asCsv(items, labels) {
-  const rows = over(items).map(({ name, result }) => [
-    name,
-    result.success,
-    result.emotion,
-    result.confidence,
-    result.is_uncertain,
-    result.faces_detected,
-    result.warnings?.map((warning) => warning.code).join(" "),
-    result.error,
-    result.message,
-    ...labels.map((label) => result.probabilities?.[label]),
-  ]);
-  return [[...HEAD, ...labels], ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  const head = [
+    ...["index", "filename", "success", "emotion", "confidence", "is_uncertain"],
+    ...labels.map((label) => neutral(`p_${label}`)),
+    ...["faces_detected", "x", "y", "width", "height", "warnings", "error", "message"],
+  ];
+  const rows = records(items).map((record) => {
+    const { x, y, width, height } = record.face?.box ?? {};
+    return [
+      record.index,
+      neutral(record.filename),
+      record.success,
+      record.emotion,
+      record.confidence,
+      record.is_uncertain,
+      ...labels.map((label) => record.probabilities?.[label]),
+      record.faces_detected,
+      ...[x, y, width, height],
+      record.warnings?.map(({ code }) => code).join(" "),
+      record.error,
+      neutral(record.message ?? ""),
+    ];
+  });
+  return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
-export function asRecords(items) {
-  return JSON.stringify(over(items).map(({ name, result }) => ({ ...result, filename: name })), null, 2);
-}
+export const asRecords = (items) => JSON.stringify(records(items), null, 2);

@@ -5,8 +5,9 @@ import { closeCamera, openCamera, snapshot } from "./camera.js";
 import { $, announce, h } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { capital, percent } from "./format.js";
+import { emoji, levelOf } from "./levels.js";
 import { service } from "./service.js";
-import { adjective, emoji, levelOf, LEVELS } from "./texts.js";
+import { adjective, LEVELS } from "./texts.js";
 import { Timeline } from "./timeline.js";
 
 const CAMERA_SIDE = 640;
@@ -142,7 +143,7 @@ class Live {
       Object.entries(result.probabilities).map(([label, share]) => [label, keep * (this.#smooth?.[label] ?? 0) + (1 - keep) * share]),
     );
     const [label, share] = Object.entries(this.#smooth).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
-    const level = levelOf(share, false);
+    const level = levelOf(share);
     $("live-lead").textContent = LEVELS[level].lead;
     $("live-label").replaceChildren(`${capital(adjective(label))} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)));
     this.#timeline.add(this.#smooth, label);

@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
-const TITLES = { photo: "One photo", many: "Many photos", live: "Live", totals: "Totals", about: "About" };
+const TITLES = { photo: "One photo", many: "Many photos", live: "Live", totals: "Totals", code: "For developers", about: "About" };
 
 /**
  * Views other than the first are loaded when they are opened. Each may have `enter(openPhoto)`, `leave()` and
@@ -15,6 +15,7 @@ const LOADERS = {
   many: async () => (await import("./many-photos.js")).many,
   live: async () => (await import("./live.js")).live,
   totals: async () => (await import("./totals.js")).totals,
+  code: async () => (await import("./developers.js")).developers,
   about: async () => (await import("./about.js")).about,
 };
 

@@ -5,10 +5,11 @@ import { $, announce, h, icon, save } from "./dom.js";
 import { isPicture } from "./dropped-files.js";
 import { showError } from "./error-panel.js";
 import { asCsv, asRecords } from "./export.js";
-import { capital, percent, plural } from "./format.js";
+import { capital, megabytes, percent, plural } from "./format.js";
+import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { prepare, thumbnail } from "./picture-file.js";
 import { service } from "./service.js";
-import { adjective, emoji, levelOf, textsFor } from "./texts.js";
+import { adjective, LEVELS, textsFor } from "./texts.js";
 
 const PHOTOS_PER_REQUEST = 4;
 const THUMB_SIDE = 176;
@@ -17,6 +18,8 @@ const byName = new Intl.Collator(undefined, { numeric: true });
 
 /** Errors of the connection or the service rather than of a photo: the photos wait and are sent again. */
 const TEMPORARY = new Set(["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"]);
+
+const line = (symbol, text) => h("span", {}, h("span", { class: "emoji", "aria-hidden": "true" }, symbol), ` ${text}`);
 
 class Many {
   #items = [];
@@ -31,6 +34,8 @@ class Many {
     this.#openPhoto = openPhoto;
     if (this.#listening) return;
     this.#listening = true;
+    this.#showLimits();
+    service.addEventListener("loaded", () => this.#showLimits());
     for (const kind of ["folder", "files"]) {
       $(`many-${kind}`).addEventListener("click", () => $(`many-${kind}-input`).click());
       $(`many-${kind}-input`).addEventListener("change", (event) => {
@@ -44,6 +49,11 @@ class Many {
     $("many-clear").addEventListener("click", () => this.#clear());
     $("many-csv").addEventListener("click", () => save("visage.csv", "text/csv", asCsv(this.#items, service.labels)));
     $("many-json").addEventListener("click", () => save("visage.json", "application/json", asRecords(this.#items)));
+  }
+
+  #showLimits() {
+    const { fileSize, batchFiles } = service.limits;
+    $("many-limits").textContent = `Up to ${fileSize} a photo, ${Math.min(PHOTOS_PER_REQUEST, batchFiles)} photos a request; the page makes larger ones smaller. A folder may hold any number.`;
   }
 
   take(files) {
@@ -65,7 +75,7 @@ class Many {
     const item = { file, name: file.webkitRelativePath || file.name, state: "waiting", result: null };
     item.picture = h("button", { type: "button", onclick: () => this.#openPhoto(file) });
     item.label = h("p", { class: "tile__label" });
-    item.tile = h("li", { class: "tile" }, item.picture, item.label, h("p", { class: "tile__name", title: item.name }, file.name));
+    item.tile = h("li", { class: "tile", title: item.name }, item.picture, item.label, h("p", { class: "tile__name" }, file.name));
     this.#showState(item);
     return item;
   }
@@ -75,19 +85,20 @@ class Many {
     const { state, result, tile, label, picture, file } = item;
     let text;
     if (state === "done") {
-      const level = levelOf(result.confidence, result.is_uncertain);
+      const level = shownLevel(result);
       tile.dataset.level = level;
-      text = `${capital(adjective(result.emotion))} ${percent(result.confidence)}${level === "low" ? "?" : ""}`;
-      label.replaceChildren(icon(level), h("span", { class: "emoji", "aria-hidden": "true" }, emoji(result.emotion)), text);
-      if (level === "low") text += ", uncertain";
+      const [what, sure] = [capital(adjective(result.emotion)), percent(result.confidence)];
+      label.replaceChildren(line(emoji(result.emotion), what), line(levelEmoji(level), sure));
+      text = `${what}, ${sure}, ${LEVELS[level].sure}`;
     } else if (state === "failed") {
       tile.dataset.level = "failed";
       text = textsFor(result.error).title;
-      label.replaceChildren(icon("warn"), text);
+      label.replaceChildren(h("span", {}, icon("warn"), text));
+      tile.title = `${item.name}, ${megabytes(file.size)}: ${result.message}`;
     } else {
       tile.dataset.level = state;
       text = state === "stopped" ? "Not read" : "Waiting";
-      label.replaceChildren(text);
+      label.replaceChildren(h("span", {}, text));
     }
     picture.setAttribute("aria-label", `${file.name}: ${text}. Open this photo`);
     tile.dataset.label = state === "done" ? result.emotion : state;
@@ -264,7 +275,7 @@ class Many {
     if (name === "all") return true;
     if (name === "failed") return item.state === "failed" || item.state === "stopped";
     if (item.state !== "done") return false;
-    if (name === "uncertain") return levelOf(item.result.confidence, item.result.is_uncertain) === "low";
+    if (name === "uncertain") return shownLevel(item.result) === "uncertain";
     return item.result.emotion === name;
   }
 

@@ -2,18 +2,22 @@
 
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
+import { Comparison } from "./comparison.js";
 import { $, announce, copy, h, icon } from "./dom.js";
 import { showError } from "./error-panel.js";
-import { capital, duration, percent, plural } from "./format.js";
+import { capital, duration, megabytes, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
+import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { cutOut, prepare } from "./picture-file.js";
-import { Bars } from "./probability-bars.js";
-import { asCurl, asJson } from "./request-snippets.js";
+import { Bars, seen } from "./probability-bars.js";
+import { asCurl } from "./request-snippets.js";
 import { service } from "./service.js";
-import { adjective, emoji, levelOf, LEVELS, WARNINGS } from "./texts.js";
+import { adjective, LEVELS, WARNINGS } from "./texts.js";
 
-const MOST_COMPARED = 4;
 const CAMERA_SIDE = 1280;
+
+/** Every face of a result, the largest first. */
+const facesOf = (result) => (result.faces?.length ? result.faces : [result]);
 
 class Photo {
   #picture = null;
@@ -23,15 +27,12 @@ class Photo {
   #onNoFace = "";
   #wantsExplanation = false;
   #url = "";
-  #bars = null;
+  #bars = new Bars($("bars"));
+  #comparison = new Comparison($("compare-body"));
   #call = null;
   #hideError = () => {};
-  #idleNote = "";
-  /** The milliseconds of each stage of the last result; the About view shows them. */
-  timings = null;
 
   start() {
-    this.#idleNote = $("photo-note").textContent;
     $("photo-choose").addEventListener("click", () => $("photo-file").click());
     $("photo-file").addEventListener("change", (event) => {
       const [file] = event.target.files;
@@ -56,13 +57,23 @@ class Photo {
       button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
     }
     for (const image of document.querySelectorAll("#samples img")) {
-      const drop = () => image.closest("li").remove();
+      const drop = () => {
+        image.closest("li")?.remove();
+        $("samples-block").hidden = !$("samples").childElementCount;
+      };
       if (image.complete && !image.naturalWidth) drop();
       else image.addEventListener("error", drop);
     }
-    service.addEventListener("loaded", () => this.#offerModels());
+    service.addEventListener("loaded", () => {
+      this.#offerModels();
+      if (!this.#picture) this.#showLimits();
+    });
     new ResizeObserver(() => this.#fit()).observe($("frame"));
-    this.#buildBars();
+  }
+
+  /** The last result: what was sent, what came back, and the picture's name. Null before the first. */
+  get last() {
+    return this.#result && { query: this.#query(), name: this.#picture.file.name, result: this.#result };
   }
 
   leave() {
@@ -75,8 +86,10 @@ class Photo {
     this.#result = null;
     this.#onNoFace = "";
     this.#wantsExplanation = false;
+    this.#picture = null;
     this.#setState("busy");
     this.#clearResult();
+    window.scrollTo(0, 0);
     const run = (this.#call = new AbortController());
     const picture = await prepare(file, service.limits.fileBytes);
     if (run.signal.aborted) return;
@@ -89,10 +102,16 @@ class Photo {
     this.#stop();
     closeCamera($("preview-video"));
     this.#picture = this.#result = null;
-    $("photo-note").textContent = this.#idleNote;
+    this.#showLimits();
     this.#setState("empty");
     $("photo-choose").focus({ preventScroll: true });
     announce("Ready for another photo");
+  }
+
+  #showLimits() {
+    const { formats, fileSize } = service.limits;
+    const names = formats.length ? formats.map((name) => (name === "webp" ? "WebP" : name.toUpperCase())) : ["JPEG", "PNG", "WebP", "BMP"];
+    $("photo-note").textContent = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}, up to ${fileSize}. Larger photos are made smaller here before they are sent.`;
   }
 
   #stop() {
@@ -105,20 +124,15 @@ class Photo {
     const before = $("view-photo").dataset.state;
     $("view-photo").dataset.state = state;
     const has = state === "busy" || state === "done" || state === "error";
-    const hadFocus = $("intro").contains(document.activeElement) || $("frame-drop").contains(document.activeElement);
+    const hadFocus = ["intro", "frame-drop", "samples"].some((id) => $(id).contains(document.activeElement));
     $("frame-drop").hidden = state !== "empty";
     $("intro").hidden = has;
     $("result").hidden = !(state === "busy" || state === "done");
     $("picture").hidden = !has || !this.#picture?.width;
     $("frame-blank").hidden = !has || this.#picture?.width !== 0;
-    $("photo-another").hidden = !has;
     $("preview").hidden = state !== "camera";
-    $("explanation").hidden = !has || state === "error";
     $("result").setAttribute("aria-busy", state === "busy");
-    if (before === "empty" && has) {
-      window.scrollTo(0, 0);
-      if (hadFocus) $("photo-another").focus({ preventScroll: true });
-    }
+    if (before === "empty" && has && hadFocus) $("photo-another").focus({ preventScroll: true });
     if (state !== "done" && state !== "busy") {
       $("picture-boxes").replaceChildren();
       $("faces").hidden = true;
@@ -132,6 +146,7 @@ class Photo {
     $("photo-note").textContent = note;
     $("picture").hidden = !width;
     $("frame-blank").hidden = width !== 0;
+    if (!width) $("frame-blank").replaceChildren(h("strong", {}, file.name), `${megabytes(file.size)}. This browser cannot show the file.`);
     if (!width) return;
     this.#url = URL.createObjectURL(file);
     const image = $("picture-image");
@@ -155,6 +170,7 @@ class Photo {
     this.#picture = null;
     this.#setState("busy");
     this.#clearResult();
+    window.scrollTo(0, 0);
     const run = (this.#call = new AbortController());
     try {
       const response = await fetch(api.address(`samples/${name}.jpg`), { signal: run.signal });
@@ -202,6 +218,7 @@ class Photo {
     this.#setState("error");
     if (error.code === "not_ready") service.check();
     this.#hideError = showError($("photo-error"), error, {
+      file: this.#picture?.file,
       again,
       another: () => this.reset(),
       center: () => {
@@ -217,87 +234,95 @@ class Photo {
     });
   }
 
-  #buildBars() {
-    const labels = service.model(this.#model)?.labels ?? service.labels;
-    if (this.#bars?.labels.join() !== labels.join()) this.#bars = new Bars($("bars"), labels);
-  }
-
   #clearResult() {
-    this.#buildBars();
-    this.#bars.clear();
     $("prediction").dataset.level = "none";
     $("prediction-lead").textContent = "Reading";
     $("prediction-label").replaceChildren(h("span", { class: "prediction__wait", "aria-hidden": "true" }), h("span", { class: "visually-hidden" }, "The photo is being read"));
     $("prediction-sure").replaceChildren();
-    $("warnings").replaceChildren();
-    $("extras").hidden = true;
+    $("result-body").hidden = true;
     $("picture-boxes").replaceChildren();
     $("faces").hidden = true;
     $("heatmap-opacity").value = 0;
-    $("heatmap-opacity").disabled = true;
-    $("heatmap-hint").textContent = "Slide to show on the face what led to this result.";
     this.#setOpacity();
-    $("compare-body").replaceChildren();
+    this.#comparison.clear();
   }
 
   #show(result) {
+    const same = this.#result !== null;
     this.#result = result;
-    this.#face = 0;
-    this.timings = result.timings_ms;
-    const labels = Object.keys(result.probabilities);
-    if (this.#bars.labels.join() !== labels.join()) this.#bars = new Bars($("bars"), labels);
+    const faces = facesOf(result);
+    // Another model finds the same faces, so the chosen one stays chosen.
+    this.#face = same && this.#face < faces.length ? this.#face : 0;
+    // A label that one face shows keeps its row for all, so that nothing moves when another face is chosen.
+    this.#bars.build(Object.keys(result.probabilities), seen(faces.map(({ probabilities }) => probabilities), same ? this.#bars.shown : []));
     this.#setState("done");
     this.#boxFaces();
-    this.#showFace(0);
+    $("prediction-sure").replaceChildren(...faces.map((face) => this.#sureness(face)));
+    $("warnings").replaceChildren(...faces.map((face) => this.#advice(face)));
+    $("result-body").hidden = false;
+    this.#showFace(this.#face);
     this.#showRequest();
     this.#offerModels();
-    $("extras").hidden = false;
     announce(this.#announcement());
   }
 
-  get #faces() {
-    return this.#result.faces?.length ? this.#result.faces : [this.#result];
-  }
-
   #announcement() {
-    const faces = this.#faces;
+    const faces = facesOf(this.#result);
     const face = faces[this.#face];
     const which = faces.length > 1 ? `Face ${this.#face + 1} of ${faces.length}. ` : "";
-    const level = levelOf(face.confidence, face.is_uncertain);
-    const noted = face.warnings.length ? ` ${plural(face.warnings.length, "note")} on the photo.` : "";
-    return `${which}${LEVELS[level].lead} ${adjective(face.emotion)}, ${percent(face.confidence)}, ${LEVELS[level].sure}.${noted}`;
+    const level = shownLevel(face);
+    const notes = this.#warningsOf(face).map((code) => ` ${WARNINGS[code]?.[1] ?? ""}`);
+    return `${which}${LEVELS[level].lead} ${adjective(face.emotion)}, ${percent(face.confidence)}, ${LEVELS[level].sure}.${notes.join("")}`;
   }
 
   #showFace(index) {
     this.#face = index;
-    const face = this.#faces[index];
-    const level = levelOf(face.confidence, face.is_uncertain);
-    const [, second] = Object.entries(face.probabilities).sort((a, b) => b[1] - a[1]);
+    const face = facesOf(this.#result)[index];
+    const level = shownLevel(face);
     $("prediction").dataset.level = level;
     $("prediction-lead").textContent = LEVELS[level].lead;
     $("prediction-label").replaceChildren(
       h("span", { class: "shown" }, capital(adjective(face.emotion))),
       h("span", { class: "emoji", "aria-hidden": "true" }, emoji(face.emotion)),
     );
-    const runnerUp = level === "low" && second ? h("span", { class: "prediction__also" }, `or ${adjective(second[0])}, ${percent(second[1])}`) : null;
-    $("prediction-sure").replaceChildren(
-      ...[h("span", { class: "badge" }, icon(level), `${percent(face.confidence)}, ${LEVELS[level].sure}`), runnerUp].filter(Boolean),
-    );
+    for (const stack of [$("prediction-sure"), $("warnings")]) {
+      [...stack.children].forEach((each, place) => each.toggleAttribute("data-shown", place === index));
+    }
     this.#bars.show(face.probabilities, face.emotion, level);
-    this.#showWarnings(face.warnings);
     this.#showExplanation(face);
+    this.#comparison.show(index);
     for (const button of document.querySelectorAll("#picture-boxes button, #faces button")) {
       button.setAttribute("aria-pressed", Number(button.dataset.face) === index);
     }
   }
 
-  #showWarnings(warnings) {
-    const found = this.#faces.length;
-    // Every face has its own box here, so the warning about several faces is left out.
-    const shown = warnings.filter((warning) => !(warning.code === "multiple_faces" && found > 1));
-    $("warnings").replaceChildren(
-      ...shown.map(({ code, message }) => {
-        const [what, then] = WARNINGS[code] ?? [message, ""];
+  /** How sure the result is, what else it may be, and what speaks against it, in one line. */
+  #sureness(face) {
+    const level = shownLevel(face);
+    const [, second] = Object.entries(face.probabilities).sort((a, b) => b[1] - a[1]);
+    const runnerUp = level === "uncertain" && second ? h("span", { class: "prediction__also" }, `or ${adjective(second[0])}, ${percent(second[1])}`) : null;
+    return h(
+      "p",
+      { class: "prediction__sure", data: { level } },
+      h("span", { class: "badge" }, h("span", { class: "emoji", "aria-hidden": "true" }, levelEmoji(level)), `${capital(percent(face.confidence))}, ${LEVELS[level].sure}`),
+      runnerUp,
+      this.#warningsOf(face).map((code) => h("span", { class: "note" }, icon("warn"), WARNINGS[code]?.[0] ?? capital(code.replaceAll("_", " ")))),
+    );
+  }
+
+  /** The warnings of a face, by their codes. Every face has its own box here, so that there are several is no warning. */
+  #warningsOf(face) {
+    const several = facesOf(this.#result).length > 1;
+    return face.warnings.map(({ code }) => code).filter((code) => !(code === "multiple_faces" && several));
+  }
+
+  #advice(face) {
+    const shown = face.warnings.filter(({ code }) => this.#warningsOf(face).includes(code));
+    return h(
+      "div",
+      {},
+      shown.map(({ code, message }) => {
+        const [, what, then] = WARNINGS[code] ?? ["", message, ""];
         return h("div", { class: "warning", data: { code } }, icon("warn"), h("strong", {}, what), h("p", {}, then));
       }),
     );
@@ -305,7 +330,6 @@ class Photo {
 
   #showExplanation(face) {
     const { explanation } = face;
-    $("heatmap-opacity").disabled = false;
     $("heatmap-hint").textContent = explanation
       ? `Slide to see it: the warmer a spot, the more it spoke for “${explanation.label}”.`
       : "Slide to see it. This model takes a moment longer to tell.";
@@ -321,11 +345,11 @@ class Photo {
 
   #boxFaces() {
     const { width, height } = this.#result.image;
-    const faces = this.#faces;
+    const faces = facesOf(this.#result);
     const boxes = faces.map((face, index) => {
       const { box } = face.face;
       const name = `Face ${index + 1} of ${faces.length}: ${face.emotion}, ${percent(face.confidence)}`;
-      const tag = faces.length > 1 ? h("span", { class: "box__tag", "aria-hidden": "true" }, emoji(face.emotion)) : null;
+      const tag = faces.length > 1 ? h("span", { class: "box__tag", "aria-hidden": "true" }, index + 1) : null;
       const button = h("button", { class: "box", type: "button", "aria-label": name, "aria-pressed": false, data: { face: index } }, tag);
       button.addEventListener("click", () => this.#choose(index));
       button.style.left = `${(box.x / width) * 100}%`;
@@ -338,30 +362,35 @@ class Photo {
     this.#listFaces();
   }
 
-  /** A list of the faces, because small boxes are hard to click. */
-  async #listFaces() {
-    const faces = this.#faces;
-    $("faces").hidden = true;
+  /** A list of the faces, because small boxes are hard to click. The pictures in it are drawn when the photo is. */
+  #listFaces() {
+    const faces = facesOf(this.#result);
+    $("faces").hidden = faces.length < 2;
     if (faces.length < 2) return;
-    const result = this.#result;
-    const image = $("picture-image");
-    await image.decode().catch(() => {});
-    if (result !== this.#result) return;
-    const scale = image.naturalWidth / result.image.width;
+    const cuts = faces.map(() => h("canvas", { width: 80, height: 80, "aria-hidden": "true" }));
     $("faces").replaceChildren(
-      ...faces.map((face, index) => {
-        const { x, y, width, height } = face.face.box;
-        const cut = cutOut(image, (x + width / 2) * scale, (y + height / 2) * scale, Math.max(width, height) * 1.3 * scale, 80);
-        cut.setAttribute("aria-hidden", "true");
-        return h(
+      ...faces.map((face, index) =>
+        h(
           "button",
           { type: "button", "aria-pressed": index === this.#face, data: { face: index }, onclick: () => this.#choose(index) },
-          cut,
-          `${capital(adjective(face.emotion))} ${percent(face.confidence)}`,
-        );
-      }),
+          cuts[index],
+          h("span", {}, `${index + 1}. ${capital(adjective(face.emotion))}`),
+        ),
+      ),
     );
-    $("faces").hidden = false;
+    this.#drawFaces(faces, cuts);
+  }
+
+  async #drawFaces(faces, cuts) {
+    const { width } = this.#result.image;
+    const image = $("picture-image");
+    await image.decode().catch(() => {});
+    const scale = image.naturalWidth / width;
+    faces.forEach(({ face: { box } }, index) => {
+      const side = Math.max(box.width, box.height) * 1.3 * scale;
+      const cut = cutOut(image, (box.x + box.width / 2) * scale, (box.y + box.height / 2) * scale, side, cuts[index].width);
+      cuts[index].getContext("2d").drawImage(cut, 0, 0);
+    });
   }
 
   #choose(index) {
@@ -371,7 +400,6 @@ class Photo {
 
   #showRequest() {
     $("curl").textContent = asCurl("predict", this.#query(), this.#picture.file.name);
-    $("json").textContent = asJson(this.#result);
     const { timings_ms: timings, model, faces_detected: found } = this.#result;
     $("result-summary").textContent = `${plural(found, "face")} found, read in ${duration(timings.total)} by ${model.name} ${model.version}.`;
   }
@@ -384,66 +412,7 @@ class Photo {
     if (!several) return;
     const chosen = this.#model || service.defaultModel;
     $("model").replaceChildren(...models.map(({ name, version }) => h("option", { value: name, selected: name === chosen }, version ? `${name} ${version}` : name)));
-    if (!$("compare-body").childElementCount) this.#buildComparison(models);
-  }
-
-  #buildComparison(models) {
-    const boxes = models.map(({ name }, index) =>
-      h("label", {}, h("input", { type: "checkbox", value: name, checked: index < MOST_COMPARED }), name),
-    );
-    const place = h("div", { role: "status" });
-    const button = h("button", { type: "button", class: "button button--small" }, "Compare on this photo");
-    button.addEventListener("click", () => {
-      const names = boxes.map((box) => box.firstChild).filter((input) => input.checked).map((input) => input.value);
-      this.#compare(names, button, place);
-    });
-    const legend = h("legend", { class: "visually-hidden" }, "Models to compare");
-    $("compare-body").replaceChildren(h("fieldset", { class: "choices" }, legend, boxes), button, place);
-  }
-
-  async #compare(names, button, place) {
-    if (names.length < 2) {
-      place.replaceChildren(h("p", { class: "comparison-result" }, "Choose at least two."));
-      return;
-    }
-    button.disabled = true;
-    const picture = this.#picture;
-    try {
-      const result = await api.compare(picture.file, { models: names.join(","), faces: "largest" });
-      if (picture === this.#picture) place.replaceChildren(...this.#compared(result));
-    } catch (error) {
-      const small = h("div");
-      place.replaceChildren(small);
-      const end = showError(small, error, {
-        again: () => {
-          end();
-          this.#compare(names, button, place);
-        },
-      }, { small: true });
-    }
-    button.disabled = false;
-  }
-
-  #compared(result) {
-    const rows = result.models.map((entry) => {
-      const level = levelOf(entry.confidence, entry.is_uncertain);
-      return h(
-        "tr",
-        { data: { level: level } },
-        h("th", { scope: "row" }, entry.model.name),
-        h("td", {}, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(entry.emotion)), ` ${capital(entry.emotion)}`),
-        h("td", { class: "num" }, `${percent(entry.confidence)}${level === "low" ? ", uncertain" : ""}`),
-        h("td", { class: "num" }, duration(entry.inference_time_ms)),
-      );
-    });
-    const heads = ["Model", "Says", "Confidence", "Time"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "num" : "" }, text));
-    const [widest] = Object.entries(result.largest_difference ?? {}).sort((a, b) => b[1] - a[1]);
-    const apart = widest ? ` They are furthest apart on ${widest[0]}: ${Math.round(widest[1] * 100)} points.` : "";
-    return [
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows))),
-      h("p", { class: "comparison-result" }, (result.agree ? "They agree." : "They disagree.") + apart),
-      result.faces_detected > 1 ? h("p", { class: "small-print" }, "Compared on the largest face.") : "",
-    ];
+    if (this.#result) this.#comparison.offer(models, this.#picture.file, this.#result, this.#query(), this.#face);
   }
 
   async #openPreview() {
@@ -455,7 +424,6 @@ class Photo {
     } catch (error) {
       this.#picture = null;
       this.#showError(error, () => this.#openPreview());
-      $("photo-another").hidden = false;
     }
   }
 

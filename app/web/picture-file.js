@@ -1,5 +1,7 @@
 /** Prepares a chosen file for sending: upright, no larger than useful, in a format that the service reads. */
 
+import { megabytes } from "./format.js";
+
 export const LONGEST_SIDE = 2048;
 
 const QUALITY = 0.9;
@@ -18,12 +20,8 @@ async function formatOf(file) {
   return text.startsWith("RIFF") && text.endsWith("WEBP") ? "webp" : "";
 }
 
-export function megabytes(bytes) {
-  return bytes < 100_000 ? `${Math.max(1, Math.round(bytes / 1000))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
 /** The picture, upright, or null if the browser cannot open it. */
-function open(file) {
+export function openPicture(file) {
   return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
 }
 
@@ -46,7 +44,7 @@ const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg
  * sentence that says what was changed. A file that needs no change is sent byte for byte.
  */
 export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
-  const [bitmap, format] = await Promise.all([open(file), formatOf(file)]);
+  const [bitmap, format] = await Promise.all([openPicture(file), formatOf(file)]);
   if (!bitmap) return { file, width: 0, height: 0, note: "" };
   const { width, height } = bitmap;
   let scale = Math.min(1, longest / Math.max(width, height));
@@ -72,7 +70,7 @@ export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
 
 /** A small square from the middle of a picture, as a canvas, or null if the browser cannot open the file. */
 export async function thumbnail(file, side) {
-  const bitmap = await open(file);
+  const bitmap = await openPicture(file);
   if (!bitmap) return null;
   const canvas = cutOut(bitmap, bitmap.width / 2, bitmap.height / 2, Math.min(bitmap.width, bitmap.height), side);
   bitmap.close();

@@ -1,7 +1,9 @@
-/** The state of the service (starting, ready, busy, offline), its models and its limits. */
+/** The state of the service (starting, ready, busy, gone), its models and its limits. */
 
-import { health, info, models } from "./api.js";
+import { calls, health, info } from "./api.js";
 import { $ } from "./dom.js";
+import { plural } from "./format.js";
+import { useAppearance } from "./levels.js";
 
 const TEXT = {
   checking: "Checking",
@@ -9,35 +11,53 @@ const TEXT = {
   cold: "Ready, just started",
   starting: "Waking up",
   busy: "Busy",
-  offline: "Offline",
+  offline: "You are offline",
+  unreachable: "Not reachable, trying again",
 };
 
-const POLL_MS = 1000;
+/** How long after one check of the health the next one follows, while the page is visible. */
+const POLL_MS = { checking: 1000, ready: 10_000, cold: 5000, starting: 1000, busy: 2000, offline: 5000, unreachable: 3000 };
+
+const UP = new Set(["ready", "cold", "busy"]);
 
 class Service extends EventTarget {
   state = "checking";
-  limits = { fileBytes: 5 * 1024 * 1024, batchFiles: 32, batchBytes: 64 * 1024 * 1024, perMinute: 600 };
+  limits = { fileSize: "5 MB", fileBytes: 5 * 1024 * 1024, batchFiles: 32, batchBytes: 64 * 1024 * 1024, perMinute: 600, rate: "", formats: [] };
   models = [];
   defaultModel = "";
   labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+  /** What people have to know about the service, as in `/info`. */
+  notice = null;
+  /** What is left of the client's rate: `{ limit, remaining, at }`, or null where there is none. */
+  allowance = null;
   #timer = 0;
   #since = 0;
+  #knows = false;
 
   start() {
     window.addEventListener("offline", () => this.#setState("offline"));
     window.addEventListener("online", () => this.check());
+    document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.check()));
+    calls.addEventListener("failed", ({ detail }) => detail === "unreachable" && UP.has(this.state) && this.check());
+    calls.addEventListener("allowance", ({ detail }) => {
+      this.allowance = { ...detail, at: performance.now() };
+      this.#showAllowance();
+    });
     return this.check();
   }
 
-  /** Checks the health of the service, again and again until it is ready. */
+  /** Checks the health of the service, now and from then on for as long as the page is visible. */
   async check() {
     clearTimeout(this.#timer);
     try {
       this.noteHealth(await health());
-    } catch {
-      this.#setState(navigator.onLine === false ? "offline" : "starting");
+    } catch (error) {
+      // What a proxy says while it cannot reach the service is taken for a start.
+      this.#setState(navigator.onLine === false ? "offline" : error.code === "not_ready" ? "starting" : "unreachable");
     }
-    if ((this.state === "starting" || this.state === "busy") && !document.hidden) this.#timer = setTimeout(() => this.check(), POLL_MS);
+    this.#showAllowance();
+    clearTimeout(this.#timer);
+    if (!document.hidden) this.#timer = setTimeout(() => this.check(), POLL_MS[this.state]);
   }
 
   /** Updates the state from a response of `/health`. */
@@ -54,36 +74,60 @@ class Service extends EventTarget {
     $("status").dataset.state = state;
     const text = waited > 1 ? `${TEXT[state]}, ${waited} s` : TEXT[state];
     if ($("status-text").textContent !== text) $("status-text").textContent = text;
-    const up = state === "ready" || state === "cold";
-    if (up && before !== "ready" && before !== "cold") this.loadInfo();
+    // A service that was away may be another one when it is back.
+    if (!UP.has(state)) this.#knows = false;
+    else if (!this.#knows && state !== "busy") this.loadInfo();
   }
 
   /** Loads the models and the limits. Without them the page keeps its defaults, which are those of the service. */
   async loadInfo() {
-    const [about, loaded] = await Promise.allSettled([info(), models()]);
-    if (about.status === "fulfilled") this.#useInfo(about.value);
-    if (loaded.status === "fulfilled") this.#useModels(loaded.value);
+    this.#knows = true;
+    try {
+      this.#useInfo(await info());
+    } catch (error) {
+      this.#knows = error.code === "unauthorized";
+    }
     $("status").dataset.info = "loaded";
+    this.#showAllowance();
     this.dispatchEvent(new Event("loaded"));
   }
 
   #useInfo(about) {
     const limits = about.limits ?? {};
-    if (limits.max_file_size_mb) this.limits.fileBytes = limits.max_file_size_mb * 1024 * 1024;
+    if (limits.max_file_size_mb) {
+      this.limits.fileBytes = limits.max_file_size_mb * 1024 * 1024;
+      this.limits.fileSize = `${limits.max_file_size_mb} MB`;
+    }
     if (limits.max_batch_size_mb) this.limits.batchBytes = limits.max_batch_size_mb * 1024 * 1024;
     if (limits.max_batch_files) this.limits.batchFiles = limits.max_batch_files;
+    this.limits.formats = limits.formats ?? [];
+    this.limits.rate = limits.rate_limit ?? "";
     this.limits.perMinute = perMinute(limits.rate_limit) ?? this.limits.perMinute;
-  }
-
-  #useModels(loaded) {
-    this.models = loaded.models ?? [];
-    this.defaultModel = loaded.default ?? this.models[0]?.name ?? "";
+    this.models = about.models ?? [];
+    this.defaultModel = about.default_model ?? this.models[0]?.name ?? "";
+    this.notice = about.notice ?? null;
     const labels = this.model(this.defaultModel)?.labels;
     if (labels?.length) this.labels = labels;
+    useAppearance(about);
   }
 
   model(name) {
     return this.models.find((model) => model.name === name);
+  }
+
+  /** How many photos are left at this moment: the rate comes back evenly. Infinity where there is no rate. */
+  get left() {
+    if (!this.allowance) return Infinity;
+    const { limit, remaining, at } = this.allowance;
+    return Math.min(limit, remaining + Math.floor(((performance.now() - at) / 60_000) * this.limits.perMinute));
+  }
+
+  #showAllowance() {
+    const { limit } = this.allowance ?? {};
+    // A wide allowance is worth a line only when half of it is gone.
+    const worth = limit && (limit <= 100 || this.left < limit / 2);
+    const text = worth ? `This service reads ${plural(limit, "photo")} at a time for each person, and more as time goes by: ${this.left} left.` : "";
+    for (const line of document.querySelectorAll("[data-allowance]")) if (line.textContent !== text) line.textContent = text;
   }
 }
 

@@ -1,49 +1,32 @@
 /** The texts of the page: expressions, levels of confidence, warnings and errors. */
 
-const EMOJI = {
-  angry: "😠", anger: "😠",
-  disgust: "🤢", disgusted: "🤢",
-  fear: "😨", fearful: "😨",
-  happy: "😄", happiness: "😄",
-  sad: "😢", sadness: "😢",
-  surprise: "😮", surprised: "😮",
-  neutral: "😐",
-  contempt: "😒",
-};
-
 const ADJECTIVES = { fear: "afraid", disgust: "disgusted", surprise: "surprised" };
-
-export const emoji = (label) => EMOJI[label.toLowerCase()] ?? "🙂";
 
 /** The label as an adjective, as in "looks afraid". */
 export const adjective = (label) => ADJECTIVES[label.toLowerCase()] ?? label;
 
-/** `high` above 80 %, `mid` from 60 %, `low` below or when the service says that it is uncertain. */
-export function levelOf(confidence, isUncertain) {
-  if (isUncertain || confidence < 0.6) return "low";
-  return confidence > 0.8 ? "high" : "mid";
-}
-
+/** By level of confidence: how a prediction is put, and how sure it is. */
 export const LEVELS = {
-  high: { lead: "Looks", sure: "sure" },
-  mid: { lead: "Seems", sure: "fairly sure" },
-  low: { lead: "Uncertain, perhaps", sure: "uncertain" },
+  sure: { lead: "Looks", sure: "sure" },
+  fair: { lead: "Seems", sure: "fairly sure" },
+  uncertain: { lead: "Uncertain, perhaps", sure: "uncertain" },
 };
 
-/** By warning code: what is wrong, and what to do about it. */
+/** By warning code: a few words for beside the result, what is wrong, and what to do about it. */
 export const WARNINGS = {
-  face_too_small: ["The face is small in this photo.", "Crop closer to it, or take the photo from nearer."],
-  blurred: ["The face is blurred.", "Hold still, wipe the lens, and let the camera focus on the face."],
-  too_dark: ["The face is dark.", "Turn towards a window or a lamp."],
-  too_bright: ["The face is overexposed.", "Move out of direct light, or lower the exposure."],
-  turned_away: ["The face is turned away.", "A photo from the front is read more reliably."],
-  at_edge: ["The face touches the edge of the photo.", "Leave some room around the head. What is missing was filled in."],
-  multiple_faces: ["There is more than one face.", "Choose one in the photo to see how it is read."],
-  face_assumed: ["No face was found, so the middle of the photo was read.", "Trust this only if a face does fill the middle."],
+  face_too_small: ["Small face", "The face is small in this photo.", "Crop closer to it, or take the photo from nearer."],
+  blurred: ["Blurred", "The face is blurred.", "Hold still, wipe the lens, and let the camera focus on the face."],
+  too_dark: ["Dark", "The face is dark.", "Turn towards a window or a lamp."],
+  too_bright: ["Overexposed", "The face is overexposed.", "Move out of direct light, or lower the exposure."],
+  turned_away: ["Turned away", "The face is turned away.", "A photo from the front is read more reliably."],
+  at_edge: ["Cut off", "The face touches the edge of the photo.", "Leave some room around the head. What is missing was filled in."],
+  multiple_faces: ["Several faces", "There is more than one face.", "Choose one in the photo to see how it is read."],
+  face_assumed: ["No face found", "No face was found, so the middle of the photo was read.", "Trust this only if a face does fill the middle."],
 };
 
 /**
- * By error code: a title, what happened, what helps, and the actions that the page offers.
+ * By error code: a title, what happened, what helps, and the actions that the page offers. With `asSaid` the service's
+ * own sentence is shown, which names sizes and limits; with `aboutFile` the name and the size of the file.
  * `wait` counts down and sends again; `ready` waits until the service is ready, `online` until the connection is back.
  */
 export const ERRORS = {
@@ -63,42 +46,52 @@ export const ERRORS = {
     title: "Not a format it reads",
     text: "Visage reads JPEG, PNG, WebP and BMP.",
     next: ["From an iPhone, share the photo as “Most compatible”, or take a screenshot of it.", "From a document, export the page as a PNG."],
+    aboutFile: true,
+    asSaid: true,
     actions: ["another"],
   },
   file_too_large: {
     title: "The file is too large",
     text: "The service takes less than this in one request, even after the page made the photo smaller.",
     next: ["Export it as a JPEG, or crop it to the face."],
+    aboutFile: true,
     actions: ["another"],
   },
   image_too_large: {
     title: "Too many pixels",
     text: "The photo has more pixels than the service will open.",
     next: ["Crop it to the face, or export a smaller copy."],
+    aboutFile: true,
+    asSaid: true,
     actions: ["another"],
   },
   image_too_small: {
     title: "The photo is too small",
     text: "There are too few pixels to show a face.",
     next: ["Use the original rather than a thumbnail of it."],
+    aboutFile: true,
+    asSaid: true,
     actions: ["another"],
   },
   too_many_files: {
     title: "Too many files at once",
     text: "The service takes fewer photos in one request.",
     next: ["Send fewer at a time."],
+    asSaid: true,
     actions: ["again", "another"],
   },
   invalid_image: {
     title: "The file is damaged",
     text: "It starts like a photo, but cannot be read to the end. A download may have been cut off.",
     next: ["Open it in a photo viewer and export it again."],
+    aboutFile: true,
     actions: ["another"],
   },
   empty_file: {
     title: "The file is empty",
     text: "It holds no bytes at all. It may still be on its way from a cloud drive.",
     next: ["Open the file once, so that it is downloaded, and choose it again."],
+    aboutFile: true,
     actions: ["another"],
   },
   rate_limited: {
@@ -127,6 +120,11 @@ export const ERRORS = {
     text: "Whoever runs it gave it a list of keys. Yours stays in this page and is forgotten when you close it.",
     actions: ["key"],
   },
+  wrong_key: {
+    title: "This key is not valid",
+    text: "The service does not know the key that was sent. Check it for missing letters, or ask whoever runs the service for another.",
+    actions: ["key"],
+  },
   forbidden: {
     title: "This key may not do that",
     text: "The service knows the key, but lets only the keys of its administrators do this.",
@@ -136,17 +134,20 @@ export const ERRORS = {
     title: "That model is gone",
     text: "The service does not offer the chosen model any more.",
     next: ["The default model can read the photo."],
+    asSaid: true,
     actions: ["default", "another"],
   },
   invalid_request: {
     title: "The service did not understand",
     text: "The page asked in a way that this version of the service does not know.",
     next: ["Reload the page. If that does not help, tell whoever runs it."],
+    asSaid: true,
     actions: ["reload"],
   },
   malformed_request: {
     title: "The request arrived broken",
     text: "Something between this page and the service changed it on the way, such as a proxy or an extension.",
+    asSaid: true,
     actions: ["again", "another"],
   },
   headers_too_large: {
@@ -154,6 +155,12 @@ export const ERRORS = {
     text: "The request carried more headers than the service takes, mostly cookies of other pages at this address.",
     next: ["Clear the cookies of this address, or use a private window."],
     actions: ["again"],
+  },
+  details_unavailable: {
+    title: "No details of the face",
+    text: "This service does not measure the parts of a face.",
+    asSaid: true,
+    actions: ["wait", "another"],
   },
   model_rejected: {
     title: "A model was refused",

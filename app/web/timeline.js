@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { capital, percent } from "./format.js";
-import { emoji } from "./texts.js";
+import { emoji } from "./levels.js";
 
 const SPAN_MS = 60_000;
 const GAP_MS = 2500;

@@ -4,11 +4,16 @@ import * as api from "./api.js";
 import { Chart, columnsChart, rowsChart } from "./charts.js";
 import { $, h } from "./dom.js";
 import { showError } from "./error-panel.js";
-import { capital, percent, plural } from "./format.js";
+import { capital, plural, ratio } from "./format.js";
+import { allLevels, colour, emoji, levelOf } from "./levels.js";
 import { service } from "./service.js";
-import { emoji, textsFor } from "./texts.js";
+import { textsFor } from "./texts.js";
 
 const EVERY_MS = 5000;
+const SLOWEST_MS = 60_000;
+
+/** The routes that read pictures. Files of the page and probes say nothing about the use of the service. */
+const READS = /^\/(predict|analyze|stream)/;
 
 const count = (value) => value.toLocaleString("en");
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -50,6 +55,8 @@ function since(seconds) {
 
 class Totals {
   #timer = 0;
+  #open = false;
+  #delay = EVERY_MS;
   #charts = null;
   #stats = null;
   #drawn = "";
@@ -60,35 +67,40 @@ class Totals {
     if (!this.#watching) {
       this.#watching = true;
       window.addEventListener("resize", () => this.#stats && this.#draw());
-      document.addEventListener("visibilitychange", () => !document.hidden && this.#timer && this.#refresh());
+      document.addEventListener("visibilitychange", () => !document.hidden && this.#open && this.#refresh());
+      service.addEventListener("loaded", () => this.#stats && this.#open && this.#build());
     }
-    this.#timer = setInterval(() => document.hidden || this.#refresh(), EVERY_MS);
+    this.#open = true;
     this.#refresh();
   }
 
   leave() {
-    clearInterval(this.#timer);
-    this.#timer = 0;
+    this.#open = false;
+    clearTimeout(this.#timer);
   }
 
   async #refresh() {
+    clearTimeout(this.#timer);
     try {
       const stats = await api.stats();
+      this.#delay = EVERY_MS;
       const text = JSON.stringify({ ...stats, uptime_seconds: 0, request_id: "" });
       this.#stats = stats;
       if (!this.#charts) this.#build();
-      if (text !== this.#drawn) this.#draw();
+      else if (text !== this.#drawn) this.#draw();
       this.#drawn = text;
     } catch (error) {
-      if (this.#charts && error.code !== "not_found") return;
-      this.#charts = null;
-      this.leave();
-      if (error.code === "not_found") this.#showOff();
-      else this.#showError(error);
+      if (error.code === "not_found") return this.#showOff();
+      if (!this.#charts) return this.#showError(error);
+      // The last figures stay, and the service is asked less often until it answers again.
+      this.#delay = Math.min(Math.max(2 * this.#delay, 1000 * (error.retryAfter ?? 0)), SLOWEST_MS);
     }
+    clearTimeout(this.#timer);
+    if (this.#open && !document.hidden) this.#timer = setTimeout(() => this.#refresh(), this.#delay);
   }
 
   #showOff() {
+    this.#charts = null;
     $("totals-body").replaceChildren(h("div", { class: "error" }, h("h2", { class: "error__title" }, "Totals are switched off"), h("p", {}, "Whoever runs this service chose not to count (STATS=false). Everything else works as usual.")));
   }
 
@@ -104,37 +116,40 @@ class Totals {
   }
 
   #build() {
+    const [, fair, sure] = allLevels();
     this.#charts = {
       labels: new Chart("Expressions", "What faces appeared to show.", ["Expression", "Faces", "Share"]),
-      confidence: new Chart("How sure", "Faces by confidence. Below 60 % a prediction is called uncertain.", ["Confidence", "Faces"]),
+      confidence: new Chart("How sure", `Faces by confidence: sure from ${ratio(sure.from)}, uncertain below ${ratio(fair.from)}.`, ["Confidence", "Faces"]),
       latency: new Chart("How fast", "Pictures by the time from the request to the response.", ["Time", "Pictures"]),
-      errors: new Chart("What went wrong", "Requests and photos that ended in an error, by its code.", ["Error", "Times"]),
+      errors: new Chart("What went wrong", "Requests and photos that ended in an error. A photo without a face is none.", ["Error", "Times"]),
       warnings: new Chart("What was noted", "Notes on the quality of photos.", ["Note", "Photos"]),
-      requests: new Chart("Requests by address", "How often each address was requested.", ["Address", "Requests"]),
+      requests: new Chart("What was asked", "Requests that brought pictures, by address.", ["Address", "Requests"]),
     };
     const charts = h("div", { class: "charts" }, Object.values(this.#charts).map((chart) => chart.element));
     $("totals-body").replaceChildren(this.#figures, charts);
+    this.#draw();
   }
 
   #draw() {
     const { requests, errors, warnings, pictures, faces, models, uptime_seconds: uptime } = this.#stats;
     const all = combined(models);
-    const failed = sum(Object.values(errors));
+    const { no_face_detected: faceless = 0, ...faults } = errors;
     const figure = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, note)));
     this.#figures.replaceChildren(
       figure("Pictures read", count(pictures), `since the start ${since(uptime)} ago`),
       figure("Faces", count(faces), pictures ? `${(faces / pictures).toFixed(2)} a picture` : "none yet"),
-      figure("Uncertain", all?.faces ? percent(all.uncertain / all.faces) : "–", all ? `${plural(all.uncertain, "face")} of ${count(all.faces)} read` : "none yet"),
+      figure("Without a face", count(faceless), `of ${plural(pictures + faceless, "picture")}`),
+      figure("Uncertain", all?.faces ? ratio(all.uncertain / all.faces) : "–", all ? `${plural(all.uncertain, "face")} of ${count(all.faces)} read` : "none yet"),
       figure("Middle time", all && median(all.latency_ms) ? short(median(all.latency_ms)) : "–", "or less for half of the pictures"),
-      figure("Errors", count(failed), `of ${plural(sum(Object.values(requests)), "request")}`),
+      figure("Errors", count(sum(Object.values(faults))), "requests and photos that failed"),
     );
     this.#drawLabels(all);
     this.#drawConfidence(all);
     this.#drawLatency(all);
     const named = (counts, name) => Object.entries(counts).sort((a, b) => b[1] - a[1]).map(([key, value]) => [name(key), value, count(value)]);
-    this.#list("errors", named(errors, (code) => textsFor(code).title));
+    this.#list("errors", named(faults, (code) => textsFor(code).title));
     this.#list("warnings", named(warnings, (code) => capital(code.replaceAll("_", " "))));
-    this.#list("requests", named(requests, (route) => route));
+    this.#list("requests", named(requests, (route) => route).filter(([route]) => READS.test(route)));
   }
 
   #list(name, items) {
@@ -145,17 +160,17 @@ class Totals {
   #drawLabels(all) {
     const total = all?.faces || 1;
     const labels = [...new Set([...service.labels, ...Object.keys(all?.labels ?? {})])];
-    const items = labels.map((label) => [`${emoji(label)} ${capital(label)}`, all?.labels[label] ?? 0]);
+    const items = labels.map((label) => [`${emoji(label)} ${capital(label)}`, all?.labels[label] ?? 0, colour(label)]);
     this.#charts.labels.update(
-      (width) => rowsChart(items.map(([name, value]) => [name, value, `${count(value)} · ${percent(value / total)}`]), width),
-      items.map(([name, value]) => [name, count(value), percent(value / total)]),
+      (width) => rowsChart(items.map(([name, value, fill]) => [name, value, `${count(value)} · ${ratio(value / total)}`, fill]), width),
+      items.map(([name, value]) => [name, count(value), ratio(value / total)]),
     );
   }
 
   #drawConfidence(all) {
     if (!all) return this.#charts.confidence.element.setAttribute("hidden", "");
     this.#charts.confidence.element.removeAttribute("hidden");
-    const columns = bins(all.confidence, percent, "100 %").map((bin) => ({ ...bin, kind: kindOf(bin.bound ?? 1) }));
+    const columns = bins(all.confidence, ratio, "100 %").map((bin, index, every) => ({ ...bin, level: levelOf(((every[index - 1]?.bound ?? 0) + (bin.bound ?? 1)) / 2) }));
     this.#charts.confidence.update((width) => columnsChart(thinned(columns, width), width), columns.map(tableRow));
   }
 
@@ -180,8 +195,6 @@ function bins({ bounds, counts }, format, last) {
 }
 
 const tableRow = (bin) => [bin.name, count(bin.count)];
-
-const kindOf = (bound) => (bound <= 0.6 ? "low" : bound <= 0.8 ? "mid" : "high");
 
 const short = (milliseconds) => (milliseconds < 1000 ? `${milliseconds} ms` : `${milliseconds / 1000} s`);
 

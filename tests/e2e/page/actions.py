@@ -97,6 +97,11 @@ def text(page: Page, selector: str) -> str:
     return " ".join(page.inner_text(selector).split())
 
 
+def said(page: Page) -> str:
+    """What the page says of the chosen face, in one line."""
+    return " ".join(text(page, part) for part in ("#prediction-lead", "#prediction-label", "#prediction-sure"))
+
+
 def rect(page: Page, selector: str) -> dict[str, Any]:
     box = page.locator(selector).first.bounding_box()
     assert box is not None

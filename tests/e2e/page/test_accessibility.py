@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, text, until
+from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, said, text, until
 from tests.e2e.page.application import Application, two_models
 from tests.e2e.page.browser import DESKTOP, PHONE, Screen, on_a_desktop, open_context
 from tests.e2e.page.conftest import READY, OpenPage, Start
@@ -55,8 +55,8 @@ def test_axe_finds_nothing_in_one_photo(start: Start, open_page: OpenPage, schem
     read_sample(page, "multiple_faces")
     page.click("#compare summary")
     page.click("#request summary")
-    page.click("text=Compare on this photo")
-    page.wait_for_selector(".comparison-result")
+    page.click("text=Compare on this face")
+    page.wait_for_selector(".compared__sum")
     assert violations(page) == []
     choose(page, picked("unsure.jpg", sample("unsure")))
     page.wait_for_selector(DONE)
@@ -96,6 +96,9 @@ def test_axe_finds_nothing_in_the_other_views(page: Page, scheme: ColourScheme, 
     assert violations(page) == []
     go(page, "totals")
     page.wait_for_selector(".chart svg")
+    assert violations(page) == []
+    go(page, "code")
+    page.wait_for_selector("#code-python")
     assert violations(page) == []
     go(page, "about")
     page.wait_for_selector(".confusion")
@@ -142,7 +145,7 @@ def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     read_sample(page, "multiple_faces")
     page.focus("#picture-boxes .box >> nth=1")
     page.keyboard.press("Space")
-    assert text(page, "#prediction").startswith("Seems Neutral")
+    assert said(page).startswith("Seems Neutral")
     page.focus(".tabs [data-view=live]")
     page.keyboard.press("Enter")
     expect(page.locator("#view-live h1")).to_be_focused()
@@ -197,7 +200,7 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
     read_sample(narrow, "multiple_faces")
     narrow.click("#request summary")
     check()
-    for view in ("many", "live", "totals", "about"):
+    for view in ("many", "live", "totals", "code", "about"):
         go(narrow, view)
         check()
     go(narrow, "many")

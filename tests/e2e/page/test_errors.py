@@ -8,7 +8,7 @@ import threading
 from playwright.sync_api import Page, expect
 
 from app.errors import CATALOGUE, RetryableError
-from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, picked, read_sample, text
+from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, picked, read_sample, said, text
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
@@ -118,7 +118,7 @@ def test_a_page_that_opens_too_early_catches_up(start: Start, open_page: OpenPag
 @on_a_desktop
 def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> None:
     page.context.set_offline(True)
-    expect(page.locator("#status")).to_have_text("Offline")
+    expect(page.locator("#status")).to_have_text("You are offline")
     choose_a_photo(page)
     expect(page.locator(ERROR_TITLE)).to_have_text("You are offline")
     page.context.set_offline(False)
@@ -173,4 +173,4 @@ def test_a_late_result_does_not_replace_a_later_photo(page: Page, application: A
         page.wait_for_selector("#view-photo[data-state=busy]")
         page.click("#photo-another")
     read_sample(page, "neutral_sample")
-    assert text(page, "#prediction").startswith("Seems Neutral")
+    assert said(page).startswith("Seems Neutral")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,7 +51,7 @@ def test_a_folder_is_read_a_few_at_a_time(filled: Page, application: Application
     assert application.most_in_flight == 1
     tiles = [" ".join(tile.split()) for tile in filled.locator(".tile").all_inner_texts()]
     assert "No face found no_face.jpg" in tiles[1]
-    assert "Happy 93 % photo 0.jpg" in tiles[2]
+    assert "😄 Happy ✅ 93 % photo 0.jpg" in tiles[2]
 
 
 def test_the_sheet_is_filtered_by_label(filled: Page) -> None:
@@ -67,11 +69,32 @@ def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-csv")
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
-    assert len(rows) == 9
+    assert [row["index"] for row in rows] == [str(index) for index in range(9)]
     by_name = {row["filename"]: row for row in rows}
     assert by_name["holiday/photo 3.jpg"]["emotion"] == "happy"
-    assert by_name["holiday/photo 3.jpg"]["happy"] == "0.93"
+    assert by_name["holiday/photo 3.jpg"]["p_happy"] == "0.93"
     assert by_name["holiday/no_face.jpg"]["error"] == "no_face_detected"
+
+
+@on_a_desktop
+def test_csv_is_the_one_of_the_api(page: Page, application: Application) -> None:
+    sent = [(f"{name}.jpg", sample(name)) for name in ("happy_sample", "multiple_faces", "no_face", "unsure")]
+    go(page, "many")
+    page.set_input_files("#many-files-input", [picked(*each) for each in sent])
+    page.wait_for_selector(DONE)
+    with page.expect_download() as download:
+        page.click("#many-csv")
+    files = [("files", each) for each in sent]
+    response = httpx.post(
+        f"{application.url}predict/batch?faces=largest", files=files, headers={"Accept": "text/csv"}, trust_env=False
+    )
+    own = list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
+    assert plain(own) == plain(list(csv.reader(io.StringIO(response.text))))
+
+
+def plain(table: list[list[str]]) -> list[list[float | str]]:
+    """A table whose numbers are numbers: 0 is the same as 0.0."""
+    return [[float(cell) if re.fullmatch(r"[\d.]+", cell) else cell for cell in row] for row in table]
 
 
 @on_a_desktop
@@ -81,7 +104,7 @@ def test_csv_disarms_formulas(page: Page) -> None:
     page.wait_for_selector(DONE)
     with page.expect_download() as download:
         page.click("#many-csv")
-    names = [row[0] for row in csv.reader(io.StringIO(Path(download.value.path()).read_text()))]
+    names = [row[1] for row in csv.reader(io.StringIO(Path(download.value.path()).read_text()))]
     assert names == ["filename", "'=1+1.jpg", "b.jpg"]
 
 
@@ -90,7 +113,7 @@ def test_json_holds_whole_results(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-json")
     records = json.loads(Path(download.value.path()).read_text())
-    assert len(records) == 9
+    assert [record["index"] for record in records] == list(range(9))
     assert records[2]["probabilities"]["happy"] == 0.93
 
 

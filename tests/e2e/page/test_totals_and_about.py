@@ -27,13 +27,14 @@ def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> N
             application.predict(name)
     page = open_page(application)
     go(page, "totals")
-    expect(page.locator(".chart svg:visible")).to_have_count(6)
+    expect(page.locator(".chart svg:visible")).to_have_count(5)
     totals = text(page, ".figures")
     assert "Pictures read 8" in totals
     assert "Uncertain 13 % 1 face of 8 read" in totals
-    assert "Errors 2 of" in totals
+    assert "Without a face 2 of 10 pictures" in totals
+    assert "Errors 0" in totals
     assert figures(page, "Expressions")["😄 Happy"] == "5 63 %"
-    assert figures(page, "What went wrong") == {"No face found": "2"}
+    assert figures(page, "What was asked") == {"/predict": "10"}
     assert figures(page, "What was noted") == {"Blurred": "1", "Turned away": "1"}
 
 
@@ -70,7 +71,7 @@ def test_totals_of_a_fresh_service_are_empty_and_whole(start: Start, open_page: 
     page = open_page(start())
     go(page, "totals")
     expect(page.locator(".figures div").first).to_contain_text(re.compile("Pictures read.*0.*since the start"))
-    assert page.locator(".chart h2:visible").all_inner_texts() == ["Expressions", "Requests by address"]
+    assert page.locator(".chart h2:visible").all_inner_texts() == ["Expressions"]
 
 
 def test_about_shows_the_steps_with_the_last_times_and_the_card(page: Page) -> None:
