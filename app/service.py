@@ -183,6 +183,7 @@ async def running(service: Service, factories: Factories) -> AsyncIterator[None]
                 await task
         await service.pool.stop()
         await service.limiter.close()
+        service.mesh.close()
         if service.registry_or_none is not None:
             service.registry_or_none.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,19 +12,37 @@ from python_multipart.multipart import parse_options_header
 
 from app.api.results import BatchItem, BatchPrediction
 from app.api.session_body import PostedFrame
+from app.expression.action_units import methods
+from app.expression.details import DETAILS, NO_DETAILS, Detail
+from app.expression.emotion_vector import EmotionVector
 from app.sessions.profile import PracticePoint
+from app.vision.mesh import BLENDSHAPES
+
+_DETAIL_COLUMNS: Final[Mapping[Detail, Sequence[str]]] = {
+    "action_units": [*methods(), "active_units"],
+    "blendshapes": [f"blendshape_{name}" for name in BLENDSHAPES],
+    "head_pose": ["yaw", "pitch", "roll"],
+    "mesh": [],
+    "emotion_vector": [f"vector_{name}" for name in EmotionVector.__annotations__],
+    "description": ["description"],
+}
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """Beginnings that a spreadsheet takes for a formula, in full width too."""
 
 
-def table(items: Iterable[BatchItem], labels: Sequence[str]) -> bytes:
-    """The items of a batch as CSV in UTF-8. A picture with several faces has the row of its largest one."""
+def table(items: Iterable[BatchItem], labels: Sequence[str], details: frozenset[Detail] = NO_DETAILS) -> bytes:
+    """The items of a batch as CSV in UTF-8. A picture with several faces has the row of its largest one.
+
+    Each detail has its columns, except the points of the mesh.
+    """
     text = io.StringIO()
     columns = [
         *("index", "filename", "success", "emotion", "confidence", "is_uncertain"),
         *(neutral(f"p_{label}") for label in labels),
-        *("faces_detected", "x", "y", "width", "height", "warnings", "error", "message"),
+        *("faces_detected", "x", "y", "width", "height", "warnings"),
+        *(name for detail in DETAILS if detail in details for name in _DETAIL_COLUMNS[detail]),
+        *("error", "message"),
     ]
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
@@ -55,7 +73,24 @@ def _predicted(item: BatchPrediction) -> dict[str, object]:
         "faces_detected": item["faces_detected"],
         **item["face"]["box"],
         "warnings": " ".join(warning["code"] for warning in item["warnings"]),
+        **_detailed(item),
     }
+
+
+def _detailed(item: BatchPrediction) -> dict[str, object]:
+    """The details of a face by column. A cell stays empty where a detail is null."""
+    units = item.get("action_units") or {}
+    pose = item.get("head_pose")
+    cells: dict[str, object] = {code: unit["intensity"] for code, unit in units.items()}
+    if units:
+        cells["active_units"] = " ".join(code for code, unit in units.items() if unit["active"])
+    cells |= {f"blendshape_{name}": value for name, value in (item.get("blendshapes") or {}).items()}
+    if pose is not None:
+        cells |= {"yaw": pose["yaw"], "pitch": pose["pitch"], "roll": pose["roll"]}
+    cells |= {f"vector_{name}": value for name, value in item.get("emotion_vector", {}).items()}
+    if "description" in item:
+        cells["description"] = neutral(item["description"])
+    return cells
 
 
 def _word(value: bool) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 
+from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, details_of
 from app.api.parameters import Parameters
 from app.api.results import ExplainMode
 from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
@@ -63,6 +64,7 @@ class PredictionQuery(Parameters):
     explain_label: str | SkipJsonSchema[None] = Field(
         None, max_length=64, description="Label to explain instead of the most probable one."
     )
+    details: DetailNames = None
 
 
 class AnalysisQuery(Parameters):
@@ -74,6 +76,7 @@ class AnalysisQuery(Parameters):
         description="`one` refuses a picture with several faces, `largest` takes the largest, `all` takes all.",
     )
     on_no_face: OnNoFace = "error"
+    details: DetailNames = None
 
 
 class MultimodalQuery(Parameters):
@@ -91,6 +94,7 @@ class ComparisonQuery(Parameters):
     )
     faces: OneFace = "one"
     on_no_face: OnNoFace = "error"
+    details: DetailNames = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +105,28 @@ class Choices:
     detect: DetectOptions
     classify: ClassifyOptions
     explain: ExplainMode
+    details: DetailsRequest = NOTHING_ASKED
 
     @property
     def every_face(self) -> bool:
         return self.detect.faces == "all"
 
 
-def choices_of(service: Service, query: PredictionQuery) -> Choices:
+async def choices_of(scope: Scope, query: PredictionQuery) -> Choices:
     """The options of a query, with the service's defaults, or the error that says what is wrong with them."""
+    service = service_of(scope)
     model = service.registry.get(query.model)
     labels = model.manifest.labels
     if query.explain_label is not None and query.explain_label not in labels:
         raise InvalidRequest(f"explain_label: this model's labels are {', '.join(labels)}.")
     faces = query.faces or ("all" if service.settings.enable_multiple_faces else "one")
+    details = await details_of(scope, service.mesh, query.details)
     return Choices(
         model,
-        DetectOptions(faces, query.on_no_face),
+        DetectOptions(faces, query.on_no_face, details.names),
         ClassifyOptions(query.explain != "false", query.explain_label),
         query.explain,
+        details,
     )
 
 

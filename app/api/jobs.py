@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from starlette.background import BackgroundTask
 
 from app.api.dependencies import Choices, memory_of, reservation_of, result_headers, service_of
+from app.api.details import NOTHING_ASKED, DetailsRequest, details_headers, result_bytes
 from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
 from app.errors import InvalidRequest, Timeout, VisageError
@@ -79,6 +80,7 @@ async def read_picture(
     build: Build[Result],
     *,
     classify: ClassifyOptions | None = None,
+    details: DetailsRequest = NOTHING_ASKED,
 ) -> Finished[Result]:
     """The job for one picture: one detection, one prediction a model, one result."""
     request_record(request.scope).size = len(picture)
@@ -95,7 +97,7 @@ async def read_picture(
             ExplainedFaces().add(len(detected.faces))
         for model in models[len(predictions) :]:
             predictions.append(pipeline.predict(detected, model, options, checkpoint))
-        return _finish(request, detected, predictions, build, queue_ms, overlays=options.explain)
+        return _finish(request, detected, predictions, build, queue_ms, details=details, overlays=options.explain)
 
     return await _run(request, work)
 
@@ -132,7 +134,13 @@ async def read_pictures(
             predictions = pipeline.classify([*cropped.values()], choices.model, choices.classify, checkpoint)
             for (number, each), predicted in zip(cropped.items(), predictions, strict=True):
                 outcomes[number] = _finish(
-                    request, each.detected, [predicted], build, queue_ms, overlays=choices.explain == "true"
+                    request,
+                    each.detected,
+                    [predicted],
+                    build,
+                    queue_ms,
+                    details=choices.details,
+                    overlays=choices.explain == "true",
                 )
         return [outcomes[number] for number in range(len(pictures))]
 
@@ -158,7 +166,8 @@ def respond(request: Request, finished: Finished[Result], *, shadow: bool = True
     later = None
     if shadow and service.shadow is not None:
         later = BackgroundTask(service.shadow.offer, finished.findings.detected, finished.findings.predictions[0])
-    return json_response(finished.result, later, headers=result_headers(request.scope))
+    headers = result_headers(request.scope) | details_headers(finished.findings.details)
+    return json_response(finished.result, later, headers=headers)
 
 
 def _finish(
@@ -168,10 +177,11 @@ def _finish(
     build: Build[Result],
     queue_ms: float,
     *,
+    details: DetailsRequest,
     overlays: bool,
 ) -> Finished[Result]:
     faces = sum(len(prediction.faces) for prediction in predictions)
-    memory_of(request.scope).take(faces * (_FACE_BYTES + (_OVERLAY_BYTES if overlays else 0)))
+    memory_of(request.scope).take(faces * (_FACE_BYTES + result_bytes(details) + (_OVERLAY_BYTES if overlays else 0)))
     stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
     findings = Findings(
         detected,
@@ -179,6 +189,7 @@ def _finish(
         threshold=service_of(request.scope).settings.confidence_threshold,
         timings_ms={"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)},
         request_id=request_record(request.scope).request_id,
+        details=details,
     )
     return Finished(build(findings), picture_record(findings), findings)
 

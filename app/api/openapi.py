@@ -34,6 +34,9 @@ PICTURES: tuple[ErrorClass, ...] = (
 )
 """The errors of a whole request that sends pictures."""
 
+DETAILED: tuple[ErrorClass, ...] = (*PICTURES, catalogue.DetailsUnavailable)
+"""The errors of a whole request that sends pictures and may ask for details."""
+
 ONE_PICTURE: tuple[ErrorClass, ...] = (
     catalogue.EmptyFile,
     catalogue.InvalidImage,

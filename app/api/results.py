@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal, NotRequired, cast
 
 import orjson
 from pydantic import Field
@@ -16,7 +16,18 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from typing_extensions import TypeAliasType, TypedDict
 
+from app.api.details import (
+    NOTHING_ASKED,
+    DetailsRequest,
+    FaceDetails,
+    MeasuredDetails,
+    SpokenDetails,
+    face_details,
+    measured_details,
+    spoken_details,
+)
 from app.errors import ErrorCode
+from app.expression.details import DETAILS
 from app.inference.explain import Heatmap, overlay_png
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
 from app.sessions.fusion import Fusion
@@ -110,7 +121,7 @@ class _Explained(TypedDict, total=False):
     explanation: Annotated[OverlayExplanation | GridExplanation, Field(description="Only with `explain`.")]
 
 
-class PredictedFace(Prediction, _Explained):
+class PredictedFace(Prediction, _Explained, FaceDetails):
     """One face with its prediction."""
 
     face: FaceLocation
@@ -199,14 +210,14 @@ class BatchResult(TypedDict):
     request_id: RequestId
 
 
-class ComparedModel(Prediction):
+class ComparedModel(Prediction, SpokenDetails):
     """The prediction of one of several models."""
 
     model: ModelVersion
     inference_time_ms: float
 
 
-class ComparisonResult(TypedDict):
+class ComparisonResult(MeasuredDetails):
     """The predictions of several models for one face."""
 
     success: Literal[True]
@@ -224,7 +235,7 @@ class ComparisonResult(TypedDict):
     request_id: RequestId
 
 
-class AnalysisResult(TypedDict):
+class AnalysisResult(FaceDetails):
     """The prediction for one face, in the form that clients of other expression services know."""
 
     success: Literal[True]
@@ -259,6 +270,7 @@ class Findings:
     threshold: float
     timings_ms: dict[str, float]
     request_id: str
+    details: DetailsRequest = NOTHING_ASKED
 
 
 def json_response(
@@ -271,7 +283,7 @@ def json_response(
 def picture_result(findings: Findings, *, every_face: bool, explain: ExplainMode) -> PictureResult:
     """The result of one picture by one model, alone or in a batch."""
     detected, (predicted,) = findings.detected, findings.predictions
-    faces = [predicted_face(face, predicted, findings.threshold, explain) for face in predicted.faces]
+    faces = [predicted_face(face, predicted, findings.threshold, explain, findings.details) for face in predicted.faces]
     listed: _EveryFace = {"faces": faces} if every_face else {}
     return {
         **faces[0],
@@ -296,7 +308,7 @@ def prediction_result(findings: Findings, *, every_face: bool, explain: ExplainM
 def analysis_result(findings: Findings) -> AnalysisResult:
     """The result of ``POST /analyze/facial``."""
     predicted = findings.predictions[0]
-    faces = [predicted_face(face, predicted, findings.threshold, "false") for face in predicted.faces]
+    faces = [predicted_face(face, predicted, findings.threshold, "false", findings.details) for face in predicted.faces]
     first = faces[0]
     box = first["face"]["box"]
     result: AnalysisResult = {
@@ -316,13 +328,19 @@ def analysis_result(findings: Findings) -> AnalysisResult:
     }
     if "message" in first:
         result["message"] = first["message"]
+    result.update(_details_of(first))
     return result
+
+
+def _details_of(face: PredictedFace) -> AnalysisResult:
+    """The details that a face has, as a part of that result."""
+    return cast(AnalysisResult, {name: value for name, value in face.items() if name in DETAILS})
 
 
 def comparison_result(findings: Findings) -> ComparisonResult:
     """The result of ``POST /predict/compare``."""
     detected, face = findings.detected, findings.predictions[0].faces[0]
-    models = [_compared_model(each, findings.threshold) for each in findings.predictions]
+    models = [_compared_model(each, findings) for each in findings.predictions]
     by_emotion: dict[str, list[str]] = {}
     by_label: dict[str, list[float]] = {}
     for each in models:
@@ -338,6 +356,7 @@ def comparison_result(findings: Findings) -> ComparisonResult:
         "face": _location(face.face),
         "faces_detected": detected.faces_detected,
         "warnings": _warnings(face),
+        **measured_details(face, findings.details),
         "image": picture_info(detected),
         "timings_ms": findings.timings_ms,
         "request_id": findings.request_id,
@@ -383,7 +402,11 @@ def _model_version(predicted: PicturePrediction) -> ModelVersion:
 
 
 def predicted_face(
-    face: FacePrediction, predicted: PicturePrediction, threshold: float, mode: ExplainMode
+    face: FacePrediction,
+    predicted: PicturePrediction,
+    threshold: float,
+    mode: ExplainMode,
+    details: DetailsRequest = NOTHING_ASKED,
 ) -> PredictedFace:
     explained: _Explained = {} if face.heatmap is None else {"explanation": _explanation(face, face.heatmap, mode)}
     return {
@@ -391,13 +414,16 @@ def predicted_face(
         "face": _location(face.face),
         "warnings": _warnings(face),
         **explained,
+        **face_details(face, predicted, threshold, details),
     }
 
 
-def _compared_model(predicted: PicturePrediction, threshold: float) -> ComparedModel:
+def _compared_model(predicted: PicturePrediction, findings: Findings) -> ComparedModel:
+    face, threshold = predicted.faces[0], findings.threshold
     return {
         "model": _model_version(predicted),
-        **prediction_of(predicted.faces[0], predicted, threshold),
+        **prediction_of(face, predicted, threshold),
+        **spoken_details(face, predicted, threshold, findings.details),
         "inference_time_ms": round(predicted.inference_ms, 2),
     }
 

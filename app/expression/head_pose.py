@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 _CANONICAL: Final = json.loads(Path(__file__).with_name("canonical_face.json").read_bytes())
 _POINTS: Final = np.array([point["index"] for point in _CANONICAL])
 _WEIGHTS: Final = np.array([point["weight"] for point in _CANONICAL])
-_WEIGHTS.flags.writeable = False
-
-
-def _centred(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(points - np.average(points, axis=0, weights=_WEIGHTS))
-
-
-_MODEL: Final = _centred(np.array([point["at"] for point in _CANONICAL])) * _WEIGHTS[:, None]
+_AT: Final = np.array([point["at"] for point in _CANONICAL])
+_MODEL: Final = (_AT - np.average(_AT, axis=0, weights=_WEIGHTS)) * _WEIGHTS[:, None]
+_AXES: Final = np.array([1.0, -1.0, -1.0])
+"""From the axes of a mesh to those of the fixed face."""
 
 
 _LEVEL_PITCH: Final = 1.8
@@ -39,13 +35,35 @@ class HeadPose:
     roll: float
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the fixed face lies in a mesh: ``points`` of the mesh become ``scale × (points - centre) @ turn`` in its
+    frame. There x points to the person's left, y up and z to the camera, in centimetres of an average face."""
+
+    turn: NDArray[np.float64]
+    scale: float
+    centre: NDArray[np.float64]
+
+    def frontal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points of the mesh (n, 3), turned to the front and scaled to the size of the fixed face."""
+        return np.asarray(self.scale * (points * _AXES - self.centre) @ self.turn)
+
+
+def fit(mesh: NDArray[np.float64]) -> Fit:
+    """The fit for a mesh (478, 3): x to the right, y down, z away from the camera."""
+    points = mesh[_POINTS] * _AXES
+    centre = np.average(points, axis=0, weights=_WEIGHTS)
+    points -= centre
+    left, strength, right = np.linalg.svd(points.T @ _MODEL)
+    # A mirrored face is no turn.
+    sign = (1.0, 1.0, float(np.linalg.det(left @ right)))
+    scale = float(strength @ sign) / float(_WEIGHTS @ (points * points).sum(axis=1))
+    return Fit(left * sign @ right, scale, centre)
+
+
 def head_pose(mesh: NDArray[np.float64]) -> HeadPose:
     """The pose of a mesh (478, 3): x to the right, y down, z away from the camera."""
-    points = _centred(mesh[_POINTS]) * (1, -1, -1)
-    left, _, right = np.linalg.svd(points.T @ _MODEL)
-    # A mirrored face is no turn.
-    sign = np.linalg.det(left @ right)
-    turn = left * (1, 1, sign) @ right
+    turn = fit(mesh).turn
     return HeadPose(
         yaw=math.degrees(math.atan2(turn[0, 2], turn[2, 2])),
         pitch=math.degrees(math.asin(max(-1.0, min(1.0, turn[1, 2])))) + _LEVEL_PITCH,

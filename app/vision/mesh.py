@@ -12,7 +12,7 @@ import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -64,6 +64,8 @@ BLENDSHAPES: Final = (
     *("mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight"),
 )
 """The names of the blendshapes in the network's order; left and right are the person's own."""
+
+MeshState = Literal["off", "not_loaded", "loaded", "unavailable"]
 
 logger = logging.getLogger("visage.mesh")
 
@@ -123,6 +125,15 @@ class MeshLoader:
     def loaded(self) -> bool:
         return self._networks is not None
 
+    @property
+    def state(self) -> MeshState:
+        """Whether the networks can be used: turned off, in memory, still on disk, or damaged."""
+        if not self.enabled:
+            return "off"
+        if self.failure is not None:
+            return "unavailable"
+        return "loaded" if self.loaded else "not_loaded"
+
     def get_ready(self, *, load: bool) -> None:
         """Checks that the files are whole, and loads them with ``load``. Keeps the failure instead of raising it."""
         with contextlib.suppress(DetailsUnavailable):
@@ -133,12 +144,14 @@ class MeshLoader:
 
     def get(self) -> MeshNetworks:
         """The networks. Raises DetailsUnavailable when they are turned off or cannot be used."""
-        if self._networks is None:
-            self._load()
-        assert self._networks is not None
-        return self._networks
+        return self._networks or self._load()
 
-    def _load(self) -> None:
+    def close(self) -> None:
+        """Frees the networks."""
+        with self._lock:
+            self._networks = None
+
+    def _load(self) -> MeshNetworks:
         if not self.enabled:
             raise DetailsUnavailable("This service gives no details: its operator has turned them off (DETAILS=off).")
         with self._lock:
@@ -148,6 +161,7 @@ class MeshLoader:
                     self._networks = MeshNetworks(mesh, blendshapes, self._threads)
                 except Exception as error:
                     raise self._failed(f"cannot be run ({type(error).__name__})") from None
+            return self._networks
 
     def _read(self) -> list[bytes]:
         if self.failure is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 
 from app.config import Settings
 from app.errors import ModelNotFound, MultipleFaces, NoFaceDetected, NotReady, VisageError
+from app.expression.details import needs_mesh
 from app.inference.explain import Heatmap
 from app.inference.manifest import Manifest
 from app.inference.registry import Registry
@@ -22,6 +23,7 @@ from app.pipeline import (
     DetectOptions,
     FacePrediction,
     FrameOptions,
+    MeshedFace,
     PicturePrediction,
     Pipeline,
 )
@@ -107,13 +109,14 @@ class Script:
     """What the fake engine does. Tests change it while the service runs.
 
     ``faces`` is how many faces a picture shows. With ``faces_in``, bodies are real pictures: they are decoded, and it
-    says which faces they show. While ``gate`` is set and closed, a job waits in its first stage. ``fails`` is raised by
-    the next detection.
+    says which faces they show. ``meshed`` is the mesh of every face where details need one. While ``gate`` is set and
+    closed, a job waits in its first stage. ``fails`` is raised by the next detection.
     """
 
     faces: int = 1
     faces_in: Callable[[bytes, Picture], Sequence[Face]] | None = None
     fails: BaseException | None = None
+    meshed: MeshedFace | None = None
     gate: threading.Event | None = None
     build_gate: threading.Event | None = None
     patience: threading.Event = field(default_factory=threading.Event)
@@ -178,6 +181,9 @@ class FakePipeline:
         wanted = faces if options.faces == "all" else faces[:1]
         detected = DetectedPicture(data, picture, wanted, count)
         detected.timings.stages.update({"decode": 2.0, "detect": 2.4})
+        if needs_mesh(options.details):
+            detected.timings.stages["mesh"] = 5.0
+            detected.meshed = [self.script.meshed] * len(wanted)
         return detected
 
     def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
@@ -208,7 +214,11 @@ class FakePipeline:
     ) -> PicturePrediction:
         checkpoint()
         detected.timings.stages.update({"prepare": 0.2, "inference": 1.1, "quality": 0.1})
-        faces = tuple(_predicted(shown, model, options) for shown in detected.faces)
+        meshed = detected.meshed or [None] * len(detected.faces)
+        faces = tuple(
+            replace(_predicted(shown, model, options), meshed=mesh)
+            for shown, mesh in zip(detected.faces, meshed, strict=True)
+        )
         self.script.finished += 1
         return PicturePrediction(model, faces, 1.1)
 

@@ -167,7 +167,7 @@ def test_a_model_is_chosen_by_name(start: Start) -> None:
     assert predict(client)["model"]["name"] == "default"
 
 
-NAMES = "There are: model, faces, on_no_face, explain, explain_label."
+NAMES = "There are: model, faces, on_no_face, explain, explain_label, details."
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.base64_image import read_picture
 from app.api.dependencies import Analyzing, service_of
+from app.api.details import details_of
 from app.api.examples import ANALYSIS
 from app.api.json_values import is_json
-from app.api.openapi import ONE_PICTURE, PICTURES, documented
+from app.api.openapi import DETAILED, ONE_PICTURE, documented
 from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions
@@ -54,7 +55,7 @@ def _json_body() -> dict[str, Any]:
     operation_id="analyze_facial",
     summary="Predict the expression in a picture inside JSON",
     response_model=AnalysisResult,
-    responses=documented(ANALYSIS, *PICTURES, *ONE_PICTURE),
+    responses=documented(ANALYSIS, *DETAILED, *ONE_PICTURE),
     openapi_extra=_json_body(),
 )
 async def analyze_facial(request: Request, query: Analyzing) -> Response:
@@ -73,8 +74,9 @@ async def analyze_facial(request: Request, query: Analyzing) -> Response:
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json; POST /predict takes forms.")
     service = service_of(request.scope)
     model = service.registry.get(query.model)
+    details = await details_of(request.scope, service.mesh, query.details)
     request_record(request.scope).model = model.manifest.name
     picture = await read_picture(request, max_bytes=service.settings.max_file_bytes)
-    options = DetectOptions(query.faces, query.on_no_face)
-    finished = await jobs.read_picture(request, picture, options, [model], analysis_result)
+    options = DetectOptions(query.faces, query.on_no_face, details.names)
+    finished = await jobs.read_picture(request, picture, options, [model], analysis_result, details=details)
     return jobs.respond(request, finished)

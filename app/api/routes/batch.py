@@ -13,9 +13,10 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.csv_table import prefers_csv, table
 from app.api.dependencies import Choices, Predicting, charge, choices_of, memory_of, result_headers, service_of
+from app.api.details import details_headers
 from app.api.error_responses import known_error
 from app.api.examples import BATCH, BATCH_TABLE
-from app.api.openapi import PICTURES, documented, file_form
+from app.api.openapi import DETAILED, documented, file_form
 from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
@@ -30,7 +31,7 @@ _BYTES_OF_A_JOB: Final = 512 * 1024
 
 router = APIRouter(tags=["Predictions"])
 
-_RESPONSES = documented(BATCH, *PICTURES, TooManyFiles)
+_RESPONSES = documented(BATCH, *DETAILED, TooManyFiles)
 _RESPONSES[200]["content"]["text/csv"] = {
     "schema": {"type": "string"},
     "example": BATCH_TABLE,
@@ -57,7 +58,7 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
     With `Accept: text/csv` the result is a table with one row an item. Each picture of a batch counts against the
     client's rate.
     """
-    choices = choices_of(service_of(request.scope), query)
+    choices = await choices_of(request.scope, query)
     manifest = choices.model.manifest
     record = request_record(request.scope)
     record.model = manifest.name
@@ -66,10 +67,11 @@ async def predict_batch(request: Request, query: Predicting) -> Response:
         items = await batch.read()
     finally:
         await batch.cancel()
-    headers = {"Vary": "Accept", **result_headers(request.scope)}
+    headers = {**result_headers(request.scope), **details_headers(choices.details)}
+    headers["Vary"] = ", ".join(["Accept", *headers.get("Vary", "").split()])
     if prefers_csv(request.headers.get("accept", "")):
         headers["Content-Disposition"] = 'attachment; filename="predictions.csv"'
-        return Response(table(items, manifest.labels), headers=headers, media_type="text/csv")
+        return Response(table(items, manifest.labels, choices.details.names), headers=headers, media_type="text/csv")
     result: BatchResult = {
         "success": True,
         "results": items,

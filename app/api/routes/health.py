@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from app.api.dependencies import TheService
 from app.api.openapi import documented
 from app.rate_limiter import Backend
+from app.vision.mesh import MeshState
 
 COLD_START_SECONDS = 60.0
 
@@ -28,6 +29,10 @@ class Health(TypedDict):
     reason: NotRequired[Reason]
     model_loaded: bool
     uptime_seconds: float
+    details: Annotated[
+        MeshState, Field(description="Whether details can be had; without them, the rest of the service is the same.")
+    ]
+    details_reason: NotRequired[Annotated[str | None, Field(description="Why details cannot be had.")]]
     is_cold_start: Annotated[bool, Field(description="True in the first minute, while caches are cold.")]
     rate_limit_storage: Annotated[Backend, Field(description="Where rate limits are counted at this moment.")]
 
@@ -44,6 +49,8 @@ _HEALTH: Final[Health] = {
     "reason": None,
     "model_loaded": True,
     "uptime_seconds": 73.2,
+    "details": "not_loaded",
+    "details_reason": None,
     "is_cold_start": False,
     "rate_limit_storage": "memory",
 }
@@ -66,6 +73,8 @@ async def health(service: TheService) -> Response:
         "reason": reason,
         "model_loaded": registry is not None and registry.ready,
         "uptime_seconds": round(uptime, 3),
+        "details": service.mesh.state,
+        "details_reason": service.mesh.failure,
         "is_cold_start": uptime < COLD_START_SECONDS,
         "rate_limit_storage": service.limiter.backend,
     }

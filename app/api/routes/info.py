@@ -16,8 +16,11 @@ from app.api.presentation import Label, Level, LevelName, labels, levels
 from app.api.results import json_response
 from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
 from app.config import Settings
+from app.expression.action_units import METHOD, methods
+from app.expression.details import DETAILS
 from app.inference.registry import Registry
 from app.vision.headers import READABLE, PictureFormat
+from app.vision.mesh import MeshState
 from app.vision.quality import THRESHOLDS, WarningCode, WarningThreshold
 
 router = APIRouter(tags=["Operation"])
@@ -45,6 +48,23 @@ class Workers(TypedDict):
     face_detector: str
 
 
+class UnitInfo(TypedDict):
+    """One action unit that `details=action_units` returns."""
+
+    name: str
+    threshold: Annotated[float, Field(description="The intensity from which it is active.")]
+    experimental: Annotated[bool, Field(description="Whether its figures in docs/details.md are weak or missing.")]
+
+
+class DetailsInfo(TypedDict):
+    """The details of a face."""
+
+    names: Annotated[list[str], Field(description="What `details` may name.")]
+    state: MeshState
+    method: str
+    action_units: dict[str, UnitInfo]
+
+
 class Info(TypedDict):
     """What this service is and how it is set up."""
 
@@ -61,6 +81,7 @@ class Info(TypedDict):
     session_profiles: Annotated[list[str], Field(description="The profiles that sessions may ask for.")]
     labels: Annotated[list[Label], Field(description="Every label of the models that are served.")]
     levels: Annotated[list[Level], Field(description="From the least confidence to the most.")]
+    details: DetailsInfo
     quality_thresholds: Annotated[dict[WarningCode, WarningThreshold], Field(description="When each warning is given.")]
 
 
@@ -105,6 +126,18 @@ def _limits(settings: Settings) -> RequestLimits:
     }
 
 
+def _details(state: MeshState) -> DetailsInfo:
+    return {
+        "names": [*DETAILS],
+        "state": state,
+        "method": METHOD,
+        "action_units": {
+            code: {"name": method.name, "threshold": method.threshold, "experimental": method.experimental}
+            for code, method in methods().items()
+        },
+    }
+
+
 def _labels(names: list[str], settings: Settings) -> Labels:
     return {
         "success": True,
@@ -135,6 +168,7 @@ _EXAMPLE: Final[Info] = {
     "session_profiles": [],
     "labels": labels(MODEL_EXAMPLE["labels"]),
     "levels": levels(0.6),
+    "details": _details("loaded"),
     "quality_thresholds": THRESHOLDS,
 }
 
@@ -165,6 +199,7 @@ async def info(service: TheService) -> Response:
         "session_profiles": [*settings.session_profiles],
         "labels": labels(_label_names(registry)),
         "levels": levels(settings.confidence_threshold),
+        "details": _details(service.mesh.state),
         "quality_thresholds": THRESHOLDS,
     }
     return json_response(result)

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
 from app.api.dependencies import Comparing, Predicting, choices_of, compared_models, service_of
+from app.api.details import details_of
 from app.api.examples import COMPARISON, PREDICTION
-from app.api.openapi import ONE_PICTURE, PICTURES, documented, file_form
+from app.api.openapi import DETAILED, ONE_PICTURE, documented, file_form
 from app.api.results import ComparisonResult, PredictionResult, comparison_result, prediction_result
 from app.api.uploads import one_file
 from app.pipeline import DetectOptions
@@ -23,7 +24,7 @@ router = APIRouter(tags=["Predictions"])
     operation_id="predict",
     summary="Predict the expression in a picture",
     response_model=PredictionResult,
-    responses=documented(PREDICTION, *PICTURES, *ONE_PICTURE),
+    responses=documented(PREDICTION, *DETAILED, *ONE_PICTURE),
     openapi_extra=file_form("file"),
 )
 async def predict(request: Request, query: Predicting) -> Response:
@@ -37,11 +38,19 @@ async def predict(request: Request, query: Predicting) -> Response:
     The picture stays in memory and is dropped after the response.
     """
     service = service_of(request.scope)
-    choices = choices_of(service, query)
+    choices = await choices_of(request.scope, query)
     request_record(request.scope).model = choices.model.manifest.name
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
     build = partial(prediction_result, every_face=choices.every_face, explain=choices.explain)
-    finished = await jobs.read_picture(request, data, choices.detect, [choices.model], build, classify=choices.classify)
+    finished = await jobs.read_picture(
+        request,
+        data,
+        choices.detect,
+        [choices.model],
+        build,
+        classify=choices.classify,
+        details=choices.details,
+    )
     return jobs.respond(request, finished)
 
 
@@ -50,7 +59,7 @@ async def predict(request: Request, query: Predicting) -> Response:
     operation_id="compare",
     summary="Compare models on a picture",
     response_model=ComparisonResult,
-    responses=documented(COMPARISON, *PICTURES, *ONE_PICTURE),
+    responses=documented(COMPARISON, *DETAILED, *ONE_PICTURE),
     openapi_extra=file_form("file"),
 )
 async def compare(request: Request, query: Comparing) -> Response:
@@ -63,7 +72,8 @@ async def compare(request: Request, query: Comparing) -> Response:
     """
     service = service_of(request.scope)
     models = compared_models(service.registry, query)
+    details = await details_of(request.scope, service.mesh, query.details)
     data = await one_file(request, "file", max_bytes=service.settings.max_file_bytes)
-    options = DetectOptions(query.faces, query.on_no_face)
-    finished = await jobs.read_picture(request, data, options, models, comparison_result)
+    options = DetectOptions(query.faces, query.on_no_face, details.names)
+    finished = await jobs.read_picture(request, data, options, models, comparison_result, details=details)
     return jobs.respond(request, finished, shadow=False)
