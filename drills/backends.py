@@ -28,7 +28,7 @@ def program(name: str, variable: str) -> str | None:
 def redis(binary: str, port: int) -> Iterator[None]:
     """Runs a Redis on the loopback interface that stores nothing."""
     command = [binary, "--port", str(port), "--bind", HOST, "--save", ""]
-    with tempfile.TemporaryDirectory() as folder, _running([*command, "--dir", folder], port):
+    with tempfile.TemporaryDirectory() as folder, running([*command, "--dir", folder], port):
         yield
 
 
@@ -60,12 +60,12 @@ def nginx(binary: str, *services: int, forwarded: bool = False) -> Iterator[int]
                 {proxied}
             }}"""
         )
-        with _running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port):
+        with running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port):
             yield port
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int) -> Iterator[None]:
+def running(command: Sequence[str], port: int) -> Iterator[None]:
     """Runs a process that listens on a port."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:

@@ -1,8 +1,9 @@
-"""Generates deploy/kubernetes/base/settings.env, the source of the ConfigMap, from the service's settings.
+"""Generates what Kubernetes gets from other files: the source of the ConfigMap from the service's settings, and the
+PrometheusRule from Prometheus' alerts.
 
     python scripts/kubernetes_settings.py [--check]
 
-``--check`` writes nothing and fails if the file is out of date.
+``--check`` writes nothing and fails if a file is out of date.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Settings
 
-TARGET = Path(__file__).resolve().parent.parent / "deploy/kubernetes/base/settings.env"
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+SETTINGS = DEPLOY / "kubernetes/base/settings.env"
+RULES = DEPLOY / "kubernetes/components/monitoring/prometheus-rule.yaml"
 
 IN_A_CLUSTER = {
     "rate_limit_storage": "redis://visage-redis:6379",
@@ -29,7 +32,25 @@ ELSEWHERE = {"host", "port", "models_dir", "face_detector", "api_keys", "stream_
 """Settings that the image, its architecture or the Deployment sets, or that belong in a Secret."""
 
 
-def render() -> str:
+RULES_HEAD = """# Made by scripts/kubernetes_settings.py from deploy/prometheus/alerts.yml.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: visage
+  labels:
+    app.kubernetes.io/name: visage
+    # The Helm release whose Prometheus takes it.
+    release: kube-prometheus-stack
+spec:
+"""
+
+
+def rules() -> str:
+    lines = (DEPLOY / "prometheus/alerts.yml").read_text().splitlines()
+    return RULES_HEAD + "".join(f"  {line}".rstrip() + "\n" for line in lines if not line.startswith("#"))
+
+
+def settings() -> str:
     lines = ["# Made by scripts/kubernetes_settings.py from app/config.py. Change a value in an overlay, not here."]
     for name, field in Settings.model_fields.items():
         if name in ELSEWHERE:
@@ -51,11 +72,12 @@ def written(value: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    if parser.parse_args().check:
-        if TARGET.read_text() != render():
-            raise SystemExit(f"{TARGET} is out of date; run scripts/kubernetes_settings.py")
-    else:
-        TARGET.write_text(render())
+    check = parser.parse_args().check
+    for target, text in ((SETTINGS, settings()), (RULES, rules())):
+        if not check:
+            target.write_text(text)
+        elif not target.exists() or target.read_text() != text:
+            raise SystemExit(f"{target} is out of date; run scripts/kubernetes_settings.py")
 
 
 if __name__ == "__main__":

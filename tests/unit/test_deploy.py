@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import re
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -27,6 +30,7 @@ from app.api.routes.metrics import ServiceState
 from app.config import Settings
 from app.service import build_service
 from tests.api.fakes import FakeModel, FakeRegistry, Script, fake_factories
+from tests.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -69,13 +73,23 @@ def compose() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def scale() -> dict[str, Any]:
-    """What docker-compose.scale.yml adds. A tag such as !reset gives the plain value."""
+    return added("scale")
+
+
+@pytest.fixture(scope="module", params=["scale", "https"])
+def proxied(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What each of the files adds that put a proxy in front of the service."""
+    return {**added(request.param), "name": request.param}
+
+
+def added(name: str) -> dict[str, Any]:
+    """What docker-compose.NAME.yml adds. A tag such as !reset gives the plain value."""
 
     class Loader(yaml.SafeLoader):
         pass
 
     Loader.add_multi_constructor("!reset", lambda loader, _, node: loader.construct_sequence(node))
-    document: dict[str, Any] = yaml.load((ROOT / "docker-compose.scale.yml").read_text(), Loader)
+    document: dict[str, Any] = yaml.load((ROOT / f"docker-compose.{name}.yml").read_text(), Loader)
     return document
 
 
@@ -149,9 +163,12 @@ def listening(status: int) -> Iterator[tuple[int, list[str]]]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             paths.append(self.path)
             self.send_response(status)
             self.end_headers()
+
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -209,8 +226,8 @@ class TestEveryPlatform:
                 trusted += [literal.partition("=")[2]] if literal.startswith("TRUSTED_PROXIES") else []
         assert all("," not in networks for networks in trusted)
 
-    def test_images_of_others_have_a_digest(self, compose: dict[str, Any], scale: dict[str, Any]) -> None:
-        images = [service["image"] for service in (compose | scale["services"]).values() if "image" in service]
+    def test_images_of_others_have_a_digest(self, compose: dict[str, Any], proxied: dict[str, Any]) -> None:
+        images = [service["image"] for service in (compose | proxied["services"]).values() if "image" in service]
         images += [compose["visage"]["build"]["args"]["BASE"]]
         images += [
             each["image"]
@@ -238,19 +255,21 @@ class TestEveryPlatform:
 
 
 class TestCompose:
-    def test_replicas_are_reached_through_the_proxy_alone(self, compose: dict[str, Any], scale: dict[str, Any]) -> None:
-        text = (ROOT / "docker-compose.scale.yml").read_text()
-        replicas, proxy = scale["services"]["visage"], scale["services"]["proxy"]
-        assert re.search(r"^  visage:\n    ports: !reset \[\]$", text, re.M)
-        assert "docker-compose.scale.yml" in values(ROOT / "deploy/compose/scale.env")["COMPOSE_FILE"].split(":")
+    def test_replicas_are_reached_through_the_proxy_alone(
+        self, compose: dict[str, Any], proxied: dict[str, Any]
+    ) -> None:
+        file = f"docker-compose.{proxied['name']}.yml"
+        replicas, proxy = proxied["services"]["visage"], proxied["services"]["proxy"]
+        assert re.search(r"^  visage:\n    ports: !reset \[\]$", (ROOT / file).read_text(), re.M)
+        assert file in values(ROOT / f"deploy/compose/{proxied['name']}.env")["COMPOSE_FILE"].split(":")
         assert replicas["environment"]["TRUSTED_PROXIES"] == proxy["networks"]["service"]["ipv4_address"]
         shared = set(compose["visage"]["networks"]) & set(proxy["networks"])
         assert shared == {"service"}
-        assert scale["networks"]["service"]["internal"]
+        assert proxied["networks"]["service"]["internal"]
 
-    def test_no_replica_can_get_the_proxy_s_address(self, scale: dict[str, Any]) -> None:
-        (pool,) = scale["networks"]["service"]["ipam"]["config"]
-        proxy = ip_address(scale["services"]["proxy"]["networks"]["service"]["ipv4_address"])
+    def test_no_replica_can_get_the_proxy_s_address(self, proxied: dict[str, Any]) -> None:
+        (pool,) = proxied["networks"]["service"]["ipam"]["config"]
+        proxy = ip_address(proxied["services"]["proxy"]["networks"]["service"]["ipv4_address"])
         assert proxy in ip_network(pool["subnet"])
         assert proxy not in ip_network(pool["ip_range"])
         assert str(proxy) != pool["gateway"]
@@ -289,6 +308,14 @@ class TestCompose:
         expressions = [*queries(), (ROOT / "deploy/prometheus/alerts.yml").read_text()]
         selected = {name for expression in expressions for name in re.findall(r'\bjob="(\w+)"', expression)}
         assert selected == {job["job_name"]}
+        assert found["names"] == [job["job_name"]]
+
+    def test_alerts_reach_the_receiver_of_the_variable(self, compose: dict[str, Any]) -> None:
+        (target,) = load(ROOT / "deploy/prometheus/prometheus.yml")[0]["alerting"]["alertmanagers"]
+        assert target["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+        assert compose["alertmanager"]["profiles"] == compose["prometheus"]["profiles"]
+        assert receiver(alertmanager_config("http://hooks.example/a")) == ["http://hooks.example/a"]
+        assert receiver(alertmanager_config(None)) == []
 
     def test_grafana_shows_the_dashboard_with_the_prometheus_of_compose(self, compose: dict[str, Any]) -> None:
         def mounted(service: str) -> dict[str, str]:
@@ -309,14 +336,58 @@ class TestCompose:
         assert all((ROOT / config / name).exists() for name in ("prometheus.yml", "alerts.yml"))
 
     def test_every_container_runs_without_rights_and_within_limits(
-        self, compose: dict[str, Any], scale: dict[str, Any]
+        self, compose: dict[str, Any], proxied: dict[str, Any]
     ) -> None:
-        for name, service in (scale["services"] | compose).items():
+        for name, service in (proxied["services"] | compose).items():
             assert service["read_only"], name
+            # Caddy's file asks for this one, and does not run without it.
+            assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if "caddy" in service.get("image", "") else [])
             assert service["cap_drop"] == ["ALL"], name
             assert "no-new-privileges:true" in service["security_opt"], name
             assert "mem_limit" in service, name
             assert "pids_limit" in service, name
+
+
+def alertmanager_config(url: str | None) -> dict[str, Any]:
+    """Alertmanager's configuration as Compose writes it with ``ALERT_WEBHOOK_URL``."""
+    content: str = load(ROOT / "docker-compose.yml")[0]["configs"]["alertmanager"]["content"]
+    content = re.sub(r"\$\{ALERT_WEBHOOK_URL:\+(.*?)\}", r"\1" if url else "", content)
+    content = re.sub(r"\$\{ALERT_WEBHOOK_URL:-(.*?)\}", url or r"\1", content)
+    assert "$" not in content
+    config: dict[str, Any] = yaml.safe_load(content)
+    return config
+
+
+def receiver(config: dict[str, Any]) -> list[str]:
+    """The addresses that get the alerts."""
+    (chosen,) = [each for each in config["receivers"] if each["name"] == config["route"]["receiver"]]
+    return [hook["url"] for hook in chosen.get("webhook_configs", ())]
+
+
+@pytest.mark.skipif(
+    not (shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")),
+    reason="Alertmanager is not installed (Debian: prometheus-alertmanager)",
+)
+def test_an_alert_arrives(tmp_path: Path) -> None:
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    with listening(200) as (hook, posted):
+        config = alertmanager_config(f"http://127.0.0.1:{hook}/alerts")
+        config["route"]["group_wait"] = "0s"
+        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config))
+        port = free_port()
+        command = [str(binary), f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}"]
+        command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                alert = [{"labels": {"alertname": "VisageDown", "severity": "critical"}}]
+                deadline = time.monotonic() + 20
+                while "/alerts" not in posted:
+                    assert time.monotonic() < deadline
+                    with contextlib.suppress(httpx.TransportError):
+                        httpx.post(f"http://127.0.0.1:{port}/api/v2/alerts", json=alert, trust_env=False)
+                    time.sleep(0.05)
+            finally:
+                process.terminate()
 
 
 class TestKubernetes:
@@ -381,6 +452,52 @@ class TestKubernetes:
         assert name in series
         (rule,) = load(KUBERNETES / "prometheus-adapter.yaml")[0]["rules"]["custom"]
         assert rule["name"]["as"] == name
+
+    def test_the_monitor_s_job_is_the_one_that_the_alerts_and_the_dashboard_select(
+        self, base: dict[tuple[str, str], dict[str, Any]], container: dict[str, Any]
+    ) -> None:
+        (monitor,) = load(KUBERNETES / "components/monitoring/service-monitor.yaml")
+        service = base["Service", "visage"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        (job,) = load(ROOT / "deploy/prometheus/prometheus.yml")[0]["scrape_configs"]
+        assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == job["job_name"]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+        assert endpoint["path"] in json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+
+    def test_the_rules_of_the_operator_are_the_alerts(self) -> None:
+        (rule,) = load(KUBERNETES / "components/monitoring/prometheus-rule.yaml")
+        assert rule["spec"] == load(ROOT / "deploy/prometheus/alerts.yml")[0]
+
+    @pytest.mark.parametrize("overlay", ["cpu", "gpu"])
+    def test_the_documented_line_renders_what_can_be_applied(self, overlay: str, tmp_path: Path) -> None:
+        if shutil.which("kubectl") is None:
+            pytest.skip("kubectl is not installed")
+        assert any(
+            re.search(rf"overlays/{overlay}.*kustomize edit set image visage=", (ROOT / page).read_text())
+            for page in ("README.md", "docs/deployment.md")
+        )
+        shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
+        file = tmp_path / "kubernetes/overlays" / overlay / "kustomization.yaml"
+        (kustomization,) = load(file)
+        # What `kustomize edit set image visage=ghcr.io/owner/visage@sha256:…` writes.
+        kustomization["images"] = [
+            {"name": "visage", "newName": "ghcr.io/owner/visage", "digest": f"sha256:{'0' * 64}"}
+        ]
+        kustomization["components"] = ["../../components/monitoring", "../../components/ingress"]
+        file.write_text(yaml.safe_dump(kustomization))
+        done = subprocess.run(["kubectl", "kustomize", file.parent], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+        kinds = {document["kind"] for document in documents}
+        assert kinds >= {"Deployment", "Service", "ServiceMonitor", "PrometheusRule", "Ingress", "NetworkPolicy"}
+        spaces = {
+            document["metadata"].get("namespace", "") for document in documents if document["kind"] != "Namespace"
+        }
+        assert spaces == {"visage"}
+        images = re.findall(r"^ *image: (\S+)$", done.stdout, re.M)
+        assert any(image.startswith("ghcr.io/owner/visage@sha256:") for image in images)
+        assert not any("example.org" in image for image in images)
 
     def test_overlays_change_what_the_base_has(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
         for overlay in ("cpu", "gpu"):
