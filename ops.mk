@@ -4,7 +4,7 @@ OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
   --no-header
 
-.PHONY: pin-images lock platforms audit manifests smoke-image replicas cold-start dashboard install-check
+.PHONY: pin-images lock platforms audit manifests smoke-image replicas cold-start dashboard install-check first-hour
 
 $(OPS): requirements/manifests.txt $(DEV)
 	$(call install,$(VENV),manifests,dev manifests)
@@ -23,6 +23,9 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from 
 
 install-check: ## Install everything that is pinned with the oldest and the newest pip of every supported Python at hand
 	scripts/check_installs.sh
+
+first-hour: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Do what somebody does first, in a fresh clone: install, run, own picture, clients, rate
+	FIRST_HOUR=install $(BIN)/python -m pytest tests/e2e/test_first_hour.py
 
 platforms: $(OPS) ## Check that every pinned requirement of an image installs from wheels on both architectures and all Pythons
 	@for python in 3.11 3.12 3.13; do for wanted in service:x86_64 service:aarch64 otel:x86_64 otel:aarch64 gpu:x86_64; do \

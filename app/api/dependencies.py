@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -183,7 +184,8 @@ async def charge(scope: Scope, *, read: bool = False, several: bool = False) -> 
         return
     scope["state"][LIMIT_HEADERS] = allowance.headers
     if not allowance.granted:
-        raise RateLimited(retry_after=allowance.whole_after if several else allowance.retry_after)
+        wait = math.ceil(allowance.whole_after) if several else allowance.retry_after
+        raise RateLimited(f"Too many requests from this client. Wait {wait} s and try again.", retry_after=wait)
 
 
 async def _require_admin(request: Request) -> None:
