@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from app.expression.action_units import methods
 from app.expression.description import FITTING_UNITS
 from app.expression.face_shape import FaceShape
 from benchmarks.details.faces import Faces
@@ -184,7 +185,19 @@ def _logistic(rows: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray
     return np.asarray(found.x[:-1])
 
 
+def read() -> dict[str, dict[str, Any]]:
+    """The file that the service reads."""
+    units: dict[str, dict[str, Any]] = json.loads(TARGET.read_bytes())
+    return units
+
+
+def mark_experimental(weak: set[str]) -> None:
+    """Says in the file which units are experimental."""
+    write({code: {**fields, "experimental": code in weak} for code, fields in read().items()})
+
+
 def write(units: Mapping[str, Mapping[str, Any]]) -> None:
     """Writes the file that the service reads, one line a unit."""
     lines = ",\n".join(f"{json.dumps(code)}: {json.dumps(fields)}" for code, fields in units.items())
     TARGET.write_text(f"{{\n{lines}\n}}\n", "utf-8")
+    methods.cache_clear()
