@@ -50,9 +50,10 @@ class DetectOptions:
 
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
-    """Which faces of a frame are wanted: all of them, or the largest."""
+    """Which faces of a frame are wanted: all of them, or the largest; and which details of each."""
 
     every_face: bool = False
+    details: frozenset[Detail] = NO_DETAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,10 @@ class Pipeline:
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.every_face)
         wanted = tuple(found[: self._max_faces if options.every_face else 1])
-        return DetectedPicture(data, picture, wanted, len(found), timings)
+        detected = DetectedPicture(data, picture, wanted, len(found), timings)
+        if wanted and needs_mesh(options.details):
+            self._find_meshes(detected, options.details, checkpoint)
+        return detected
 
     def crop(self, detected: DetectedPicture, model: Classifier, checkpoint: Checkpoint) -> CroppedPicture:
         """Cuts out the faces of a picture and prepares a model's input tensor."""

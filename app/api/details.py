@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from app.api.parameters import unknown
 from app.errors import InvalidRequest
 from app.expression.action_units import ActionUnit, action_units
+from app.expression.blinks import BLINK, Blinks
 from app.expression.description import Language, Shown, describe, preferred_language
 from app.expression.details import DETAILS, NO_DETAILS, Detail, needs_mesh
 from app.expression.emotion_vector import EmotionVector, emotion_vector
@@ -167,6 +168,12 @@ def face_details(
     if not details.names:
         return {}
     return {**measured_details(face, details), **spoken_details(face, predicted, threshold, details)}
+
+
+def add_blink(units: dict[str, ActionUnitEntry], blinks: Blinks, t: float) -> None:
+    """Adds the blink that ends with a frame at ``t`` seconds to the units of a face."""
+    closed = units["AU43"]
+    units[BLINK] = _entry(blinks.add(t, ActionUnit(closed["name"], closed["intensity"], closed["active"])))
 
 
 def _known(name: str) -> Detail:

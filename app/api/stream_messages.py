@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import TypedDict
 
+from app.api.details import DetailsRequest
 from app.api.error_responses import Error, body_of
 from app.api.results import (
     ModelVersion,
@@ -193,11 +194,12 @@ def tracked_faces(
     threshold: float,
     tracks: Sequence[int],
     smoothed: Sequence[Mapping[str, float] | None],
+    details: DetailsRequest,
 ) -> list[TrackedFace]:
     return [
         {
             "track": track,
-            **predicted_face(face, predicted, threshold, "false"),
+            **predicted_face(face, predicted, threshold, "false", details),
             "smoothed": None if means is None else {label: round(mean, 4) for label, mean in means.items()},
         }
         for face, track, means in zip(predicted.faces, tracks, smoothed, strict=True)

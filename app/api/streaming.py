@@ -14,9 +14,11 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.api.dependencies import CLIENT, ModelName
+from app.api.dependencies import CLIENT, ModelName, service_of
+from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blink, details_of
 from app.api.error_responses import known_error
 from app.api.parameters import Parameters
 from app.api.results import Findings, picture_record
@@ -35,6 +37,8 @@ from app.api.stream_messages import (
     tracked_faces,
 )
 from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, Overloaded, Timeout, VisageError
+from app.expression.blinks import Blinks
+from app.expression.details import DETAILS
 from app.inference.classifier import Classifier
 from app.memory_budget import process_memory
 from app.pipeline import Checkpoint, ClassifyOptions, FrameOptions, PicturePrediction, Pipeline
@@ -62,7 +66,7 @@ class StreamQuery(Parameters):
 
     model: ModelName = None
     faces: StreamFaces = Field("largest", description="`largest` reads the largest face of a frame, `all` reads all.")
-    details: str = Field("", max_length=200, description="Names of details to add to each face, comma-separated.")
+    details: DetailNames = None
     smoothing: float = Field(
         0.5, ge=0, le=60, description="Time constant of `smoothed` in seconds; 0 turns it off.", allow_inf_nan=False
     )
@@ -82,26 +86,28 @@ class StreamOptions:
     every_face: bool
     smoothing: float
     profile: ProfileName | None
+    details: DetailsRequest = NOTHING_ASKED
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.model.manifest.labels)
 
 
-def options_of(service: Service, parameters: Mapping[str, str]) -> StreamOptions:
+async def options_of(scope: Scope, parameters: Mapping[str, str]) -> StreamOptions:
     """The options of a query, or the error that says what is wrong with them."""
+    service = service_of(scope)
     try:
         query = StreamQuery.model_validate(dict(parameters))
     except ValidationError as error:
         problem = error.errors()[0]
         raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}.") from None
-    if query.details.strip(", "):
-        raise InvalidRequest("details: this service offers none in streams.")
     if query.profile is not None and query.profile not in service.settings.session_profiles:
         raise InvalidRequest("profile: this service does not offer it; its operator may list it in SESSION_PROFILES.")
     if query.profile is not None and query.purpose != "own_practice":
         raise InvalidRequest("purpose: this profile needs purpose=own_practice.")
-    return StreamOptions(service.registry.get(query.model), query.faces == "all", query.smoothing, query.profile)
+    model = service.registry.get(query.model)
+    details = await details_of(scope, service.mesh, query.details)
+    return StreamOptions(model, query.faces == "all", query.smoothing, query.profile, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,7 @@ class Stream:
             "model": {"name": manifest.name, "version": manifest.version},
             "labels": [*options.labels],
             "faces": "all" if options.every_face else "largest",
-            "details": [],
+            "details": [name for name in DETAILS if name in options.details.names],
             "smoothing": options.smoothing,
             "profile": options.profile,
             "limits": {
@@ -408,10 +414,12 @@ class _Frames:
 
     def __init__(self, options: StreamOptions, threshold: float, request_id: str) -> None:
         self._options = options
+        self._frame_options = FrameOptions(options.every_face, options.details.names)
         self._threshold = threshold
         self._id = request_id
         self._tracker = Tracker()
         self._smoothers: dict[int, Smoother] = {}
+        self._blinks: dict[int, Blinks] = {}
         profile = None if options.profile is None else InterviewPractice(options.labels)
         self.session = Session(options.labels, profile)
 
@@ -419,7 +427,7 @@ class _Frames:
         self, frame: _Frame, model: Classifier, pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float
     ) -> _Read:
         """The predictions for a frame, as the client gets them."""
-        detected = pipeline.detect_frame(frame.data, FrameOptions(self._options.every_face), checkpoint)
+        detected = pipeline.detect_frame(frame.data, self._frame_options, checkpoint)
         predicted = PicturePrediction(model, (), 0.0)
         if detected.faces:
             predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
@@ -428,7 +436,8 @@ class _Frames:
         checkpoint()
         tracks = [track.number for track in self._tracker.update(frame.t, detected.faces)]
         smoothed = self._smoothed(frame.t, tracks, predicted)
-        faces = tracked_faces(predicted, self._threshold, tracks, smoothed)
+        faces = tracked_faces(predicted, self._threshold, tracks, smoothed, self._options.details)
+        self._add_blinks(frame.t, faces)
         found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]
         events = self.session.add(frame.t, found)
         record = picture_record(Findings(detected, [predicted], self._threshold, timings, self._id))
@@ -445,6 +454,15 @@ class _Frames:
             smoother = self._smoothers.setdefault(number, Smoother(self._options.smoothing))
             found.append(dict(zip(self._options.labels, smoother.add(t, face.probabilities), strict=True)))
         return found
+
+    def _add_blinks(self, t: float, faces: Sequence[TrackedFace]) -> None:
+        """Adds the unit that only frames in a row can show to the units of each face."""
+        live = {track.number for track in self._tracker.tracks}
+        self._blinks = {number: each for number, each in self._blinks.items() if number in live}
+        for face in faces:
+            units = face.get("action_units")
+            if units is not None:
+                add_blink(units, self._blinks.setdefault(face["track"], Blinks()), t)
 
 
 def _session_face(face: TrackedFace, box: Box) -> SessionFace:

@@ -126,13 +126,15 @@ def faces_of(name: str, pictures: Callable[[], Iterator[Labelled]], finder: Find
     """The faces of a set of pictures, from the cache where they are there."""
     path = CACHE / f"{name}.npz"
     if not path.exists():
-        rows = [(each, mesh) for each in pictures() if (mesh := finder.mesh(each.picture)) is not None]
-        poses = [head_pose(mesh.points) for _, mesh in rows]
+        # Without the pictures, which would not all fit into memory.
+        found = ((each.key, each.label, finder.mesh(each.picture)) for each in pictures())
+        rows = [(key, label, mesh) for key, label, mesh in found if mesh is not None]
+        poses = [head_pose(mesh.points) for *_, mesh in rows]
         arrays: dict[str, Any] = {
-            "keys": [each.key for each, _ in rows],
-            "labels": [each.label for each, _ in rows],
-            "points": np.array([mesh.upright for _, mesh in rows], np.float32),
-            "blendshapes": np.array([mesh.blendshapes for _, mesh in rows], np.float32),
+            "keys": [key for key, *_ in rows],
+            "labels": [label for _, label, _ in rows],
+            "points": np.array([mesh.upright for *_, mesh in rows], np.float32),
+            "blendshapes": np.array([mesh.blendshapes for *_, mesh in rows], np.float32),
             "poses": [(pose.yaw, pose.pitch, pose.roll) for pose in poses],
         }
         buffer = io.BytesIO()

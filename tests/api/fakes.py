@@ -22,6 +22,7 @@ from app.pipeline import (
     DetectedPicture,
     DetectOptions,
     FacePrediction,
+    FacesMode,
     FrameOptions,
     MeshedFace,
     PicturePrediction,
@@ -188,7 +189,8 @@ class FakePipeline:
 
     def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
         try:
-            return self.detect(data, DetectOptions("all" if options.every_face else "largest"), checkpoint)
+            faces: FacesMode = "all" if options.every_face else "largest"
+            return self.detect(data, DetectOptions(faces, details=options.details), checkpoint)
         except NoFaceDetected:
             return DetectedPicture(data, self._shown(data)[0], (), 0)
 

@@ -7,6 +7,7 @@ import csv
 import functools
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from app.vision.face_search import find
 from app.vision.mesh import BLENDSHAPES, MeshLoader
 from tests.api.conftest import PICTURE, Start, until, upload
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
+from tests.api.streams import refusal, started, stream
+from tests.api.test_sockets import serving
 
 ROOT = Path(__file__).parents[2]
 ALL = ",".join(DETAILS)
@@ -41,6 +44,15 @@ def meshed() -> MeshedFace:
 @pytest.fixture(autouse=True)
 def _mesh(script: Script) -> None:
     script.meshed = meshed()
+
+
+def with_closed_eyes() -> MeshedFace:
+    """The same face, as if its eyes were closed."""
+    mesh, shapes = meshed().mesh, meshed().mesh.blendshapes
+    assert shapes is not None
+    closed = shapes.copy()
+    closed[[BLENDSHAPES.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 0.95
+    return replace(meshed(), mesh=replace(mesh, blendshapes=closed))
 
 
 def predict(client: TestClient, query: str = "", **headers: str) -> dict[str, Any]:
@@ -202,3 +214,34 @@ def test_info_lists_the_units_and_their_method(client: TestClient) -> None:
     }
     assert details["action_units"].keys() == predict(client, "?details=action_units")["action_units"].keys()
     assert "AU45" not in details["action_units"]
+
+
+async def test_the_faces_of_a_stream_have_them(script: Script) -> None:
+    async with serving(script) as port, stream(port, details=ALL) as client:
+        begun = await client.receive("started")
+        read = await client.read(PICTURE)
+        script.faces = 0
+        empty = await client.read(PICTURE)
+    assert begun["details"] == list(DETAILS)
+    (face,) = read["faces"]
+    check(face)
+    assert [*face["action_units"]][-1] == "AU45", "the blink, which only a stream shows"
+    assert not face["action_units"]["AU45"]["active"]
+    assert face["description"].startswith("Apparent")
+    assert empty["faces"] == []
+
+
+async def test_a_blink_is_told_in_the_frame_that_ends_it(script: Script) -> None:
+    async with serving(script) as port, started(port, details="action_units") as client:
+        active = []
+        for t, closed in ((0.0, False), (0.1, True), (0.2, False), (0.3, False)):
+            script.meshed = with_closed_eyes() if closed else meshed()
+            await client.send({"type": "time", "t": t})
+            (face,) = (await client.read(PICTURE))["faces"]
+            active.append((face["action_units"]["AU43"]["active"], face["action_units"]["AU45"]["active"]))
+    assert active == [(False, False), (True, False), (False, True), (False, False)]
+
+
+async def test_a_stream_refuses_details_that_cannot_be_had(script: Script) -> None:
+    async with serving(script, details="off") as port:
+        assert await refusal(port, details="mesh") == ("details_unavailable", 1013)

@@ -30,7 +30,7 @@ _EXAMPLE: Final[Token] = {
 async def stream(websocket: WebSocket) -> None:
     """Described in ``/asyncapi.json``."""
     service = service_of(websocket.scope)
-    await Stream(websocket, service, options_of(service, websocket.query_params)).run()
+    await Stream(websocket, service, await options_of(websocket.scope, websocket.query_params)).run()
 
 
 @router.get(STREAM_PATH, include_in_schema=False)
