@@ -41,6 +41,7 @@ run: $(SERVICE) ## Serve on $PORT (8000)
 
 test: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Run every test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(MAKE) --no-print-directory clients-test
 
 lint: $(DEV) ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
@@ -52,7 +53,7 @@ format: $(DEV) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
--include ops.mk train.mk drills.mk bench.mk
+-include ops.mk train.mk drills.mk bench.mk clients.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -1,0 +1,14 @@
+# Clients and examples: their suites need Node 20 or newer.
+CLIENTS := clients/typescript
+EXAMPLES := examples/nextjs
+
+.PHONY: clients-test
+
+ifneq ($(shell command -v npm),)
+clients-test: $(DEV) $(patsubst %,%/node_modules/.package-lock.json,$(CLIENTS) $(EXAMPLES)) ## Run the tests of the clients and examples
+	cd clients/typescript && npm run --silent check && npm test --silent
+	cd examples/nextjs && npm run --silent build && npm run --silent check && npm test --silent
+else
+clients-test:
+	@echo "The tests of the clients and examples were skipped: npm is not installed."
+endif

@@ -1,0 +1,136 @@
+import { readFile } from "node:fs/promises";
+import { afterEach, describe, expect, inject, it } from "vitest";
+import { WebSocketServer, WebSocket as NodeSocket } from "ws";
+import { Visage, VisageError, type FramePrediction, type StreamOptions, type VisageStream } from "../src/index.js";
+import { STREAM_KEY } from "./service.js";
+
+const happy = await readFile(new URL("../../../sample_images/happy_sample.jpg", import.meta.url));
+const WebSocket = NodeSocket as unknown as typeof globalThis.WebSocket;
+const streams: VisageStream[] = [];
+const servers: WebSocketServer[] = [];
+
+afterEach(() => {
+  for (const stream of streams.splice(0)) stream.close();
+  for (const server of servers.splice(0)) {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  }
+});
+
+function open(url: string, options: StreamOptions = {}, apiKey?: string): VisageStream {
+  const stream = new Visage({ url, WebSocket, ...(apiKey && { apiKey }) }).stream(options);
+  streams.push(stream);
+  return stream;
+}
+
+const once = <Name extends Parameters<VisageStream["on"]>[0]>(stream: VisageStream, name: Name) =>
+  new Promise<never>((resolve) => stream.on(name, resolve as never));
+
+async function closed(stream: VisageStream): Promise<void> {
+  while (stream.state !== "closed") await once(stream, "state");
+}
+
+describe("with the service", () => {
+  it("sends frames as they are wanted, and gets predictions and the summary", async () => {
+    const stream = open(inject("open"), { faces: "all" });
+    expect(stream.send(happy)).toBe(false);
+    const predictions: FramePrediction[] = [];
+    stream.on("prediction", (prediction) => predictions.push(prediction));
+    let time = 0;
+    await new Promise<void>((done) => {
+      stream.on("ready", () => {
+        while (time < 5 && stream.send(new Blob([happy]), time)) time += 1;
+        if (time === 5 && predictions.length + skipped(predictions) === 5) done();
+      });
+    });
+    const summary = await stream.end();
+    expect(predictions[0]!.faces[0]).toMatchObject({ track: 1, emotion: "happy" });
+    expect(summary).toMatchObject({ reason: "end", frames: { received: 5, failed: 0 } });
+    await closed(stream);
+  });
+
+  it("keeps going after a frame that is no picture", async () => {
+    const stream = open(inject("open"));
+    await once(stream, "started");
+    const error = once(stream, "error") as Promise<VisageError>;
+    stream.send(new Uint8Array([1, 2, 3]));
+    expect(await error).toMatchObject({ code: "unsupported_media_type" });
+    const prediction = once(stream, "prediction") as Promise<FramePrediction>;
+    stream.send(happy);
+    expect((await prediction).frame).toBe(1);
+  });
+
+  it("gets its own token with a key, and says that a key is wrong", async () => {
+    const stream = open(inject("guarded"), {}, STREAM_KEY);
+    await once(stream, "started");
+    expect(await stream.end()).toMatchObject({ frames: { received: 0 } });
+    const wrong = open(inject("guarded"), {}, "wrong");
+    expect(await (once(wrong, "error") as Promise<VisageError>)).toMatchObject({ code: "unauthorized", status: 401 });
+    await expect(wrong.end()).rejects.toBeInstanceOf(VisageError);
+  });
+});
+
+describe("when the connection breaks", () => {
+  const STARTED = JSON.stringify({ type: "started", session: "1", labels: [] });
+
+  /** A service that does as told at each connection. */
+  async function service(each: (socket: NodeSocket, number: number) => void): Promise<string> {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    servers.push(server);
+    let number = 0;
+    server.on("connection", (socket) => each(socket, number++));
+    await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("No address.");
+    return `http://127.0.0.1:${address.port}`;
+  }
+
+  it("connects anew by itself, and the session starts anew", async () => {
+    const url = await service((socket, number) => {
+      socket.send(STARTED);
+      if (number === 0) socket.terminate();
+    });
+    const stream = open(url);
+    const states: string[] = [];
+    stream.on("state", (state) => states.push(state));
+    await once(stream, "started");
+    await once(stream, "started");
+    expect(states).toEqual(["open", "waiting", "connecting", "open"]);
+    expect(stream.ready).toBe(true);
+  });
+
+  it("does not come back to a service that refuses it, and says why", async () => {
+    const refusal = { type: "error", success: false, error: "invalid_request", message: "No such model.", request_id: "7" };
+    const stream = open(await service((socket) => {
+      socket.send(JSON.stringify(refusal));
+      socket.close(1008);
+    }));
+    expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "invalid_request", requestId: "7" });
+    await closed(stream);
+    await expect(stream.end()).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
+  it("gives up in the end", async () => {
+    const stream = open("http://127.0.0.1:9", { reconnections: 1 });
+    await closed(stream);
+    await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
+  });
+
+  it("fails an end whose summary does not come", async () => {
+    const stream = open(await service((socket) => {
+      socket.send(STARTED);
+      socket.on("message", () => socket.terminate());
+    }));
+    await once(stream, "started");
+    await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
+  });
+
+  it("does not trust what it cannot read", async () => {
+    const stream = open(await service((socket) => socket.send("<html>")));
+    expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "unexpected_response" });
+  });
+});
+
+function skipped(predictions: readonly FramePrediction[]): number {
+  return predictions.reduce((sum, prediction) => sum + prediction.skipped, 0);
+}

@@ -1,0 +1,108 @@
+"use client";
+
+import { VisageError, type BatchItem } from "@visage/client";
+import { useEffect, useRef, useState } from "react";
+import { explain, labelLook, levelOf, percent, useInfo, visage } from "@/lib/visage";
+import { Failure } from "./failure";
+import { Upload } from "./upload";
+
+interface Row {
+  file: File;
+  address: string;
+  item?: BatchItem;
+}
+
+export function Gallery() {
+  const info = useInfo();
+  const [rows, setRows] = useState<Row[]>([]);
+  const [error, setError] = useState<VisageError>();
+  const running = useRef<AbortController>(undefined);
+  const addresses = useRef<string[]>([]);
+  useEffect(
+    () => () => {
+      running.current?.abort();
+      addresses.current.forEach((address) => URL.revokeObjectURL(address));
+    },
+    [],
+  );
+
+  const read = async (files: File[]) => {
+    running.current?.abort();
+    const controller = (running.current = new AbortController());
+    setError(undefined);
+    const started: Row[] = files.map((file) => ({ file, address: URL.createObjectURL(file) }));
+    addresses.current.push(...started.map((row) => row.address));
+    setRows(started);
+    try {
+      for await (const item of visage.predictBatch(files, { faces: "largest", signal: controller.signal })) {
+        setRows((before) => before.map((row, index) => (index === item.index ? { ...row, item } : row)));
+      }
+    } catch (failure) {
+      if (controller.signal.aborted) return;
+      if (!(failure instanceof VisageError)) throw failure;
+      setError(failure);
+    }
+  };
+  const done = rows.filter((row) => row.item).length;
+
+  return (
+    <div className="space-y-6">
+      <Upload several onFiles={(files) => void read(files)} />
+      {error && <Failure error={error} onRetry={() => void read(rows.map((row) => row.file))} />}
+      {rows.length > 0 && (
+        <>
+          <div className="flex min-h-11 items-center justify-between gap-3">
+            <p aria-live="polite">
+              {done} of {rows.length} read
+            </p>
+            <button type="button" className="button" disabled={done < rows.length} onClick={() => save(rows)}>
+              Save as CSV
+            </button>
+          </div>
+          <ul className="grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-4">
+            {rows.map(({ file, address, item }) => (
+              <li key={address} className="card p-2 sm:p-2">
+                {/* eslint-disable-next-line @next/next/no-img-element */}
+                <img src={address} alt={file.name} className="aspect-square w-full rounded-lg bg-line object-cover" />
+                <p className="mt-2 truncate text-sm text-muted">{file.name}</p>
+                <div className="min-h-12">
+                  {!item && !error && <div className="skeleton h-5 w-3/4" />}
+                  {item?.success && (
+                    <p>
+                      {labelLook(info, item.emotion).emoji} {item.emotion},{" "}
+                      <span style={{ backgroundColor: levelOf(info, item.confidence, item.warnings.length).color }} className="rounded-full px-2 text-sm whitespace-nowrap text-white">
+                        {percent(item.confidence)}
+                      </span>
+                    </p>
+                  )}
+                  {item && !item.success && <p className="text-sm text-alert">{explain(new VisageError(item.error, item.message)).title}</p>}
+                </div>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}
+
+function save(rows: readonly Row[]): void {
+  const cells = rows.map(({ file, item }) => {
+    if (!item?.success) return [file.name, "", "", "", item?.error ?? ""];
+    return [file.name, item.emotion, item.confidence, item.is_uncertain, ""];
+  });
+  const table = [["filename", "emotion", "confidence", "is_uncertain", "error"], ...cells];
+  const text = table.map((row) => row.map(cell).join(",")).join("\r\n");
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = "expressions.csv";
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
+/** A cell of a table. A text that a spreadsheet would take for a formula begins with an apostrophe. */
+function cell(value: string | number | boolean): string {
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

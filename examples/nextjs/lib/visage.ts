@@ -1,0 +1,77 @@
+import { Visage, type Info, type ServiceErrorCode, type VisageError } from "@visage/client";
+import { useEffect, useState } from "react";
+
+/** The service, as the browser reaches it: through this program's own server. */
+export const visage = new Visage({ url: "/api/visage", retries: 4, maxWait: 20 });
+
+let loading: Promise<Info> | undefined;
+
+/** What the service is, or undefined until it has said so. */
+export function useInfo(): Info | undefined {
+  const [info, setInfo] = useState<Info>();
+  useEffect(() => {
+    let shown = true;
+    loading ??= visage.info();
+    loading.then(
+      (value) => shown && setInfo(value),
+      () => (loading = undefined),
+    );
+    return () => void (shown = false);
+  }, []);
+  return info;
+}
+
+export interface Look {
+  emoji: string;
+  color: string;
+}
+
+export function labelLook(info: Info | undefined, name: string): Look {
+  return info?.labels.find((label) => label.name === name) ?? { emoji: "🙂", color: "#676f78" };
+}
+
+/** The level of a confidence. A face with warnings is shown one level lower: the service is less sure than it says. */
+export function levelOf(info: Info | undefined, confidence: number, warnings = 0): Look & { name: string } {
+  const levels = info?.levels ?? [];
+  const reached = levels.filter((level) => confidence >= level.from).length - 1;
+  const shown = Math.max(0, warnings > 0 ? reached - 1 : reached);
+  return levels[shown] ?? { name: "uncertain", emoji: "🤔", color: "#cc352a" };
+}
+
+/** A share in words that do not claim too much. */
+export function percent(share: number): string {
+  if (share > 0.99) return "over 99 %";
+  if (share > 0 && share < 0.01) return "under 1 %";
+  return `${Math.round(share * 100)} %`;
+}
+
+const ADVICE: Partial<Record<ServiceErrorCode | string, [title: string, advice: string]>> = {
+  no_face_detected: ["No face found", "Use a photo in which a face looks towards the camera."],
+  multiple_faces: ["Several faces", "Choose “largest” or “all faces”, or use a photo of one person."],
+  file_too_large: ["The file is too large", "Choose a smaller one."],
+  image_too_large: ["The picture is too large", "Make it smaller and try again."],
+  unsupported_media_type: ["Not a picture", "JPEG, PNG, WebP and BMP can be used."],
+  invalid_image: ["The file is damaged", "Save it again, or choose another."],
+  empty_file: ["The file is empty", "Choose another."],
+  invalid_request: ["This cannot be done", ""],
+  unauthorized: ["The service refuses this program", "Its API key is missing or wrong: set VISAGE_API_KEY on the server."],
+  rate_limited: ["Too many requests", "Wait a moment."],
+  overloaded: ["The service is busy", "Wait a moment."],
+  not_ready: ["The service is starting", "This can take a minute after a pause."],
+  timeout: ["That took too long", "Try again, or use a smaller picture."],
+  no_response: ["No response", "The service may be starting. Try again."],
+  offline: ["You are offline", "Connect this device to the network."],
+  unreachable: ["The service cannot be reached", "Check the network and try again."],
+  unexpected_response: ["Something else responded", "A proxy or a sign-in page may lie between."],
+  stream_closed: ["The stream has ended", "Start it again."],
+  camera_denied: ["The camera was refused", "Allow it for this page in the browser's settings."],
+  camera_missing: ["No camera found", "Connect one, or choose a file."],
+  camera_busy: ["The camera is in use", "Close the program that has it."],
+  camera_insecure: ["The camera needs HTTPS", "Open this page over HTTPS or on localhost."],
+};
+
+/** An error for people: a title, and what to do. The service's own sentence is the more exact one, so it comes first. */
+export function explain(error: VisageError): { title: string; text: string } {
+  const [title, advice] = ADVICE[error.code] ?? ["Something went wrong", "Try again."];
+  return { title, text: [error.message, advice].filter(Boolean).join(" ") };
+}

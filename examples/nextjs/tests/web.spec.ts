@@ -1,0 +1,206 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test, type Page } from "@playwright/test";
+
+const sample = (name: string) => fileURLToPath(new URL(`../../../sample_images/${name}.jpg`, import.meta.url));
+
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+}
+
+/** Nothing is wider than the page. */
+async function fits(page: Page): Promise<void> {
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+}
+
+const choose = (page: Page, label: string, ...names: string[]) => page.getByLabel(label, { exact: true }).setInputFiles(names.map(sample));
+
+test("the first page reads a photo", async ({ page }) => {
+  await page.goto("/");
+  await expect(page.getByText("must not be used for")).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await choose(page, "Photo", "happy_sample");
+  await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+  await expect(page.getByText("512 × 512 pixels, 75 kB")).toBeVisible();
+  await expect(page.getByRole("img", { name: "Face 1: happy" })).toBeVisible();
+  await expect(page.getByRole("img", { name: /Where the model looked/ })).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await page.getByRole("button", { name: "Try another" }).click();
+  await expect(page.getByRole("button", { name: "Choose a photo" })).toBeVisible();
+});
+
+test("samples, several faces and no face", async ({ page }) => {
+  await page.goto("/");
+  await page.getByRole("button", { name: "Several faces" }).click();
+  await page.getByRole("button", { name: /^Face 2/ }).click();
+  await expect(page.getByRole("button", { name: /^Face 2/ })).toHaveAttribute("aria-pressed", "true");
+  await page.getByRole("button", { name: "Try another" }).click();
+  await page.getByRole("button", { name: "No face" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "No face found" })).toBeVisible();
+  await accessible(page);
+});
+
+test("a photo can be dropped, pasted and taken", async ({ page }) => {
+  await page.goto("/");
+  const bytes = [...readFileSync(sample("happy_sample"))];
+  for (const kind of ["paste", "drop"] as const) {
+    await expect(page.getByRole("button", { name: "Choose a photo" })).toBeVisible();
+    await page.evaluate(
+      ({ bytes, kind }) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "me.jpg", { type: "image/jpeg" }));
+        if (kind === "paste") document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+        else document.querySelector("[class*=border-dashed]")!.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+      },
+      { bytes, kind },
+    );
+    await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+    await page.getByRole("button", { name: "Try another" }).click();
+  }
+  await page.getByRole("button", { name: "Use the camera" }).click();
+  await page.getByRole("button", { name: "Take a photo" }).click();
+  await expect(page.getByRole("heading", { name: /happy/ })).toBeVisible();
+});
+
+test("the keyboard alone is enough", async ({ page }) => {
+  await page.goto("/");
+  for (let presses = 0; presses < 30; presses++) {
+    await page.keyboard.press("Tab");
+    if (await page.getByRole("button", { name: "A smiling face" }).evaluate((button) => button === document.activeElement)) break;
+  }
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+});
+
+test.describe("errors have words of their own", () => {
+  const cases = [
+    [401, "unauthorized", "The service refuses this program"],
+    [413, "file_too_large", "The file is too large"],
+    [415, "unsupported_media_type", "Not a picture"],
+    [422, "invalid_image", "The file is damaged"],
+    [500, "internal_error", "Something went wrong"],
+  ] as const;
+  for (const [status, code, title] of cases) {
+    test(code, async ({ page }) => {
+      const json = { success: false, error: code, message: "The service says so.", request_id: "abc" };
+      await page.route("**/api/visage/predict?*", (route) => route.fulfill({ status, json }));
+      await page.goto("/");
+      await page.getByRole("button", { name: "A smiling face" }).click();
+      const alert = page.getByRole("alert").filter({ hasText: title });
+      await expect(alert).toContainText("The service says so.");
+      await expect(alert).toContainText("abc");
+    });
+  }
+
+  test("a rate that is used up counts down and can be tried again", async ({ page, isMobile }) => {
+    test.skip(isMobile, "The countdown takes its time, and is the same on a phone.");
+    const json = { success: false, error: "rate_limited", message: "Too many requests.", request_id: "abc" };
+    await page.route("**/api/visage/predict?*", (route) => route.fulfill({ status: 429, json, headers: { "Retry-After": "21" } }), { times: 1 });
+    await page.clock.install();
+    await page.goto("/");
+    await page.getByRole("button", { name: "A smiling face" }).click();
+    await expect(page.getByRole("button", { name: /Try again in 2\d s/ })).toBeDisabled();
+    await page.clock.runFor(22_000);
+    await page.getByRole("button", { name: "Try again", exact: true }).click();
+    await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+  });
+
+  test("a service that starts is waited for, and the page says for how long", async ({ page }) => {
+    await page.route("**/api/visage/predict?*", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 3600));
+      await route.continue();
+    });
+    await page.goto("/");
+    await page.getByRole("button", { name: "A smiling face" }).click();
+    await expect(page.getByText(/may be starting: 3 s/)).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+  });
+
+  test("no network", async ({ page, context }) => {
+    await page.goto("/");
+    await page.getByRole("button", { name: "Choose a photo" }).waitFor();
+    await context.setOffline(true);
+    await choose(page, "Photo", "happy_sample");
+    await expect(page.getByRole("alert").filter({ hasText: "You are offline" })).toBeVisible();
+  });
+});
+
+test("many photos become a table", async ({ page }) => {
+  await page.goto("/gallery");
+  await choose(page, "Photos", "happy_sample", "no_face", "neutral_sample");
+  await expect(page.getByText("3 of 3 read")).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save as CSV" }).click();
+  const rows = readFileSync(await (await download).path(), "utf8").split("\r\n");
+  expect(rows[0]).toBe("filename,emotion,confidence,is_uncertain,error");
+  expect(rows[1]).toMatch(/^happy_sample\.jpg,happy,0\.\d+,false,$/);
+  expect(rows[2]).toBe("no_face.jpg,,,,no_face_detected");
+});
+
+test("models side by side", async ({ page }) => {
+  await page.goto("/compare");
+  await choose(page, "Photo", "happy_sample");
+  await expect(page.getByRole("heading", { name: /accurate: happy/ })).toBeVisible();
+  await accessible(page);
+  await fits(page);
+});
+
+test("the dashboard shows the totals", async ({ page }) => {
+  await page.goto("/dashboard");
+  await expect(page.getByText("Expressions").first()).toBeVisible();
+  await expect(page.locator("figcaption").first()).toContainText("happy");
+  await accessible(page);
+  await fits(page);
+});
+
+test("live reads the camera and ends with a report", async ({ page }) => {
+  await page.goto("/live");
+  await page.getByRole("button", { name: "Start the camera" }).click();
+  await expect(page.getByRole("heading", { name: /Face 1: happy/ })).toBeVisible();
+  await expect(page.getByText(/Live, \d+ ms a frame/)).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByRole("region", { name: "Report" })).toContainText("happy: over 99 % of the time");
+});
+
+test("no script runs that this program did not send, and the key stays on the server", async ({ page, request }) => {
+  const refused: string[] = [];
+  page.on("console", (message) => message.type() === "error" && refused.push(message.text()));
+  const response = await page.goto("/");
+  const policy = response!.headers()["content-security-policy"]!;
+  expect(/script-src[^;]*/.exec(policy)![0]).not.toContain("unsafe");
+  await page.getByRole("button", { name: "A smiling face" }).click();
+  await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+  expect(refused).toEqual([]);
+  expect(await page.content()).not.toContain("a-key-for-the-tests");
+  expect((await request.post("/api/visage/models/reload")).status()).toBe(404);
+  expect((await request.get("/api/visage/metrics")).status()).toBe(404);
+});
+
+test("the first page is light and quick", async ({ page }) => {
+  const scripts: Promise<number>[] = [];
+  page.on("response", (response) => {
+    if (response.url().endsWith(".js")) scripts.push(response.body().then((body) => gzipSync(body).length));
+  });
+  await page.goto("/", { waitUntil: "load" });
+  const bytes = (await Promise.all(scripts)).reduce((sum, size) => sum + size, 0);
+  expect(bytes).toBeGreaterThan(50_000);
+  expect(bytes).toBeLessThan(200_000);
+  const paint = await page.evaluate(
+    () => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().at(-1)!.startTime)).observe({ type: "largest-contentful-paint", buffered: true })),
+  );
+  console.log(`${Math.round(bytes / 1000)} kB of scripts, largest paint after ${Math.round(paint)} ms`);
+});
+
+test("an unknown page says so", async ({ page }) => {
+  expect((await page.goto("/nowhere"))!.status()).toBe(404);
+  await expect(page.getByText("There is no such page")).toBeVisible();
+});
