@@ -24,6 +24,7 @@ from app.expression.details import NO_DETAILS, Detail, needs_blendshapes, needs_
 from app.expression.head_pose import HeadPose, head_pose
 from app.inference.classifier import Classifier, ClassifierOutputs
 from app.inference.explain import Heatmap, explain
+from app.inference.further import FurtherValue
 from app.inference.manifest import ByBox, ByEyes
 from app.inference.session import Tensor
 from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing, extract, region_of
@@ -262,6 +263,7 @@ class FacePrediction:
     heatmap: Heatmap | None
     crop: NDArray[np.uint8]
     meshed: MeshedFace | None = None
+    outputs: tuple[FurtherValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,5 +308,6 @@ def _face_predictions(
             heatmaps = list(explain(model, cropped.crops, outputs, options.explain_label))
     faces, probabilities = cropped.detected.faces, outputs.probabilities.tolist()
     meshed = cropped.detected.meshed or [None] * len(faces)
-    columns = (faces, cropped.regions, map(tuple, probabilities), cropped.warnings, heatmaps, cropped.crops, meshed)
-    return tuple(FacePrediction(*row) for row in zip(*columns, strict=True))
+    further = outputs.further or [()] * len(faces)
+    shown = (faces, cropped.regions, map(tuple, probabilities), cropped.warnings, heatmaps, cropped.crops)
+    return tuple(FacePrediction(*row) for row in zip(*shown, meshed, further, strict=True))

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from app.inference.manifest import ByBox, ByEyes, ExplainSpec, InputSpec, Manifest, OutputSpec
+from app.inference.manifest import (
+    ByBox,
+    ByEyes,
+    ExplainSpec,
+    InputSpec,
+    Manifest,
+    MultilabelSpec,
+    OutputSpec,
+    RegressionSpec,
+)
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "models.md"
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -19,6 +28,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "face by eyes": ByEyes,
     "face by box": ByBox,
     "output": OutputSpec,
+    "regression": RegressionSpec,
+    "multilabel": MultilabelSpec,
     "explain": ExplainSpec,
 }
 

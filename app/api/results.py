@@ -29,6 +29,7 @@ from app.api.details import (
 from app.errors import ErrorCode
 from app.expression.details import DETAILS
 from app.inference.explain import Heatmap, overlay_png
+from app.inference.further import FurtherValue
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
 from app.sessions.fusion import Fusion
 from app.telemetry.records import PictureRecord, PredictionRecord
@@ -107,7 +108,21 @@ class GridExplanation(_Explanation):
     grid: Annotated[list[list[float]], Field(description="The map as rows of values from 0 to 1.")]
 
 
-class Prediction(TypedDict):
+class OutputValue(TypedDict):
+    """One further number of a model."""
+
+    value: float
+    active: NotRequired[Annotated[bool, Field(description="Whether a probability reaches its threshold.")]]
+
+
+class _FurtherOutputs(TypedDict, total=False):
+    outputs: Annotated[
+        dict[str, OutputValue],
+        Field(description="What the model gives beside its labels, by name; only of models whose manifest has some."),
+    ]
+
+
+class Prediction(_FurtherOutputs):
     """What one model says of one face."""
 
     emotion: Emotion
@@ -235,7 +250,7 @@ class ComparisonResult(MeasuredDetails):
     request_id: RequestId
 
 
-class AnalysisResult(FaceDetails):
+class AnalysisResult(FaceDetails, _FurtherOutputs):
     """The prediction for one face, in the form that clients of other expression services know."""
 
     success: Literal[True]
@@ -328,6 +343,8 @@ def analysis_result(findings: Findings) -> AnalysisResult:
     }
     if "message" in first:
         result["message"] = first["message"]
+    if "outputs" in first:
+        result["outputs"] = first["outputs"]
     result.update(_details_of(first))
     return result
 
@@ -389,11 +406,18 @@ def prediction_of(face: FacePrediction, predicted: PicturePrediction, threshold:
         "is_uncertain": confidence < threshold,
         "probabilities": dict(zip(labels, probabilities, strict=True)),
     }
+    if face.outputs:
+        result["outputs"] = {each.name: _output(each) for each in face.outputs}
     if result["is_uncertain"]:
         ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])[:2]
         likeliest = " and ".join(f"{label} ({probability:.2f})" for label, probability in ranked)
         result["message"] = f"The prediction is uncertain; the likeliest are {likeliest}."
     return result
+
+
+def _output(further: FurtherValue) -> OutputValue:
+    value = round(further.value, 4)
+    return {"value": value} if further.active is None else {"value": value, "active": further.active}
 
 
 def _model_version(predicted: PicturePrediction) -> ModelVersion:

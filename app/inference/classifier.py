@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.inference import validation
 from app.inference.batcher import LARGEST_BATCH, Batcher
 from app.inference.calibration import calibrate
+from app.inference.further import FurtherValue, further_values
 from app.inference.manifest import BadModel, InputSpec, Manifest, load_manifest
 from app.inference.session import GPU_PROVIDERS, LARGEST_PASS, Runner, SessionRunner, SessionSpec, Tensor
 
@@ -23,14 +24,16 @@ _PASS_PIXELS: Final = LARGEST_PASS * 112 * 112
 
 @dataclass(frozen=True, slots=True)
 class ClassifierOutputs:
-    """Probabilities float32 (n, labels) and, if asked for, the last feature map float32 (n, channels, h, w)."""
+    """Probabilities float32 (n, labels), if asked for the last feature map float32 (n, channels, h, w), and the further
+    values of each face, where the manifest names any."""
 
     probabilities: NDArray[np.float32]
     features: NDArray[np.float32] | None = None
+    further: Sequence[tuple[FurtherValue, ...]] = ()
 
     def part(self, start: int, stop: int) -> ClassifierOutputs:
         features = None if self.features is None else self.features[start:stop]
-        return ClassifierOutputs(self.probabilities[start:stop], features)
+        return ClassifierOutputs(self.probabilities[start:stop], features, self.further[start:stop])
 
 
 class Preprocessor:
@@ -89,7 +92,8 @@ class Classifier:
     def infer(self, tensor: Tensor, *, with_features: bool = False) -> ClassifierOutputs:
         """The calibrated probabilities of all faces in a tensor."""
         raw = self.runner.run(tensor, with_features=with_features and self.class_weights is not None)
-        return ClassifierOutputs(calibrate(raw.scores, self.manifest.output), raw.features)
+        further = further_values(raw.further, self.manifest.outputs) if raw.further else ()
+        return ClassifierOutputs(calibrate(raw.scores, self.manifest.output), raw.features, further)
 
 
 def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
@@ -118,6 +122,7 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
         providers,
         scores=manifest.output.tensor,
         features=manifest.explain.features if manifest.explain else None,
+        further=tuple(output.tensor for output in manifest.outputs),
         largest_pass=validation.check_graph(session, manifest) or _largest_pass(manifest.input, on_gpu=on_gpu),
     )
     classifier = Classifier(manifest, runner, weights)

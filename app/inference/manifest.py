@@ -25,7 +25,7 @@ from pydantic import (
 
 MANIFEST_FILE = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000
-_TAGS = {"eyes", "box", "float", "tuple[float, ...]"}
+_TAGS = {"eyes", "box", "regression", "multilabel", "float", "tuple[float, ...]"}
 """Parts of an error's location that pydantic adds for a union. They are no keys of the file."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
@@ -120,6 +120,45 @@ class OutputSpec(_Part):
     )
 
 
+class RegressionSpec(_Part):
+    """A further output with one number for each name, such as valence and arousal."""
+
+    kind: Literal["regression"]
+    tensor: Text = Field(description="Name of the graph's output, `(n, names)`.")
+    names: tuple[Label, ...] = Field(min_length=1, max_length=100, description="What each number is, in order.")
+    range: tuple[float, float] = Field(description="Least and greatest value; values beyond are cut.")
+
+    @field_validator("range")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("must be a lower and a higher number")
+        return value
+
+
+class MultilabelSpec(_Part):
+    """A further output with an independent probability for each name, such as action units."""
+
+    kind: Literal["multilabel"]
+    tensor: Text = Field(description="Name of the graph's output, `(n, names)`.")
+    names: tuple[Label, ...] = Field(min_length=1, max_length=100, description="What each number is, in order.")
+    values: Literal["logits", "probabilities"] = Field(
+        description="Whether the output still needs a sigmoid (`logits`) or not."
+    )
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        description="For each name the probability from which it is active."
+    )
+
+    @model_validator(mode="after")
+    def _one_threshold_each(self) -> MultilabelSpec:
+        if len(self.thresholds) != len(self.names):
+            raise ValueError(f"thresholds has {len(self.thresholds)} numbers for {len(self.names)} names")
+        return self
+
+
+FurtherOutput = Annotated[RegressionSpec | MultilabelSpec, Field(discriminator="kind")]
+
+
 class ExplainSpec(_Part):
     """The source of class-activation maps: pooled features that one linear layer turns into logits."""
 
@@ -151,6 +190,9 @@ class Manifest(_Part):
     input: InputSpec = Field(description="How a crop becomes the input tensor.")
     face: FaceFraming = Field(description="How to place the square crop on a detected face.")
     output: OutputSpec = Field(description="The network's output and its calibration.")
+    outputs: tuple[FurtherOutput, ...] = Field(
+        (), max_length=20, description="Further outputs, which results have under `outputs`: see below."
+    )
     explain: ExplainSpec | None = Field(
         None, description="Source of class-activation maps; without it, heatmaps are made by occlusion."
     )
@@ -169,6 +211,14 @@ class Manifest(_Part):
             orjson.dumps(value)
         except orjson.JSONEncodeError:
             raise ValueError("has a number or a nesting that no response can hold") from None
+        return value
+
+    @field_validator("outputs")
+    @classmethod
+    def _distinct_outputs(cls, value: tuple[FurtherOutput, ...]) -> tuple[FurtherOutput, ...]:
+        names = [name for output in value for name in output.names]
+        if len(set(names)) != len(names):
+            raise ValueError("names two numbers alike")
         return value
 
     @field_validator("labels")

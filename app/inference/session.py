@@ -48,14 +48,16 @@ Tensor = NDArray[np.float32] | NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class RawOutputs:
-    """A network's outputs: scores (n, labels), and if asked for its last feature map (n, channels, h, w)."""
+    """A network's outputs: scores (n, labels), if asked for its last feature map (n, channels, h, w), and the further
+    outputs of its manifest, each (n, names)."""
 
     scores: NDArray[Any]
     features: NDArray[np.float32] | None = None
+    further: tuple[NDArray[Any], ...] = ()
 
     def part(self, start: int, stop: int, *, with_features: bool) -> RawOutputs:
         features = self.features[start:stop] if with_features and self.features is not None else None
-        return RawOutputs(self.scores[start:stop], features)
+        return RawOutputs(self.scores[start:stop], features, tuple(values[start:stop] for values in self.further))
 
 
 class Runner(Protocol):
@@ -79,6 +81,7 @@ class SessionRunner:
         *,
         scores: str,
         features: str | None,
+        further: tuple[str, ...] = (),
         largest_pass: int = LARGEST_PASS,
     ) -> None:
         self.providers = providers
@@ -86,10 +89,11 @@ class SessionRunner:
         self._input = session.get_inputs()[0].name
         self._scores = scores
         self._features = features
+        self._further = further
         self._largest_pass = largest_pass
 
     def run(self, tensor: Tensor, *, with_features: bool = False) -> RawOutputs:
-        names = [self._scores]
+        names = [self._scores, *self._further]
         if with_features and self._features is not None:
             names.append(self._features)
         passes = [
@@ -97,7 +101,9 @@ class SessionRunner:
             for start in range(0, len(tensor), self._largest_pass)
         ]
         outputs = passes[0] if len(passes) == 1 else [np.concatenate(parts) for parts in zip(*passes, strict=True)]
-        return RawOutputs(outputs[0], outputs[1] if len(outputs) > 1 else None)
+        scores, *rest = outputs
+        count = len(self._further)
+        return RawOutputs(scores, rest[count] if len(rest) > count else None, tuple(rest[:count]))
 
     def close(self) -> None:
         """Does nothing: Python frees the session with its last reference."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.manifest import BadModel, Manifest, open_within
+from app.inference.manifest import BadModel, FurtherOutput, Manifest, MultilabelSpec, open_within
 from app.inference.session import (
     RawOutputs,
     Runner,
@@ -120,7 +120,20 @@ def check_graph(session: Any, manifest: Manifest) -> int | None:
         raise Defect(f"output {manifest.output.tensor!r} is of type {kind}, not of floating-point numbers")
     if not _fits(shape[1:], (len(manifest.labels),)):
         raise Defect(f"there are {len(manifest.labels)} labels, but the output is of shape {shape}")
+    for further in manifest.outputs:
+        _check_further(further, outputs)
     return 1 if batch == 1 else None
+
+
+def _check_further(further: FurtherOutput, outputs: dict[str, Any]) -> None:
+    """Checks that the graph gives a further output with one number for each name."""
+    if further.tensor not in outputs:
+        raise Defect(f"outputs names {further.tensor!r}, but the graph gives {', '.join(outputs)}")
+    kind, shape = outputs[further.tensor].type, outputs[further.tensor].shape
+    if kind not in _SCORE_TYPES:
+        raise Defect(f"output {further.tensor!r} is of type {kind}, not of floating-point numbers")
+    if not _fits(shape[1:], (len(further.names),)):
+        raise Defect(f"outputs gives {further.tensor!r} {len(further.names)} names, but it is of shape {shape}")
 
 
 def _fits(shape: list[Any], expected: tuple[int, ...]) -> bool:
@@ -151,8 +164,21 @@ def check_inference(
     kind = "probabilities" if _are_probabilities(raw.scores) else "logits"
     if kind != manifest.output.kind:
         raise Defect(f"output.kind is {manifest.output.kind}, but its outputs are {kind}")
+    for further, values in zip(manifest.outputs, raw.further, strict=True):
+        _check_values(further, values)
     if weights is not None:
         _check_features(raw, weights)
+
+
+def _check_values(further: FurtherOutput, values: NDArray[Any]) -> None:
+    """Checks the numbers that a further output has for two pictures."""
+    if values.shape != (2, len(further.names)):
+        raise Defect(f"for two pictures {further.tensor!r} has shape {values.shape}, not (2, {len(further.names)})")
+    if not np.isfinite(values).all():
+        raise Defect(f"output {further.tensor!r} has numbers that are not finite")
+    probabilities = isinstance(further, MultilabelSpec) and further.values == "probabilities"
+    if probabilities and not ((values >= 0) & (values <= 1)).all():
+        raise Defect(f"output {further.tensor!r} has numbers that are no probabilities")
 
 
 def _are_probabilities(scores: NDArray[Any]) -> bool:

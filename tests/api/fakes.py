@@ -13,6 +13,7 @@ from app.config import Settings
 from app.errors import ModelNotFound, MultipleFaces, NoFaceDetected, NotReady, VisageError
 from app.expression.details import needs_mesh
 from app.inference.explain import Heatmap
+from app.inference.further import FurtherValue
 from app.inference.manifest import Manifest
 from app.inference.registry import Registry
 from app.pipeline import (
@@ -64,6 +65,7 @@ class FakeModel:
     manifest: Manifest = field(default_factory=manifest)
     probabilities: tuple[float, ...] = (0.01, 0.0, 0.01, 0.92, 0.02, 0.02, 0.02)
     providers: tuple[str, ...] = ("cpu",)
+    further: tuple[FurtherValue, ...] = ()
 
 
 class FakeRegistry:
@@ -236,6 +238,7 @@ def _predicted(shown: Face, model: FakeModel, options: ClassifyOptions) -> FaceP
         warnings=_warnings(shown),
         heatmap=heatmap if options.explain else None,
         crop=np.zeros((48, 48, 3), np.uint8),
+        outputs=model.further,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import Overloaded
-from app.inference.manifest import BadModel
-from tests.api.conftest import Start
+from app.inference.further import FurtherValue
+from app.inference.manifest import BadModel, MultilabelSpec, RegressionSpec
+from tests.api.conftest import PICTURE, Start, upload
 from tests.api.fakes import LABELS, PATIENCE, FakeModel, FakeRegistry, manifest
 
 KEY = "0123456789abcdef0123"
@@ -144,3 +146,28 @@ def test_the_page_and_info_tell_the_same_facts(start: Start) -> None:
     (listed,) = client.get("/models").json()["models"]
     (shown,) = client.get("/info").json()["models"]
     assert {name: listed[name] for name in shown} == shown
+
+
+def test_what_a_model_gives_beside_its_labels_is_listed_and_given(start: Start) -> None:
+    outputs = (
+        RegressionSpec(kind="regression", tensor="affect", names=("valence",), range=(-1, 1)),
+        MultilabelSpec(kind="multilabel", tensor="units", names=("AU12",), values="logits", thresholds=(0.4,)),
+    )
+    further = (FurtherValue("valence", 0.61234), FurtherValue("AU12", 0.93, True))
+    rich = FakeModel(manifest("rich").model_copy(update={"outputs": outputs}), further=further)
+    client = start(registry=FakeRegistry(FakeModel(), rich))
+    listed = {model["name"]: model["outputs"] for model in client.get("/models").json()["models"]}
+    assert listed == {
+        "default": [],
+        "rich": [
+            {"kind": "regression", "names": ["valence"], "range": [-1.0, 1.0]},
+            {"kind": "multilabel", "names": ["AU12"], "thresholds": [0.4]},
+        ],
+    }
+    given = {"valence": {"value": 0.6123}, "AU12": {"value": 0.93, "active": True}}
+    assert client.post("/predict?model=rich", **upload()).json()["outputs"] == given
+    assert "outputs" not in client.post("/predict", **upload()).json()
+    compared = client.post("/predict/compare", **upload()).json()["models"]
+    assert [model.get("outputs") for model in compared] == [None, given]
+    body = {"image": base64.b64encode(PICTURE).decode()}
+    assert client.post("/analyze/facial?model=rich", json=body).json()["outputs"] == given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NotRequired
 
 from fastapi import APIRouter, Response
 from pydantic import Field, JsonValue
@@ -16,7 +16,7 @@ from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
 from app.errors import Forbidden, ModelRejected, NotFound, Overloaded
 from app.inference.classifier import Classifier
-from app.inference.manifest import BadModel, read_within
+from app.inference.manifest import BadModel, FurtherOutput, RegressionSpec, read_within
 from app.inference.registry import Registry
 
 router = APIRouter(tags=["Models"])
@@ -38,6 +38,17 @@ class ModelInput(TypedDict):
     channels: Literal["gray", "rgb", "bgr"]
 
 
+class FurtherOutputInfo(TypedDict):
+    """What a model gives beside its labels."""
+
+    kind: Literal["regression", "multilabel"]
+    names: list[str]
+    range: NotRequired[Annotated[list[float], Field(description="Least and greatest value of a regression.")]]
+    thresholds: NotRequired[
+        Annotated[list[float], Field(description="The probability from which each name of a multilabel is active.")]
+    ]
+
+
 class ModelInfo(TypedDict):
     """What the manifest of a model says, and how the model runs here."""
 
@@ -49,6 +60,7 @@ class ModelInfo(TypedDict):
     trained_on: str
     license: str
     labels: list[str]
+    outputs: Annotated[list[FurtherOutputInfo], Field(description="Beside the labels; most models have none.")]
     metrics: dict[str, JsonValue]
     sha256: str
     input: ModelInput
@@ -88,6 +100,7 @@ MODEL_EXAMPLE: Final[ModelInfo] = {
     "trained_on": "FER-2013 with FER+ labels",
     "license": "MIT",
     "labels": ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
+    "outputs": [],
     "metrics": {"accuracy": 0.83},
     "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
     "input": {"width": 64, "height": 64, "channels": "gray"},
@@ -168,12 +181,19 @@ def _model_info(model: Classifier, default: bool) -> ModelInfo:
         "trained_on": manifest.trained_on,
         "license": manifest.license,
         "labels": [*manifest.labels],
+        "outputs": [_further(output) for output in manifest.outputs],
         "metrics": manifest.metrics,
         "sha256": manifest.sha256,
         "input": {"width": spec.width, "height": spec.height, "channels": spec.channels},
         "providers": [*model.providers],
         "explains_by": "occlusion" if manifest.explain is None else "cam",
     }
+
+
+def _further(output: FurtherOutput) -> FurtherOutputInfo:
+    if isinstance(output, RegressionSpec):
+        return {"kind": output.kind, "names": [*output.names], "range": [*output.range]}
+    return {"kind": output.kind, "names": [*output.names], "thresholds": [*output.thresholds]}
 
 
 def _cards(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
