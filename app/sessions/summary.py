@@ -293,7 +293,8 @@ class Session:
         warnings = sum((track.warnings for track in self._tracks.values()), Counter[str]())
         frequent = [code for code, count in warnings.items() if count > _OFTEN * faces]
         if frequent:
-            yield "picture_quality", f"Many frames have a warning of their quality: {', '.join(sorted(frequent))}."
+            named = ", ".join(code.replace("_", " ") for code in sorted(frequent))
+            yield "picture_quality", f"Many frames have a warning of their quality: {named}."
         gap = max(track["largest_gap"] for track in tracks)
         if gap > _LONG_GAP:
             yield "gaps", f"A face was not seen for {gap:.1f} s between two of its frames."

@@ -108,3 +108,6 @@ export const health = () => call("health", { allow: [503] });
 export const info = () => call("info");
 export const models = () => call("models");
 export const stats = () => call("stats");
+export const streamToken = () => call("stream/token", { method: "POST" });
+export const analyzeSession = (series) =>
+  call("analyze/session", { body: new Blob([JSON.stringify(series)], { type: "application/json" }) });

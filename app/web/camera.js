@@ -11,13 +11,16 @@ const REASONS = {
   AbortError: "camera_busy",
 };
 
-/** Shows the camera in a video element. The caller stops it with `closeCamera`. */
-export async function openCamera(video, longest) {
+/**
+ * Shows a camera in a video element: the one that looks at the person, or another `which`, as constraints. The caller
+ * stops it with `closeCamera`.
+ */
+export async function openCamera(video, longest, which = { facingMode: "user" }) {
   if (!navigator.mediaDevices?.getUserMedia) throw new CallError("camera_insecure");
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({
       audio: false,
-      video: { facingMode: "user", width: { ideal: longest }, height: { ideal: (longest * 3) / 4 } },
+      video: { ...which, width: { ideal: longest }, height: { ideal: (longest * 3) / 4 } },
     });
     await video.play();
   } catch (error) {
@@ -39,4 +42,10 @@ export async function snapshot(video, longest, quality, canvas = document.create
   canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
   return new File([blob], "camera.jpg", { type: "image/jpeg" });
+}
+
+/** The cameras of the device, by name. Browsers name them only after one was opened. */
+export async function cameras() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices.filter(({ kind, label, deviceId }) => kind === "videoinput" && label && deviceId);
 }

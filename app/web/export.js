@@ -42,4 +42,7 @@ export function asCsv(items, labels) {
   return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
+/** Rows as CSV. No text in it begins like a formula. */
+export const asTable = (rows) => rows.map((row) => row.map((value) => cell(typeof value === "string" ? neutral(value) : value)).join(",")).join("\r\n") + "\r\n";
+
 export const asRecords = (items) => JSON.stringify(records(items), null, 2);

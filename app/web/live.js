@@ -1,175 +1,342 @@
-/** The Live view: sends frames of the camera one at a time. No frame is kept. */
+/** The Live view: a camera or a video, read over a stream, with a report at the end. No frame is kept. */
 
 import * as api from "./api.js";
-import { closeCamera, openCamera, snapshot } from "./camera.js";
+import { cameras, closeCamera, openCamera, snapshot } from "./camera.js";
 import { $, announce, h } from "./dom.js";
 import { showError } from "./error-panel.js";
+import { FaceMarks } from "./faces-over-video.js";
 import { capital, percent } from "./format.js";
-import { emoji, levelOf } from "./levels.js";
+import { emoji, shownLevel } from "./levels.js";
 import { service } from "./service.js";
-import { adjective, LEVELS } from "./texts.js";
+import { SessionLog } from "./session-log.js";
+import { showReport } from "./session-report.js";
+import { Stream } from "./stream.js";
+import { adjective, LEVELS, textsFor, WARNINGS } from "./texts.js";
 import { Timeline } from "./timeline.js";
 
 const CAMERA_SIDE = 640;
-const FRAME_SIDE = 512;
+const FRAME_SIDE = 640;
 const FRAME_QUALITY = 0.8;
-const SMOOTHING_MS = 350;
 const RATE_WINDOW_MS = 3000;
 const SPEAK_EVERY_MS = 5000;
+const PROFILE = "interview_practice";
 const NOTHING = "–";
+const [NARROWEST, WIDEST] = [0.75, 16 / 9];
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+/** A camera as a source of frames. Its time is that since the start. */
+class CameraSource {
+  #began = performance.now();
+  #canvas = document.createElement("canvas");
+
+  constructor(video) {
+    this.video = video;
+  }
+
+  ready() {
+    return this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.video.paused;
+  }
+
+  time() {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  frame() {
+    return snapshot(this.video, FRAME_SIDE, FRAME_QUALITY, this.#canvas);
+  }
+}
+
+/** A video file as a source of frames. Its time is that of the video, and goes on where the video is wound back. */
+class FileSource extends CameraSource {
+  #time = 0;
+  #at = 0;
+
+  ready() {
+    return super.ready() && !this.video.ended && !this.video.seeking;
+  }
+
+  time() {
+    const at = this.video.currentTime;
+    this.#time += Math.max(0, at - this.#at);
+    this.#at = at;
+    return this.#time;
+  }
+}
 
 class Live {
-  #run = null;
+  #session = null;
   #timeline = null;
-  #smooth = null;
-  #at = 0;
+  #marks = null;
+  #selected = null;
   #arrivals = [];
-  #latency = 0;
-  #frames = 0;
   #announced = { label: "", at: 0 };
+  #drops = 0;
+  #said = "";
+  #opening = 0;
   #hideError = () => {};
-  #canvas = document.createElement("canvas");
-  #listening = false;
 
   enter() {
     this.#timeline ??= new Timeline($("live-timeline"), service.labels);
-    if (this.#listening) return;
-    this.#listening = true;
-    $("live-on").addEventListener("click", () => this.#start());
-    $("live-off").addEventListener("click", () => {
-      this.#stop("Stopped");
-      $("live-on").focus();
-    });
+    $("live-practice-choice").hidden = !service.profiles.includes(PROFILE);
+    if (this.#marks) return;
+    this.#marks = new FaceMarks($("live-boxes"));
+    service.addEventListener("loaded", () => ($("live-practice-choice").hidden = !service.profiles.includes(PROFILE)));
+    $("live-on").addEventListener("click", () => this.#startCamera());
+    $("live-open").addEventListener("click", () => $("live-file").click());
+    $("live-file").addEventListener("change", () => this.take([...$("live-file").files]));
+    $("live-camera").addEventListener("change", () => this.#session && this.#startCamera());
+    $("live-off").addEventListener("click", () => this.#finish("Stopped"));
+    $("live-play").addEventListener("click", () => ($("live-video").paused ? $("live-video").play() : $("live-video").pause()));
+    for (const name of ["play", "pause"]) $("live-video").addEventListener(name, () => ($("live-play").textContent = $("live-video").paused ? "Play" : "Pause"));
+    $("live-video").addEventListener("ended", () => this.#finish("The video is over"));
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden && this.#run) this.#stop("Stopped while you were away");
+      if (document.hidden) this.#finish("Stopped while you were away");
     });
   }
 
   leave() {
-    if (this.#run) this.#stop("Nothing to read yet");
+    this.#finish("Nothing to read yet");
     this.#hideError();
   }
 
-  async #start() {
-    this.#hideError();
-    this.#stop("Opening the camera");
-    const run = (this.#run = new AbortController());
+  /** A video file that was chosen or dropped. */
+  async take(files) {
+    const file = files.find(({ type }) => type.startsWith("video/"));
+    $("live-file").value = "";
+    if (!file) return this.#fail(new api.CallError("no_video"), () => $("live-file").click());
+    await this.#finish("Opening the video");
+    const [video, turn] = [$("live-video"), (this.#opening += 1)];
+    this.#show("opening", "Opening the video");
+    video.src = URL.createObjectURL(file);
     try {
-      await openCamera($("live-video"), CAMERA_SIDE);
+      await video.play();
+    } catch {
+      if (turn === this.#opening) this.#fail(new api.CallError("video_unreadable"), () => $("live-file").click());
+      return;
+    }
+    if (turn === this.#opening) this.#begin(new FileSource(video));
+  }
+
+  /** Opens the chosen camera: for a new session, or in place of the one that is open. */
+  async #startCamera() {
+    const [video, turn, session] = [$("live-video"), (this.#opening += 1), this.#session];
+    this.#hideError();
+    if (!session) this.#show("opening", "Opening the camera");
+    closeCamera(video);
+    try {
+      await openCamera(video, CAMERA_SIDE, chosenCamera());
     } catch (error) {
-      return this.#fail(error);
+      await this.#finish("Nothing to read yet");
+      return this.#fail(error, () => this.#startCamera());
     }
-    if (run.signal.aborted) return closeCamera($("live-video"));
-    for (const track of $("live-video").srcObject.getTracks()) {
-      track.addEventListener("ended", () => this.#fail(new api.CallError("camera_missing")));
-    }
+    if (turn !== this.#opening || document.hidden) return closeCamera(video);
+    const [track] = video.srcObject.getVideoTracks();
+    track.addEventListener("ended", () => this.#session && this.#finish("The camera was taken away"));
+    $("live-mirror").toggleAttribute("data-mirrored", track.getSettings().facingMode !== "environment");
+    await listCameras(track);
+    if (!session) this.#begin(new CameraSource(video));
+  }
+
+  #begin(source) {
+    const isFile = source instanceof FileSource;
+    const profile = !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
+    const query = { faces: "all", ...(profile ? { profile, purpose: "own_practice" } : {}) };
+    const session = (this.#session = { stream: new Stream(source, query), log: new SessionLog(), profile });
+    const { videoWidth, videoHeight } = source.video;
+    if (isFile) $("live-mirror").removeAttribute("data-mirrored");
+    $("live-frame").style.aspectRatio = Math.min(Math.max(videoWidth / videoHeight, NARROWEST), WIDEST);
     if (service.labels.join() !== this.#timeline.labels.join()) this.#timeline = new Timeline($("live-timeline"), service.labels);
-    this.#smooth = null;
-    this.#arrivals = [];
-    this.#latency = this.#frames = 0;
-    $("view-live").dataset.state = "on";
-    $("live-off").disabled = false;
+    this.#reset();
+    $("live-report").hidden = true;
+    $("live-play").hidden = !isFile;
+    $("live-practice").hidden = !profile;
+    this.#show("on", "Looking for a face");
     $("live-off").focus({ preventScroll: true });
-    $("live-lead").textContent = "Looking for a face";
-    this.#loop(run.signal);
+    this.#connection("Connecting");
+    this.#listen(session);
+    session.stream.run();
   }
 
-  #stop(lead) {
-    this.#run?.abort();
-    this.#run = null;
-    closeCamera($("live-video"));
-    $("view-live").dataset.state = "idle";
-    $("live-off").disabled = true;
-    $("live-box").hidden = true;
-    $("live-lead").textContent = lead;
-    $("live-label").textContent = NOTHING;
-    for (const name of ["fps", "latency", "frames"]) $(`live-${name}`).textContent = NOTHING;
-    this.#timeline.clear();
-    this.#canvas.width = this.#canvas.height = 0;
+  #listen(session) {
+    const { stream, log } = session;
+    const on = (name, act) => stream.addEventListener(name, ({ detail }) => this.#session === session && act(detail));
+    on("started", ({ labels }) => {
+      log.begin(labels);
+      this.#connection("Connected");
+    });
+    // Also those that arrive while the session ends.
+    stream.addEventListener("prediction", ({ detail: message }) => {
+      const faces = log.add(message);
+      if (this.#session === session) this.#read(message, faces);
+    });
+    on("event", (event) => this.#event(event));
+    on("waiting", ({ error, seconds }) => this.#connection(reason(error), ` Trying again in ${seconds} s.`));
+    on("fatal", async (error) => {
+      await this.#finish("Nothing to read yet");
+      this.#fail(error, () => this.#startCamera());
+    });
   }
 
-  async #loop(signal) {
-    while (!signal.aborted) {
-      const started = performance.now();
+  /** Ends the session, with its report if anything was read. */
+  async #finish(lead) {
+    const session = this.#session;
+    this.#opening += 1;
+    this.#session = null;
+    this.#close();
+    if (!session) {
+      if ($("view-live").dataset.state === "opening") this.#show("idle", lead);
+      return;
+    }
+    this.#show("ending", "Adding up");
+    const summary = await session.stream.finish();
+    if (!session.log.frames.length) {
+      this.#show("idle", lead);
+      $("live-on").focus({ preventScroll: true });
+    } else await this.#report(session, summary);
+  }
+
+  async #report({ stream, log, profile }, summary) {
+    let note = "";
+    if (!summary) {
+      note = "The connection was lost on the way. This report follows the largest face of each frame that was read.";
       try {
-        await this.#frame(signal);
+        summary = await api.analyzeSession(log.asSeries(profile));
       } catch (error) {
-        if (signal.aborted) return;
-        const temporary = ["rate_limited", "overloaded", "timeout", "not_ready", "offline"].includes(error.code);
-        if (!temporary) return this.#fail(error);
-        await this.#wait(error, signal);
+        this.#show("idle", "Nothing to read yet");
+        return this.#fail(error, () => this.#report({ stream, log, profile }, null));
       }
-      // A little slower than the rate limit, so that it is never reached.
-      const between = 63_000 / service.limits.perMinute;
-      await pause(Math.max(0, between - (performance.now() - started)));
+      summary.frames.failed = stream.figures.failed;
+    }
+    if (this.#session) return;
+    this.#hideError();
+    this.#show("report", "Nothing to read yet");
+    showReport($("live-report"), summary, { log, note, again: () => this.#again() });
+  }
+
+  #again() {
+    $("live-report").hidden = true;
+    this.#show("idle", "Nothing to read yet");
+    $("live-on").focus();
+  }
+
+  #close() {
+    const video = $("live-video");
+    closeCamera(video);
+    if (video.src) {
+      URL.revokeObjectURL(video.src);
+      video.removeAttribute("src");
+      video.load();
     }
   }
 
-  async #frame(signal) {
-    const video = $("live-video");
-    const file = await snapshot(video, FRAME_SIDE, FRAME_QUALITY, this.#canvas);
-    const sent = performance.now();
-    let result = null;
-    try {
-      result = await api.predict(file, { faces: "largest" }, signal);
-    } catch (error) {
-      if (error.code !== "no_face_detected") throw error;
+  #show(state, lead) {
+    $("view-live").dataset.state = state;
+    $("live-off").disabled = state !== "on";
+    if (state !== "on") this.#reset();
+    $("live-lead").textContent = lead;
+  }
+
+  #reset() {
+    this.#selected = null;
+    this.#arrivals = [];
+    this.#drops = 0;
+    this.#marks.clear();
+    this.#timeline.clear();
+    $("live-faces").replaceChildren();
+    $("live-now").dataset.level = $("live-timeline").dataset.level = "none";
+    $("live-label").textContent = NOTHING;
+    for (const name of ["fps", "latency", "frames", "skipped"]) $(`live-${name}`).textContent = NOTHING;
+    for (const name of ["live-warnings", "live-connection", "practice-value", "practice-advice", "practice-drops"]) $(name).textContent = "";
+    $("practice-level").textContent = NOTHING;
+  }
+
+  #read(message, numbered) {
+    this.#measure();
+    this.#connection("Connected");
+    const faces = numbered.map((face) => ({ ...face, level: shownLevel(face) }));
+    if (!faces.some(({ track }) => track === this.#selected)) {
+      this.#selected = faces[0]?.track ?? null;
+      this.#timeline.gap();
     }
-    if (signal.aborted) return;
-    this.#measure(performance.now() - sent);
-    if (result) this.#show(result);
+    this.#marks.show(faces, message.image, this.#selected);
+    this.#choices(faces);
+    const face = faces.find(({ track }) => track === this.#selected);
+    if (face) this.#showFace(face);
     else this.#showNobody();
   }
 
-  #measure(took) {
-    const at = performance.now();
-    this.#frames += 1;
-    this.#arrivals.push(at);
-    while (at - this.#arrivals[0] > RATE_WINDOW_MS) this.#arrivals.shift();
-    this.#latency = this.#latency ? this.#latency + (took - this.#latency) * 0.15 : took;
-    const span = (at - this.#arrivals[0]) / 1000;
-    $("live-fps").textContent = span > 0.5 ? ((this.#arrivals.length - 1) / span).toFixed(1) : NOTHING;
-    $("live-latency").textContent = `${Math.round(this.#latency)} ms`;
-    $("live-frames").textContent = this.#frames.toLocaleString("en");
+  /** Says how the connection is. Only a change is announced, not each second of a wait. */
+  #connection(said, wait = "") {
+    if (said !== this.#said) announce((this.#said = said));
+    if ($("live-connection").textContent !== said + wait) $("live-connection").textContent = said + wait;
   }
 
-  #show(result) {
+  #measure() {
     const at = performance.now();
-    const keep = this.#smooth ? Math.exp(-(at - this.#at) / SMOOTHING_MS) : 0;
-    this.#at = at;
-    this.#smooth = Object.fromEntries(
-      Object.entries(result.probabilities).map(([label, share]) => [label, keep * (this.#smooth?.[label] ?? 0) + (1 - keep) * share]),
-    );
-    const [label, share] = Object.entries(this.#smooth).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
-    const level = levelOf(share);
-    $("live-lead").textContent = LEVELS[level].lead;
+    this.#arrivals.push(at);
+    while (at - this.#arrivals[0] > RATE_WINDOW_MS) this.#arrivals.shift();
+    const span = (at - this.#arrivals[0]) / 1000;
+    const { latency, read, skipped } = this.#session.stream.figures;
+    $("live-fps").textContent = span > 0.5 ? ((this.#arrivals.length - 1) / span).toFixed(1) : NOTHING;
+    $("live-latency").textContent = `${Math.round(latency)} ms`;
+    $("live-frames").textContent = read.toLocaleString("en");
+    $("live-skipped").textContent = skipped.toLocaleString("en");
+  }
+
+  /** One button for each face. They are made anew only when other faces are there. */
+  #choices(faces) {
+    const place = $("live-faces");
+    const tracks = faces.map(({ track }) => track).sort((a, b) => a - b);
+    if (place.dataset.tracks !== tracks.join()) {
+      const focused = place.contains(document.activeElement) ? document.activeElement.dataset.track : null;
+      place.dataset.tracks = tracks.join();
+      place.replaceChildren(
+        ...tracks.map((track) =>
+          h("button", { type: "button", data: { track }, onclick: () => this.#select(track) }, h("b", {}, track), h("span", { class: "live-faces__label" })),
+        ),
+      );
+      place.querySelector(`[data-track="${focused}"]`)?.focus();
+    }
+    for (const face of faces) {
+      const button = place.querySelector(`[data-track="${face.track}"]`);
+      button.dataset.level = face.level;
+      button.setAttribute("aria-pressed", face.track === this.#selected);
+      button.lastChild.textContent = capital(adjective(likeliest(face)[0]));
+    }
+  }
+
+  #select(track) {
+    this.#selected = track;
+    this.#timeline.clear();
+  }
+
+  #showFace(face) {
+    const [label, share] = likeliest(face);
+    $("live-now").dataset.level = $("live-timeline").dataset.level = face.level;
+    $("live-lead").textContent = LEVELS[face.level].lead;
     $("live-label").replaceChildren(`${capital(adjective(label))} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)));
-    this.#timeline.add(this.#smooth, label);
-    this.#place(result.face.box, result.image);
+    const warnings = face.warnings.filter(({ code }) => code !== "multiple_faces").map(({ code, message }) => WARNINGS[code]?.[0] ?? message);
+    $("live-warnings").textContent = warnings.join(" · ");
+    this.#timeline.add(face.smoothed ?? face.probabilities, label);
     this.#announce(label, share);
   }
 
   #showNobody() {
-    this.#smooth = null;
-    $("live-box").hidden = true;
+    $("live-now").dataset.level = $("live-timeline").dataset.level = "none";
     $("live-lead").textContent = "No face in view";
     $("live-label").textContent = NOTHING;
+    $("live-warnings").textContent = "";
     this.#timeline.add(null, "");
   }
 
-  /** Places the box on the face. The video fills its frame, and what does not fit is cut off. */
-  #place(box, image) {
-    const { clientWidth, clientHeight } = $("live-mirror");
-    const scale = Math.max(clientWidth / image.width, clientHeight / image.height);
-    const x = box.x * scale - (image.width * scale - clientWidth) / 2;
-    const y = box.y * scale - (image.height * scale - clientHeight) / 2;
-    const mark = $("live-box");
-    mark.hidden = false;
-    mark.style.transform = `translate(${x}px, ${y}px)`;
-    mark.style.width = `${box.width * scale}px`;
-    mark.style.height = `${box.height * scale}px`;
+  #event(event) {
+    if (event.event === "spike") {
+      this.#drops += 1;
+      $("practice-drops").textContent = `${event.message} Sudden drops so far: ${this.#drops}.`;
+      return;
+    }
+    $("practice-level").textContent = capital(event.to);
+    $("practice-value").textContent = `${Math.round(event.smoothed_confidence * 100)} of 100`;
+    $("practice-advice").textContent = event.message;
   }
 
   #announce(label, share) {
@@ -179,21 +346,38 @@ class Live {
     $("live-announcements").textContent = `Looks ${adjective(label)}, ${percent(share)}`;
   }
 
-  #fail(error) {
-    this.#stop("Nothing to read yet");
-    this.#hideError = showError($("live-error"), error, { again: () => this.#start() }, { small: true });
-  }
-
-  /** Stops sending frames until a temporary error is over. The camera stays on. */
-  async #wait(error, signal) {
-    if (error.code === "not_ready") service.check();
-    await new Promise((done) => {
-      signal.addEventListener("abort", done, { once: true });
-      this.#hideError = showError($("live-error"), error, { again: done }, { small: true });
-    });
+  #fail(error, again) {
+    this.#close();
+    this.#show("idle", "Nothing to read yet");
     this.#hideError();
-    if (!signal.aborted) announce("Reading again");
+    const retry = () => {
+      this.#hideError();
+      again();
+    };
+    this.#hideError = showError($("live-error"), error, { again: retry }, { small: true });
   }
+}
+
+/** The label that is shown for a face: the likeliest of its smoothed probabilities. */
+const likeliest = (face) => Object.entries(face.smoothed ?? face.probabilities).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
+
+/** Why there is no connection, in the service's words where it has said any. */
+function reason(error) {
+  if (error?.message && error.message !== error.code) return error.message;
+  return error ? `${textsFor(error.code).title}.` : "The connection was lost.";
+}
+
+function chosenCamera() {
+  const { value } = $("live-camera");
+  return ["user", "environment"].includes(value) ? { facingMode: value } : { deviceId: { exact: value } };
+}
+
+/** Lists the cameras by their names, once the browser says them. */
+async function listCameras(track) {
+  const found = await cameras();
+  if (found.length < 2) return;
+  const { deviceId } = track.getSettings();
+  $("live-camera").replaceChildren(...found.map((camera) => h("option", { value: camera.deviceId, selected: camera.deviceId === deviceId }, camera.label)));
 }
 
 export const live = new Live();

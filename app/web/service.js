@@ -28,6 +28,8 @@ class Service extends EventTarget {
   labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
   /** What people have to know about the service, as in `/info`. */
   notice = null;
+  /** The profiles that sessions may ask for. */
+  profiles = [];
   /** What is left of the client's rate: `{ limit, remaining, at }`, or null where there is none. */
   allowance = null;
   #timer = 0;
@@ -106,6 +108,7 @@ class Service extends EventTarget {
     this.models = about.models ?? [];
     this.defaultModel = about.default_model ?? this.models[0]?.name ?? "";
     this.notice = about.notice ?? null;
+    this.profiles = about.session_profiles ?? [];
     const labels = this.model(this.defaultModel)?.labels;
     if (labels?.length) this.labels = labels;
     useAppearance(about);

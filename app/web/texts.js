@@ -206,6 +206,17 @@ export const ERRORS = {
     next: ["Connect one and try again, or choose a photo instead."],
     actions: ["again"],
   },
+  no_video: {
+    title: "Not a video",
+    text: "Live reads a camera or a video file. Photos are for One photo and Many.",
+    actions: ["again"],
+  },
+  video_unreadable: {
+    title: "The browser cannot play it",
+    text: "Nothing was sent. Browsers play MP4 with H.264, and WebM; some phones record in other formats.",
+    next: ["Export it as MP4 (H.264), or open it in another browser."],
+    actions: ["again"],
+  },
   camera_busy: {
     title: "The camera is in use",
     text: "Another program or tab is holding it.",

@@ -8,11 +8,13 @@ const SPAN_MS = 60_000;
 const GAP_MS = 2500;
 
 export class Timeline {
+  #place;
   #rows = new Map();
   #samples = [];
   #drawing = 0;
 
   constructor(place, labels) {
+    this.#place = place;
     this.labels = labels;
     place.replaceChildren(
       ...labels.map((label) => {
@@ -54,6 +56,11 @@ export class Timeline {
     }
   }
 
+  /** Another face follows: nothing joins it to the one before. */
+  gap() {
+    if (this.#samples.length) this.#samples.push({ at: performance.now(), shares: null, top: "" });
+  }
+
   clear() {
     this.#samples = [];
     for (const { row, canvas, fill, value } of this.#rows.values()) {
@@ -68,7 +75,7 @@ export class Timeline {
     const at = performance.now();
     const style = getComputedStyle(document.documentElement);
     const plain = style.getPropertyValue("--control");
-    const strong = style.getPropertyValue("--accent");
+    const strong = getComputedStyle(this.#place).getPropertyValue("--level") || style.getPropertyValue("--accent");
     for (const [label, { canvas }] of this.#rows) {
       const ratio = devicePixelRatio || 1;
       const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];

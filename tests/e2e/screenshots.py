@@ -154,7 +154,7 @@ def many(page: Page, application: Application | None) -> None:
 def live(page: Page, application: Application | None) -> None:
     go(page, "live")
     page.click("#live-on")
-    page.wait_for_selector("#live-box:not([hidden])")
+    page.wait_for_selector("#live-boxes .live-box")
     until(page, f"Number(document.querySelector('#live-frames').textContent) >= {LIVE_FRAMES}")
 
 

@@ -77,8 +77,9 @@ class _Recorder:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        self.requests.append(Request(scope["method"], scope["path"], unquote(scope["query_string"].decode())))
-        predicts = scope["method"] == "POST"
+        method = scope.get("method", "WEBSOCKET")
+        self.requests.append(Request(method, scope["path"], unquote(scope["query_string"].decode())))
+        predicts = method == "POST"
         self.in_flight += predicts
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -162,6 +163,10 @@ class Application:
         retryable = issubclass(error, RetryableError)
         self.script.fails = error(retry_after=retry_after) if retryable else error()
 
+    def end_streams(self) -> None:
+        """Ends all streams, as a service that stops does."""
+        self._loop.call_soon_threadsafe(self.service.streams.drain)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Predictions wait for as long as this lasts."""
@@ -196,7 +201,11 @@ class Application:
         assert not self._thread.is_alive(), "the application did not stop"
 
     def _serve(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._listener]))
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._listener])
 
     def _faces_in(self, data: bytes, picture: Picture) -> list[Face]:
         self.uploads.append(data)

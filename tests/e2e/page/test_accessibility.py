@@ -92,7 +92,10 @@ def test_axe_finds_nothing_in_the_other_views(page: Page, scheme: ColourScheme, 
     go(page, "live")
     assert violations(page) == []
     page.click("#live-on")
-    page.wait_for_selector("#live-box:not([hidden])")
+    page.wait_for_selector("#live-boxes .live-box")
+    assert violations(page) == []
+    page.click("#live-off")
+    page.wait_for_selector("#view-live[data-state=report]")
     assert violations(page) == []
     go(page, "totals")
     page.wait_for_selector(".chart svg")
@@ -152,8 +155,12 @@ def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     assert page.title() == "Live · Visage"
     tab_to(page, "live-on")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#live-box:not([hidden])")
+    page.wait_for_selector("#live-boxes .live-box")
     expect(page.locator("#live-off")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#report-title")).to_be_focused()
+    tab_to(page, "report-json")
+    page.focus("#report-again")
     page.keyboard.press("Enter")
     expect(page.locator("#live-on")).to_be_focused()
 
@@ -206,6 +213,13 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
     go(narrow, "many")
     narrow.set_input_files("#many-files-input", [picked(f"{n}.jpg", sample("happy_sample")) for n in range(3)])
     narrow.wait_for_selector("#view-many[data-state=done]")
+    check()
+    go(narrow, "live")
+    narrow.click("#live-on")
+    narrow.wait_for_selector("#live-boxes .live-box")
+    check()
+    narrow.click("#live-off")
+    narrow.wait_for_selector("#view-live[data-state=report]")
     check()
 
 

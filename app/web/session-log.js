@@ -1,0 +1,54 @@
+/** The predictions of a session, as they came: for its downloads, and for its summary where the connection was lost. */
+
+import { asTable } from "./export.js";
+
+/** As many as the service summarises. */
+const MOST_FRAMES = 100_000;
+
+export class SessionLog {
+  frames = [];
+  labels = [];
+  #base = 0;
+  #last = 0;
+
+  /** Begins a connection, in which faces are numbered from 1 again. */
+  begin(labels) {
+    this.labels = labels;
+    this.#base = this.#last;
+  }
+
+  /** Adds the predictions of a frame, the largest face first. Returns them with numbers that no other face has. */
+  add({ t, faces }) {
+    const numbered = faces.map((face) => ({ ...face, track: this.#base + face.track }));
+    this.#last = Math.max(this.#last, ...numbered.map(({ track }) => track));
+    if (this.frames.length < MOST_FRAMES) this.frames.push({ t, faces: numbered.map(({ face, smoothed, ...rest }) => rest) });
+    return numbered;
+  }
+
+  /** The largest face of every frame, as the service takes it. */
+  asSeries(profile) {
+    const frames = this.frames.map(({ t, faces: [face] }) => ({
+      t,
+      probabilities: face?.probabilities ?? null,
+      warnings: face?.warnings.map(({ code }) => code) ?? [],
+    }));
+    return { profile, frames };
+  }
+
+  /** Every face of every frame, in the columns of `POST /analyze/session` with `Accept: text/csv`. */
+  asCsv() {
+    const head = ["t", "track", "emotion", "confidence", "is_uncertain", ...this.labels.map((label) => `p_${label}`), "warnings"];
+    const rows = this.frames.flatMap(({ t, faces }) =>
+      faces.length ? faces.map((face) => this.#row(t, face)) : [[t, ...head.slice(1).map(() => "")]],
+    );
+    return asTable([head, ...rows]);
+  }
+
+  #row(t, face) {
+    return [
+      ...[t, face.track, face.emotion, face.confidence, face.is_uncertain],
+      ...this.labels.map((label) => face.probabilities[label]),
+      face.warnings.map(({ code }) => code).join(" "),
+    ];
+  }
+}
