@@ -3,6 +3,7 @@
 import { Chart, reliabilityChart } from "./charts.js";
 import { $, copy, h } from "./dom.js";
 import { capital, duration, ratio } from "./format.js";
+import { emoji } from "./levels.js";
 import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
@@ -16,17 +17,25 @@ const FACTS = [
 
 const HASH_SHOWN = 16;
 
+/** The languages of the notice, by their own names. */
+const LANGUAGES = new Intl.DisplayNames("en", { type: "language" });
+
 class About {
   #listening = false;
 
   enter() {
     this.#showTimes();
     this.#showCards();
+    this.#showNotice();
     if (this.#listening) return;
     this.#listening = true;
     const button = document.querySelector("[data-copy='notice']");
-    button.addEventListener("click", () => copy($("notice").textContent, button));
-    service.addEventListener("loaded", () => this.#showCards());
+    button.addEventListener("click", () => copy(document.querySelector("#notice-texts [data-shown]").textContent, button));
+    $("notice-language").addEventListener("change", (event) => chooseNotice(event.target.value));
+    service.addEventListener("loaded", () => {
+      this.#showCards();
+      this.#showNotice();
+    });
   }
 
   #showTimes() {
@@ -44,9 +53,32 @@ class About {
       $("card").replaceChildren(h("p", { class: "lead" }, "The service has not said which model it runs. Its card shows here once it is ready."));
       return;
     }
-    $("card").replaceChildren(...service.models.map((model) => h("div", { class: "card" })));
-    service.models.forEach((model, index) => fill($("card").children[index], model));
+    const cards = service.models.map(() => h("div", { class: "card" }));
+    $("card").replaceChildren(...cards);
+    service.models.forEach((model, index) => fill(cards[index], model));
   }
+
+  /** The notice on use, as the service serves it. */
+  #showNotice() {
+    const { notice } = service;
+    $("notice-block").hidden = !notice;
+    if (!notice) return;
+    const day = (date) => new Date(date).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+    $("notice-uses").replaceChildren(
+      h("p", {}, "Ruled out:"),
+      h("ul", { class: "not-for" }, notice.ruled_out.map((use) => h("li", {}, use))),
+      ...notice.laws.map(({ name, article, date, says }) => h("p", {}, says, h("small", { class: "law" }, `${name}, ${article}, since ${day(date)}`))),
+    );
+    const languages = Object.keys(notice.texts);
+    const own = languages.find((language) => navigator.language.startsWith(language)) ?? languages[0];
+    $("notice-language").replaceChildren(...languages.map((language) => h("option", { value: language, selected: language === own }, LANGUAGES.of(language))));
+    $("notice-texts").replaceChildren(...languages.map((language) => h("blockquote", { lang: language }, notice.texts[language])));
+    chooseNotice(own);
+  }
+}
+
+function chooseNotice(language) {
+  for (const text of $("notice-texts").children) text.toggleAttribute("data-shown", text.lang === language);
 }
 
 function fill(place, model) {
@@ -55,9 +87,9 @@ function fill(place, model) {
     return [h("dt", {}, name), h("dd", { title: model[key] }, value)];
   });
   const name = model.name === service.defaultModel && service.models.length > 1 ? `${model.name}, used unless another is chosen` : model.name;
-  const figures = numbers(model.metrics ?? {}).map(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]);
+  const figures = numbers(model.metrics ?? {}).map(([title, value, says]) => h("div", {}, h("dt", {}, title), h("dd", {}, value, says && h("small", {}, says))));
   place.append(h("h3", { class: "card__name" }, name), h("dl", { class: "card__facts" }, facts));
-  if (figures.length) place.append(h("dl", { class: "card__facts" }, figures));
+  if (figures.length) place.append(h("dl", { class: "card__metrics" }, figures));
   const matrix = find(model.metrics, /confusion/i);
   const labels = matrix?.labels ?? model.labels;
   const rows = matrix?.matrix ?? matrix?.rows ?? matrix;
@@ -84,32 +116,36 @@ function find(metrics, pattern) {
   return null;
 }
 
-const NAMES = {
-  split: "Measured on",
-  ferplus7_plurality_accuracy: "Right, FER+ faces, 7 labels",
-  ferplus7_plurality_macro_recall: "The same, each label alike",
-  ferplus8_majority_accuracy: "Right, FER+ faces, 8 labels, majority",
-  fer2013_accuracy: "Right, FER-2013 labels",
-  wild_dev_accuracy: "Right, photos from the web",
-  wild_dev_macro_recall: "The same, each label alike",
-  calibration_error: "Calibration error",
+const ALIKE = "The mean over the expressions, so that rare ones count as much as common ones.";
+
+/** By the name of a metric: a title, and what it means in a sentence. */
+const METRICS = {
+  split: ["Measured on", "Faces that it never saw while it learned. In brackets: the range that holds the figure in 95 of 100 such samples."],
+  ferplus7_plurality_accuracy: ["Right on FER+ faces", "How often its first choice is the one that most people chose, of 7 expressions."],
+  ferplus7_plurality_macro_recall: ["The same, each expression alike", ALIKE],
+  ferplus8_majority_accuracy: ["Right where people agree", "The same on faces that most people call the same, of 8 expressions."],
+  fer2013_accuracy: ["Right by the labels of FER-2013", "The same faces by the older labels of FER-2013."],
+  wild_dev_accuracy: ["Right on photos from the web", "Photos that went through the whole service, from the file to the result."],
+  wild_dev_macro_recall: ["The same, each expression alike", ALIKE],
+  calibration_error: ["Calibration error", "How far its confidence is from how often it is right, on average. 0 is perfect."],
 };
 
-/** The numbers among the metrics, each with its 95 % interval where there is one. */
+/** The numbers among the metrics, with their 95 % intervals where there are any: `[title, value, meaning]` each. */
 function numbers(metrics) {
   return Object.entries(metrics).flatMap(([key, value]) => {
-    const name = NAMES[key] ?? capital(key.replaceAll("_", " "));
-    if (typeof value === "string") return [[name, value]];
+    const [name, says] = METRICS[key] ?? [capital(key.replaceAll("_", " ")), ""];
+    if (typeof value === "string") return [[name, value, says]];
     if (typeof value !== "number") return [];
     const write = (number) => (/accuracy|recall/.test(key) ? `${(number * 100).toFixed(1)} %` : number.toLocaleString("en", { maximumFractionDigits: 3 }));
     const interval = metrics[`${key}_interval`];
-    return [[name, interval ? `${write(value)} (${write(interval[0])} to ${write(interval[1])})` : write(value)]];
+    return [[name, interval ? `${write(value)} (${write(interval[0])} to ${write(interval[1])})` : write(value), says]];
   });
 }
 
 /** One row for each true label. The darker a cell, the larger its share of the row. */
 function confusion(rows, labels) {
-  const head = h("tr", {}, h("td", {}), labels.map((label) => h("th", { scope: "col" }, capital(label))));
+  // Where there is no room for the words of the columns, their emoji stand alone.
+  const head = h("tr", {}, h("td", {}), labels.map((label) => h("th", { scope: "col" }, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)), h("span", { class: "confusion__word" }, capital(label)))));
   const body = rows.map((row, index) => {
     const total = row.reduce((sum, value) => sum + value, 0) || 1;
     const cells = row.map((value) => {
@@ -117,10 +153,10 @@ function confusion(rows, labels) {
       cell.style.background = `color-mix(in srgb, var(--accent) ${Math.round((value / total) * 50)}%, var(--panel))`;
       return cell;
     });
-    return h("tr", {}, h("th", { scope: "row" }, capital(labels[index])), cells);
+    return h("tr", {}, h("th", { scope: "row" }, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(labels[index])), ` ${capital(labels[index])}`), cells);
   });
-  const caption = h("caption", {}, "Of 100 faces that people gave the label of a row, how many the model gave the label of a column.");
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table", { class: "confusion" }, caption, h("thead", {}, head), h("tbody", {}, body)));
+  const caption = h("caption", {}, "Of 100 faces that people gave the label of a row, how many the model gave the label of a column. The diagonal is right.");
+  return h("div", {}, h("table", { class: "confusion" }, caption, h("thead", {}, head), h("tbody", {}, body)));
 }
 
 export const about = new About();

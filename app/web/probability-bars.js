@@ -51,7 +51,7 @@ export class Bars {
     for (const [label, { row, fill, value }] of this.#rows) {
       const share = probabilities[label] ?? 0;
       fill.style.transform = `translateX(${(share - 1) * 100}%)`;
-      value.textContent = percent(share);
+      value.replaceChildren(percent(share));
       row.toggleAttribute("data-top", label === top);
     }
   }

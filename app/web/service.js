@@ -12,7 +12,7 @@ const TEXT = {
   starting: "Waking up",
   busy: "Busy",
   offline: "You are offline",
-  unreachable: "Not reachable, trying again",
+  unreachable: "Not reachable",
 };
 
 /** How long after one check of the health the next one follows, while the page is visible. */
@@ -75,7 +75,7 @@ class Service extends EventTarget {
     const waited = state === "starting" ? Math.floor((performance.now() - this.#since) / 1000) : 0;
     $("status").dataset.state = state;
     const text = waited > 1 ? `${TEXT[state]}, ${waited} s` : TEXT[state];
-    if ($("status-text").textContent !== text) $("status-text").textContent = text;
+    if ($("status-text").textContent !== text) $("status-text").replaceChildren(text);
     // A service that was away may be another one when it is back.
     if (!UP.has(state)) this.#knows = false;
     else if (!this.#knows && state !== "busy") this.loadInfo();

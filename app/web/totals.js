@@ -170,7 +170,7 @@ class Totals {
   #drawConfidence(all) {
     if (!all) return this.#charts.confidence.element.setAttribute("hidden", "");
     this.#charts.confidence.element.removeAttribute("hidden");
-    const columns = bins(all.confidence, ratio, "100 %").map((bin, index, every) => ({ ...bin, level: levelOf(((every[index - 1]?.bound ?? 0) + (bin.bound ?? 1)) / 2) }));
+    const columns = bins(all.confidence, ratio, "100 %").map((bin, index, every) => ({ ...bin, level: levelOf(((every[index - 1]?.bound ?? 0) + (bin.bound ?? 1)) / 2 + 1e-9) }));
     this.#charts.confidence.update((width) => columnsChart(thinned(columns, width), width), columns.map(tableRow));
   }
 

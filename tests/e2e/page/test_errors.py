@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app.errors import CATALOGUE, RetryableError
-from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, picked, read_sample, said, text
+from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, go, picked, read_sample, said, text
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
@@ -164,6 +166,70 @@ def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
     page.click("#request summary")
     assert key not in text(page, "#request")
     assert "$VISAGE_API_KEY" in text(page, "#curl")
+
+
+@on_a_desktop
+def test_a_wrong_key_is_called_wrong(start: Start, open_page: OpenPage) -> None:
+    key = "a-key-of-sixteen-letters"
+    page = open_page(start(api_keys=f"phone:{key}"))
+    choose_a_photo(page)
+    page.fill("#api-key", "another-key-of-some-letters")
+    page.keyboard.press("Enter")
+    expect(page.locator(ERROR_TITLE)).to_have_text("This key is not valid")
+    page.fill("#api-key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DONE)
+
+
+@on_a_desktop
+def test_a_file_that_is_refused_is_named_with_its_size_and_the_reason(page: Page) -> None:
+    choose(page, picked("holiday.heic", b"\0\0\0\x18ftypheic" + bytes(30_000), "image/heic"))
+    expect(page.locator(".error__file")).to_have_text("holiday.heic 30 KB")
+    expect(page.locator("#frame-blank")).to_contain_text("holiday.heic")
+    expect(page.locator("#photo-error")).to_contain_text("HEIC files are not supported.")
+
+
+@on_a_desktop
+def test_the_sentence_of_the_service_is_shown_where_it_says_more(page: Page) -> None:
+    choose(page, picked("dot.png", tiny(), "image/png"))
+    expect(page.locator("#photo-error")).to_contain_text("The picture has 8 x 8 pixels")
+
+
+def tiny() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    return out.getvalue()
+
+
+@on_a_desktop
+def test_opening_the_page_and_the_totals_costs_nothing_of_the_rate(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start(rate_limit="3/hour"))
+    for view in ("totals", "code", "about", "photo"):
+        go(page, view)
+    expect(page.locator("[data-allowance] >> nth=0")).to_contain_text("3 left")
+    read_sample(page)
+    expect(page.locator("[data-allowance] >> nth=0")).to_contain_text("2 left")
+
+
+@on_a_desktop
+def test_the_status_says_that_the_service_is_gone_and_back(page: Page) -> None:
+    look = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.route("**/health", lambda route: route.abort())
+    page.evaluate(look)
+    expect(page.locator("#status")).to_have_text("Not reachable")
+    page.unroute("**/health")
+    # It is asked again without a hand.
+    expect(page.locator("#status")).to_have_text("Ready")
+
+
+@on_a_desktop
+def test_just_started_ends_with_the_start(start: Start, open_page: OpenPage) -> None:
+    application = start(just_started=True)
+    page = open_page(application)
+    expect(page.locator("#status")).to_have_text("Ready, just started")
+    application.service.started_at -= 60
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#status")).to_have_text("Ready")
 
 
 @on_a_desktop

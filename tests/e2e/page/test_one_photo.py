@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -14,6 +15,7 @@ from tests.e2e.page.actions import (
     DONE,
     choose,
     drop,
+    go,
     paste,
     picked,
     read_sample,
@@ -25,9 +27,9 @@ from tests.e2e.page.actions import (
     until,
 )
 from tests.e2e.page.application import Application, slow_explanations, two_models
-from tests.e2e.page.browser import on_a_desktop
-from tests.e2e.page.conftest import OpenPage, Start
-from tests.e2e.page.pictures import as_jpeg, hopper, sample
+from tests.e2e.page.browser import FONTS, Screen, on_a_desktop
+from tests.e2e.page.conftest import BrowserWithFonts, OpenPage, Start
+from tests.e2e.page.pictures import COLLINS, HOPPER, SURE, UNSURE, FaceIn, as_jpeg, hopper, sample
 
 
 def test_a_sample_is_read(page: Page) -> None:
@@ -230,6 +232,91 @@ def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, op
     page.keyboard.press("ArrowRight")
     expect(page.locator("#heatmap-hint")).to_contain_text("the warmer a spot")
     assert application.predictions[-1] == "/predict?faces=all&explain=grid"
+
+
+@on_a_desktop
+def test_nothing_is_called_certain(page: Page, application: Application) -> None:
+    application.faces = (FaceIn(COLLINS, (0.0001, 0.0, 0.0, 0.9999, 0.0, 0.0, 0.0)),)
+    read_sample(page)
+    assert said(page) == "Looks Happy 😄 ✅ Over 99 %, sure"
+    assert "over 99 %" in text(page, "#bars")
+    assert "100 %" not in text(page, "main")
+
+
+def test_a_poor_photo_is_shown_with_a_lower_level(page: Page, application: Application, screen: Screen) -> None:
+    application.faces = (FaceIn(COLLINS, SURE, ["too_dark"]),)
+    read_sample(page)
+    assert said(page) == "Seems Happy 😄 👍 93 %, fairly sure Dark"
+    assert page.get_attribute("#prediction", "data-level") == "fair"
+    # The note stands beside the badge, in view.
+    badge, note = rect(page, "#prediction-sure .badge"), rect(page, "#prediction-sure .note")
+    assert note["y"] < badge["y"] + badge["height"]
+    assert note["y"] + note["height"] < screen.height
+    assert "Turn towards a window or a lamp." in text(page, "#warnings")
+
+
+def test_what_matters_is_seen_without_scrolling(page: Page, screen: Screen) -> None:
+    read_sample(page, "multiple_faces")
+    bottom = rect(page, ".tabs")["y"] if screen.touch else screen.height
+    for part in ("#picture-image", "#prediction-label", "#prediction-sure .badge", "#bars [data-top]"):
+        box = rect(page, part)
+        assert box["y"] + box["height"] <= bottom, part
+    # And nothing lies over the picture but the marks of its faces.
+    frame = rect(page, "#frame")
+    for part in ("#photo-another", "#faces", "#prediction"):
+        box = rect(page, part)
+        assert box["y"] >= frame["y"] + frame["height"] or box["x"] >= frame["x"] + frame["width"], part
+
+
+def test_another_sample_is_one_tap_away(page: Page) -> None:
+    read_sample(page)
+    page.click("[data-sample=neutral_sample]")
+    expect(page.locator("#prediction-label")).to_contain_text("Neutral")
+    assert page.evaluate("scrollY") == 0
+
+
+@on_a_desktop
+def test_every_sample_of_the_strip_is_served(page: Page, application: Application) -> None:
+    names = page.locator("#samples [data-sample]").evaluate_all("all => all.map((each) => each.dataset.sample)")
+    assert len(names) >= 10
+    for name in names:
+        assert httpx.get(f"{application.url}samples/{name}.jpg", trust_env=False).status_code == 200
+
+
+@on_a_desktop
+def test_the_limits_of_a_photo_are_said_before_it_is_sent(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start(max_file_size_mb=2, max_batch_files=3))
+    expect(page.locator("#photo-note")).to_contain_text("JPEG, PNG, WebP or BMP, up to 2 MB.")
+    go(page, "many")
+    expect(page.locator("#many-limits")).to_contain_text("Up to 2 MB a photo, 3 photos a request")
+
+
+MOVED = "window.shifts.filter(({ from, to }) => Math.hypot(to.x - from.x, to.y - from.y) >= 1)"
+
+
+@pytest.mark.parametrize("fonts", FONTS)
+def test_nothing_moves_from_opening_the_page_to_the_last_face(
+    application: Application, open_page: OpenPage, browser_with_fonts: BrowserWithFonts, fonts: str
+) -> None:
+    if not FONTS[fonts].is_dir():
+        pytest.skip(f"{FONTS[fonts]} has no fonts: they are not installed.")
+    application.faces = (FaceIn(COLLINS), FaceIn(HOPPER, UNSURE, ["too_dark", "blurred", "turned_away"]))
+    page = open_page(application, browser=browser_with_fonts(fonts))
+    until(page, "document.querySelector('#status').dataset.info === 'loaded'")
+    settled(page)
+    assert page.evaluate(MOVED) == []
+    with application.held():
+        page.click("[data-sample=happy_sample]")
+        page.wait_for_selector(BUSY)
+        until(page, "document.querySelector('#picture-image').naturalWidth > 0")
+        settled(page)
+        page.evaluate("window.shifts.length = 0")
+    page.wait_for_selector(DONE)
+    settled(page)
+    for index in (1, 0):
+        page.evaluate(f"document.querySelectorAll('#faces button')[{index}].click()")
+        settled(page)
+    assert page.evaluate(MOVED) == []
 
 
 @pytest.mark.parametrize("name", ["happy_sample", "multiple_faces"])
