@@ -36,6 +36,8 @@ _LONGEST_RETRY_AFTER = 60.0
 _STOP_TIMEOUT = 2.0
 _REMEMBERED = 1.0
 """Seconds after which what streams and requests took of the workers counts e times less."""
+_IDLE_REQUESTS = 0.001
+"""Seconds of the workers' time below which requests count as absent."""
 _MEMORY_INTERVAL = 0.02
 """Seconds after which a worker without a job looks again whether there is memory for one."""
 
@@ -133,7 +135,10 @@ class _Worker:
 
 
 class _Shares:
-    """How much of the workers' time streams and requests took lately. Decides whose turn it is when both wait."""
+    """How much of the workers' time streams and requests took lately. Decides who may have the next worker.
+
+    While there are requests, streams get their share of the workers at most, so that one is free for the next request.
+    """
 
     def __init__(self, stream_share: float) -> None:
         self._stream_share = stream_share
@@ -142,15 +147,27 @@ class _Shares:
         self._at = time.monotonic()
 
     def add(self, seconds: float, *, stream: bool) -> None:
+        self._forget()
+        self._streams += stream * min(seconds, _REMEMBERED)
+        self._requests += (not stream) * min(seconds, _REMEMBERED)
+
+    def streams_next(self) -> bool:
+        """Whether streams come before requests where both wait."""
+        return self._streams * (1 - self._stream_share) < self._requests * self._stream_share
+
+    def most_for_streams(self, workers: int) -> int:
+        """How many workers may read frames at the same time."""
+        self._forget()
+        if self._requests < _IDLE_REQUESTS:
+            return workers
+        return max(int(self._stream_share * workers), 1)
+
+    def _forget(self) -> None:
         now = time.monotonic()
         kept = math.exp((self._at - now) / _REMEMBERED)
         self._at = now
-        self._streams = kept * self._streams + stream * min(seconds, _REMEMBERED)
-        self._requests = kept * self._requests + (not stream) * min(seconds, _REMEMBERED)
-
-    @property
-    def streams_next(self) -> bool:
-        return self._streams * (1 - self._stream_share) < self._requests * self._stream_share
+        self._streams *= kept
+        self._requests *= kept
 
 
 class WorkerPool:
@@ -485,7 +502,8 @@ class WorkerPool:
                 waiting = self._queue or self._stream_queue
                 if self._stopping and not waiting:
                     return None
-                # What gives memory back tells nobody, since it may be the garbage collector on any thread.
+                # What gives memory back tells nobody, since it may be the garbage collector on any thread. Nor does the
+                # end of the time in which requests are remembered.
                 self._changed.wait(_MEMORY_INTERVAL if waiting else None)
         return None
 
@@ -493,7 +511,9 @@ class WorkerPool:
 
     def _take_from(self, streams: deque[_Job], requests: deque[_Job]) -> _Job | None:
         """Takes the next job that there is memory for, if there is one."""
-        for queue in (streams, requests) if self._shares.streams_next else (requests, streams):
+        may_stream = self._busy_streams < self._shares.most_for_streams(self.size)
+        queues = (streams, requests) if self._shares.streams_next() else (requests, streams)
+        for queue in queues if may_stream else (requests,):
             for job in queue:
                 if not job.memory or self._memory.has_room(job.memory):
                     queue.remove(job)

@@ -227,7 +227,7 @@ def _not_reading(report: Report) -> None:
         asyncio.run(_as_fast_as_it_reads(server.port, 3))
         before = process_stats(server.pid).anonymous
         blocked, most = asyncio.run(_send_only(server, clients))
-    report.figure("clients that do not read: longest until closed", blocked, "s", at_most=deadline + 5)
+    report.figure("clients that do not read: longest until closed", blocked, "s", at_most=deadline + 1)
     report.figure("memory of each", (most - before) / clients, "MB", at_most=2)
 
 

@@ -28,7 +28,7 @@ _FILES_KEPT_BACK = 104
 """For models, Redis, and the files of the page that are being read."""
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
-_PING_SECONDS = 20
+_PING_SECONDS = 10
 
 
 class Server(uvicorn.Server):
@@ -107,8 +107,9 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
         http=http,
         ws=websocket,
         ws_max_size=settings.max_file_bytes,
-        ws_ping_interval=_PING_SECONDS,
-        ws_ping_timeout=_PING_SECONDS,
+        # A client that does not read sends no pong either, so that it is closed within the deadline of writes.
+        ws_ping_interval=min(settings.request_timeout_seconds / 3, _PING_SECONDS),
+        ws_ping_timeout=min(settings.request_timeout_seconds * 2 / 3, 2 * _PING_SECONDS),
         # Pictures are compressed already.
         ws_per_message_deflate=False,
         lifespan="on",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import Any, Final, Protocol
 
@@ -33,6 +34,9 @@ _QUIET: Final = 0.25
 
 
 _NO_ROOM: Final = 1013
+
+_RECEIVED_BYTES, _SENT_BYTES = 512 * 1024, 128 * 1024
+"""Buffers of the kernel for what a client sends, and for what it does not read."""
 
 
 class WaitingConnection(Protocol):
@@ -80,6 +84,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.open.add(self)
+        sock = transport.get_extra_info("socket")
+        # What waits in the kernel is old when it is read.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open.discard(self)
@@ -254,6 +262,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _end(self) -> None:
         self.transport.close()
+
+    def keepalive_timeout(self) -> None:
+        # The client does not read, so that no close would reach it either.
+        self._abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()

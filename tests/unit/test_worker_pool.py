@@ -445,3 +445,71 @@ async def test_an_error_of_the_catalogue_keeps_no_picture() -> None:
         await until(lambda: not pool.busy)
         assert failed.value.code == "invalid_image"
         assert alive[0]() is None
+
+
+class TestStreams:
+    """Frames of streams beside requests."""
+
+    async def test_a_frame_takes_no_place_of_a_request(self) -> None:
+        gate, other = Gate(), Gate()
+        async with running(limits(queue_size=0)) as pool:
+            await pool.warm()
+            frame = asyncio.create_task(pool.run(pool.reserve_frame(), gate.job, stream=True))
+            await entered(gate)
+            assert pool.room == 1
+            request = asyncio.create_task(pool.run(pool.reserve(), other.job))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await pool.run(pool.reserve(), other.job)
+            gate.open.set()
+            other.open.set()
+            assert [await frame, await request] == ["done", "done"]
+
+    async def test_both_get_their_share_while_both_wait(self) -> None:
+        order: list[str] = []
+
+        def work(name: str) -> Callable[[Pipeline, Checkpoint], None]:
+            def job(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+                order.append(name)
+                time.sleep(0.01)
+
+            return job
+
+        gate = Gate()
+        async with running(limits(queue_size=40, stream_share=0.25)) as pool:
+            await pool.warm()
+            first = asyncio.create_task(pool.run(pool.reserve(), gate.job))
+            await entered(gate)
+            frames = [asyncio.create_task(pool.run(pool.reserve_frame(), work("f"), stream=True)) for _ in range(20)]
+            requests = [asyncio.create_task(pool.run(pool.reserve(), work("r"))) for _ in range(20)]
+            await asyncio.sleep(0)
+            gate.open.set()
+            await asyncio.gather(first, *frames, *requests)
+        # What the first job took is made up for at first. After that, one frame comes to three requests.
+        while_both_wait = order[: max(position for position, name in enumerate(order) if name == "r")]
+        assert 3 <= while_both_wait.count("f") <= 9
+
+    async def test_a_worker_stays_free_of_frames_while_there_are_requests(self) -> None:
+        gates = [Gate(), Gate()]
+        async with running(limits(workers=2)) as pool:
+            await pool.warm()
+            await pool.run(pool.reserve(), lambda *_: time.sleep(0.1))
+            frames = [asyncio.create_task(pool.run(pool.reserve_frame(), gate.job, stream=True)) for gate in gates]
+            await entered(gates[0])
+            await asyncio.wait_for(pool.run(pool.reserve(), lambda *_: time.sleep(0.1)), PATIENCE)
+            assert not gates[1].entered.is_set()
+            # Later, when the requests are forgotten, the second frame need not wait for the first one.
+            await entered(gates[1])
+            for gate in gates:
+                gate.open.set()
+            await asyncio.gather(*frames)
+
+    async def test_frames_get_all_workers_without_requests(self) -> None:
+        gates = [Gate(), Gate()]
+        async with running(limits(workers=2)) as pool:
+            await pool.warm()
+            frames = [asyncio.create_task(pool.run(pool.reserve_frame(), gate.job, stream=True)) for gate in gates]
+            for gate in gates:
+                await entered(gate)
+                gate.open.set()
+            await asyncio.gather(*frames)
