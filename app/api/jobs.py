@@ -50,7 +50,7 @@ Outcome = Finished[PictureResult] | VisageError
 MOST_EXPLAINED: Final = 100
 """Most faces that one request may have explained. The overlay of a face takes up to 80 KB of the result."""
 
-_FACE_BYTES: Final = 8_000
+FACE_BYTES: Final = 8_000
 _OVERLAY_BYTES: Final = 160_000
 """What the result of a face takes until it is sent, and its overlay, as Python's objects and as JSON."""
 
@@ -181,7 +181,7 @@ def _finish(
     overlays: bool,
 ) -> Finished[Result]:
     faces = sum(len(prediction.faces) for prediction in predictions)
-    memory_of(request.scope).take(faces * (_FACE_BYTES + result_bytes(details) + (_OVERLAY_BYTES if overlays else 0)))
+    memory_of(request.scope).take(faces * (FACE_BYTES + result_bytes(details) + (_OVERLAY_BYTES if overlays else 0)))
     stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
     findings = Findings(
         detected,

@@ -18,8 +18,9 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.api.dependencies import CLIENT, ModelName, service_of
-from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blink, details_of
+from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blink, details_of, result_bytes
 from app.api.error_responses import known_error
+from app.api.jobs import FACE_BYTES
 from app.api.parameters import Parameters
 from app.api.results import Findings, picture_record
 from app.api.stream_messages import (
@@ -27,7 +28,6 @@ from app.api.stream_messages import (
     MOST_BAD,
     SUBPROTOCOL,
     End,
-    FramePrediction,
     Started,
     StreamFaces,
     TrackedFace,
@@ -40,7 +40,7 @@ from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, Overloaded, 
 from app.expression.blinks import Blinks
 from app.expression.details import DETAILS
 from app.inference.classifier import Classifier
-from app.memory_budget import process_memory
+from app.memory_budget import HeldMemory, process_memory
 from app.pipeline import Checkpoint, ClassifyOptions, FrameOptions, PicturePrediction, Pipeline
 from app.service import Service
 from app.sessions.profile import Event, InterviewPractice, ProfileName
@@ -130,21 +130,20 @@ class _Place:
     def full(self) -> bool:
         return self._waiting is not None
 
-    def put(self, frame: _Frame) -> _Frame | None:
-        """Puts a frame in, and returns the one that it replaces."""
+    def put(self, frame: _Frame) -> None:
         with self._lock:
-            replaced, self._waiting = self._waiting, frame
-            return replaced
+            self._waiting = frame
 
-    def take(self) -> _Frame:
-        """Takes the newest frame, or again the one that was taken, where its job runs once more."""
+    def take(self) -> _Frame | None:
+        """Takes the newest frame, or again the one that was taken, where its job runs once more. None where it was
+        passed over, and the next one has not come yet."""
         with self._lock:
             if self.taken is None:
                 self.taken, self._waiting = self._waiting, None
-            assert self.taken is not None
             return self.taken
 
     def clear(self) -> _Frame | None:
+        """Takes out the frame that waits."""
         with self._lock:
             left, self._waiting = self._waiting, None
             return left
@@ -152,10 +151,11 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of a frame."""
+    """What came of a frame: its encoded message, and the bytes of memory that are taken for it."""
 
     frame: _Frame
-    prediction: FramePrediction
+    message: str
+    size: int
     record: PictureRecord
     events: Sequence[Event]
 
@@ -169,10 +169,10 @@ class Stream:
         self._options = options
         self._id = request_record(websocket.scope).request_id
         self._client: tuple[str, ...] = websocket.scope["state"][CLIENT]
-        self._frames = _Frames(options, service.settings.confidence_threshold, self._id)
-        self._place = _Place()
         self._memory = process_memory().held()
-        """Of the frames: the one that waits, and the one that is read."""
+        """Of the frame that waits, of the one that is read, and of its prediction."""
+        self._frames = _Frames(options, service.settings.confidence_threshold, self._id, self._memory)
+        self._place = _Place()
         self._bad: deque[VisageError] = deque(maxlen=MOST_BAD)
         self._bad_in_row = 0
         self._changed = asyncio.Event()
@@ -257,16 +257,21 @@ class Stream:
         if not self._service.streams.grants_frame(*self._client):
             self._skip("rate")
             return
+        self._clear_place()
         try:
             self._memory.take(len(data))
         except Overloaded:
             self._skip("busy")
             return
-        replaced = self._place.put(_Frame(number, t, data))
-        if replaced is not None:
-            self._drop(replaced)
-            self._skip("busy")
+        self._place.put(_Frame(number, t, data))
         self._changed.set()
+
+    def _clear_place(self) -> None:
+        """Passes over the frame that waits, if there is one."""
+        left = self._place.clear()
+        if left is not None:
+            self._drop(left)
+            self._skip("busy")
 
     def _drop(self, frame: _Frame) -> None:
         self._memory.give_back(len(frame.data))
@@ -324,9 +329,13 @@ class Stream:
         self._reservation = reservation = pool.reserve_frame()
         submitted = time.perf_counter()
 
-        def job(pipeline: Pipeline, checkpoint: Checkpoint) -> _Read:
+        def job(pipeline: Pipeline, checkpoint: Checkpoint) -> _Read | None:
             queue_ms = (time.perf_counter() - submitted) * 1000
-            return self._frames.read(self._place.take(), self._model(), pipeline, checkpoint, queue_ms)
+            frame = self._place.take()
+            if frame is None:
+                return None
+            skipped = self._skipped_before(frame)
+            return self._frames.read(frame, self._model(), pipeline, checkpoint, queue_ms=queue_ms, skipped=skipped)
 
         try:
             read = await pool.run(reservation, job, stream=True)
@@ -337,12 +346,15 @@ class Stream:
             return
         finally:
             self._reservation = None
+        if read is None:
+            return
         self._place.taken = None
         self._drop(read.frame)
         self._bad_in_row = 0
+        self._last_told = read.frame.number
         self._service.metrics.stream_frame_read(read.record)
-        read.prediction["skipped"] = self._skipped_before(read.frame)
-        await self._send(read.prediction)
+        await self._websocket.send_text(read.message)
+        self._memory.give_back(read.size)
         for event in read.events:
             await self._send(event)
 
@@ -355,6 +367,11 @@ class Stream:
 
     async def _failed(self, exception: Exception) -> None:
         frame, self._place.taken = self._place.taken, None
+        if frame is not None and isinstance(exception, Overloaded):
+            # There is no memory for its result.
+            self._drop(frame)
+            self._skip("busy")
+            return
         if frame is None:
             # It waited too long for a worker, and the newest frame goes on waiting.
             if not isinstance(exception, Timeout):
@@ -368,21 +385,17 @@ class Stream:
 
     async def _send_error(self, error: VisageError, frame: _Frame | None = None) -> None:
         self._bad_in_row += 1
-        number = None if frame is None else frame.number
-        skipped = None if frame is None else self._skipped_before(frame)
+        number = skipped = None
+        if frame is not None:
+            number, skipped, self._last_told = frame.number, self._skipped_before(frame), frame.number
         await self._send(stream_error(error, self._id, frame=number, skipped=skipped))
 
     def _skipped_before(self, frame: _Frame) -> int:
         """Frames passed over between the last one that was told of and this one."""
-        skipped = frame.number - self._last_told - 1
-        self._last_told = frame.number
-        return skipped
+        return frame.number - self._last_told - 1
 
     async def _close(self, end: End) -> None:
-        left = self._place.clear()
-        if left is not None:
-            self._drop(left)
-            self._skip("busy")
+        self._clear_place()
         if end is End.GONE:
             return
         session = self._frames.session
@@ -412,7 +425,8 @@ class Stream:
 class _Frames:
     """What a stream remembers from frame to frame. Used on worker threads, by one job at a time."""
 
-    def __init__(self, options: StreamOptions, threshold: float, request_id: str) -> None:
+    def __init__(self, options: StreamOptions, threshold: float, request_id: str, memory: HeldMemory) -> None:
+        self._memory = memory
         self._options = options
         self._frame_options = FrameOptions(options.every_face, options.details.names)
         self._threshold = threshold
@@ -424,7 +438,14 @@ class _Frames:
         self.session = Session(options.labels, profile)
 
     def read(
-        self, frame: _Frame, model: Classifier, pipeline: Pipeline, checkpoint: Checkpoint, queue_ms: float
+        self,
+        frame: _Frame,
+        model: Classifier,
+        pipeline: Pipeline,
+        checkpoint: Checkpoint,
+        *,
+        queue_ms: float,
+        skipped: int,
     ) -> _Read:
         """The predictions for a frame, as the client gets them."""
         detected = pipeline.detect_frame(frame.data, self._frame_options, checkpoint)
@@ -434,6 +455,8 @@ class _Frames:
         stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
         timings = {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)}
         checkpoint()
+        size = len(detected.faces) * (FACE_BYTES + result_bytes(self._options.details))
+        self._memory.take(size)
         tracks = [track.number for track in self._tracker.update(frame.t, detected.faces)]
         smoothed = self._smoothed(frame.t, tracks, predicted)
         faces = tracked_faces(predicted, self._threshold, tracks, smoothed, self._options.details)
@@ -441,8 +464,8 @@ class _Frames:
         found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]
         events = self.session.add(frame.t, found)
         record = picture_record(Findings(detected, [predicted], self._threshold, timings, self._id))
-        prediction = frame_prediction(frame.number, frame.t, detected, faces, timings, skipped=0)
-        return _Read(frame, prediction, record, events)
+        prediction = frame_prediction(frame.number, frame.t, detected, faces, timings, skipped=skipped)
+        return _Read(frame, encoded(prediction), size, record, events)
 
     def _smoothed(self, t: float, tracks: Sequence[int], predicted: PicturePrediction) -> list[dict[str, float] | None]:
         if not self._options.smoothing:

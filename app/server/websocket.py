@@ -34,6 +34,8 @@ _QUIET: Final = 0.25
 
 
 _NO_ROOM: Final = 1013
+_MEMORY_INTERVAL, _LONGEST_STARVED = 0.05, 2.0
+"""Seconds between two tries to get memory for a message, and until the stream ends without it."""
 
 _RECEIVED_BYTES, _SENT_BYTES = 512 * 1024, 128 * 1024
 """Buffers of the kernel for what a client sends, and for what it does not read."""
@@ -78,6 +80,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._end_timer: asyncio.TimerHandle | None = None
         self._failure: bytes | None = None
         self._discarded = 0
+        self._starved_since: float | None = None
         self._memory = process_memory().held()
         """Of a message that has not arrived whole."""
 
@@ -113,10 +116,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _parse(self) -> None:
         self._parse_timer = None
         while self._unparsed and self._failure is None and not self.transport.is_closing():
-            if (wait := self._wait()) > 0:
+            if (wait := self._wait() or self._wait_for_memory()) > 0:
                 self._parse_timer = self.loop.call_later(wait, self._parse)
                 break
-            if self.read_paused:
+            if self.read_paused or self._failure is not None:
                 # The application takes a message first.
                 break
             started = time.perf_counter()
@@ -132,19 +135,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.handle_events()
         if self.conn.parser_exc is not None and self._failure is None:
             self.handle_parser_exception()
-        self._account()
 
-    def _account(self) -> None:
-        """Takes the memory of what has arrived of a message, or ends the stream where there is none."""
-        size = len(self.conn.reader.buffer) + len(self._message)
+    def _wait_for_memory(self) -> float:
+        """Takes the memory of what has arrived of a message and of the next piece. Returns the seconds until the next
+        try where there is none, and ends the stream where there is none for long."""
+        size = len(self.conn.reader.buffer) + len(self._message) + _PIECE
         if size <= self._memory.size:
             self._memory.give_back(self._memory.size - size)
-            return
+            return 0.0
         try:
             self._memory.take(size - self._memory.size)
         except Overloaded:
+            now = time.monotonic()
+            self._starved_since = self._starved_since or now
+            if now - self._starved_since < _LONGEST_STARVED:
+                return _MEMORY_INTERVAL
             self.conn.fail(_NO_ROOM)
             self.handle_parser_exception()
+        self._starved_since = None
+        return 0.0
 
     def _wait(self) -> float:
         """Seconds until this connection may take more of the event loop's time."""
@@ -152,7 +161,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         share = _LOOP_SHARE / len(self.open) if self.open else _LOOP_SHARE
         self._credit = min(self._credit + share * (now - self._credited), _BURST)
         self._credited = now
-        return -self._credit / share
+        return max(-self._credit / share, 0.0)
 
     def _pause_or_resume(self) -> None:
         if self.transport.is_closing():
@@ -180,6 +189,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._message = bytearray()
 
     def _deliver(self, data: bytes) -> None:
+        # From here on it is the application's to account for.
+        self._memory.give_back(len(data))
         if self.close_sent:
             return
         if self.curr_msg_data_type == "bytes":

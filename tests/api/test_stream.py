@@ -15,6 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app.api import stream_messages, streaming
 from app.api.identity import StreamTokens
 from app.errors import CATALOGUE
+from app.memory_budget import process_memory
+from app.server import websocket
 from tests.api.conftest import PICTURE
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 from tests.api.streams import DOCUMENT, refusal, started, stream
@@ -492,3 +494,44 @@ async def _received(port: int, *, skipped: int) -> None:
     async with asyncio.timeout(5):
         while await _metric(port, 'visage_stream_frames_skipped_total{reason="busy"}') != skipped:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_details_are_those_that_are_asked_for(script: Script) -> None:
+    async with serving(script) as port, stream(port, details="emotion_vector,description") as client:
+        assert (await client.receive("started"))["details"] == ["emotion_vector", "description"]
+        (shown,) = (await client.read(PICTURE))["faces"]
+    assert shown["emotion_vector"]["happiness"] == 0.92
+    assert "happy" in shown["description"]
+    assert "mesh" not in shown
+
+
+async def test_a_frame_without_memory_for_its_prediction_is_skipped(script: Script) -> None:
+    async with serving(script, body_memory_mb=0.1) as port, started(port) as client:
+        with process_memory().held() as others:
+            others.take(34_000)
+            await client.send(b"\xff\xd8\xff" + bytes(60_000))
+            await _received(port, skipped=1)
+        await client.read(PICTURE)
+        summary = await client.end()
+    assert summary["frames"] == {"received": 2, "read": 1, "failed": 0, "skipped": {"busy": 1}, "without_face": 0}
+
+
+async def test_half_a_frame_for_which_there_is_no_memory_waits_for_it(script: Script) -> None:
+    async with serving(script, body_memory_mb=0.1) as port, started(port) as client:
+        with process_memory().held() as others:
+            others.take(90_000)
+            await client.send(b"\xff\xd8\xff" + bytes(60_000))
+            await asyncio.sleep(0.2)
+            assert script.started == 0
+        await client.receive("prediction")
+
+
+async def test_a_stream_without_memory_for_long_is_ended(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "_LONGEST_STARVED", 0.1)
+    async with serving(script, body_memory_mb=0.1) as port, started(port) as client:
+        with process_memory().held() as others:
+            others.take(90_000)
+            await client.send(b"\xff\xd8\xff" + bytes(60_000))
+            (error, summary), code = await client.rest()
+    assert (error["error"], summary["reason"], code) == ("overloaded", "no_room", 1013)
+    assert process_memory().used == 0
