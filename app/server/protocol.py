@@ -67,6 +67,7 @@ class Protocol(HttpToolsProtocol):
         self._closing = False
         self._upgraded = False
         self._header_size = 0
+        self._framing = 0
         self._waiting_bytes = 0
         self._discarded = 0
         self._error: VisageError | None = None
@@ -102,8 +103,13 @@ class Protocol(HttpToolsProtocol):
             self._count_discarded(len(data))
             return
         before = self._header_size if self._in_headers else None
+        self._framing += len(data)
         super().data_received(data)
         if self._upgraded:
+            return
+        if self._in_body and not self._invalid and self._framing > self.limits.header_bytes:
+            # The size of a chunk, or a trailer, that does not end. The parser holds a part of it.
+            self._refuse(HeadersTooLarge())
             return
         if self._in_body and not self.idle and len(self.cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
@@ -141,14 +147,17 @@ class Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_size += len(name) + len(value) + 4
+        if self._in_body:
+            # A trailer. Nobody reads it, but it would be kept.
+            self._check_header_size()
+            return
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
         self._cancel_header_timer()
-        if self._header_size > self.limits.header_bytes:
-            self._error = HeadersTooLarge()
-            raise ValueError("headers too large")
+        self._framing = 0
+        self._check_header_size()
         if not self.idle:
             self._count_waiting()
         upgrades = self.parser.should_upgrade() and self._should_upgrade()
@@ -174,6 +183,7 @@ class Protocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def on_body(self, body: bytes) -> None:
+        self._framing = 0
         if self.cycle.response_complete:
             self._count_discarded(len(body))
         elif self.cycle.body:
@@ -329,6 +339,12 @@ class Protocol(HttpToolsProtocol):
             + b"x-request-id: %s\r\nconnection: close\r\n\r\n" % request_id.encode()
             + body
         )
+
+    def _check_header_size(self) -> None:
+        """Raises when headers and trailers are too large, and the parser gives up."""
+        if self._header_size > self.limits.header_bytes:
+            self._error = HeadersTooLarge()
+            raise ValueError("headers too large")
 
     def _count_waiting(self) -> None:
         """Counts a request behind the one that is processed. Raises when too much waits, and the parser gives up."""

@@ -483,6 +483,28 @@ async def test_the_slowest_reader_makes_room(limits: dict[str, int]) -> None:
         assert cut.empty()
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless", [b"5;" + b"x" * 2048, b"0\r\nname" + b"x" * 2048, b"0\r\n" + b"name: value\r\n" * 200]
+)
+async def test_what_frames_a_body_is_bounded(endless: bytes) -> None:
+    """The extensions of a chunk and trailers, which the parser collects, or hands over as headers."""
+    async with serving(reads, header_bytes=16 * 1024) as port, connected(port) as peer:
+        await peer.send(CHUNKED)
+        await _pour(peer, endless, 1)
+        await _pour(peer, b"name: value\r\n" * 200 if endless.endswith(b"\n") else b"x" * 2048, 2000)
+        assert (await peer.response())[0] == 431
+        assert await peer.closed()
+
+
+async def test_short_extensions_and_trailers_are_ignored() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(CHUNKED + b"5;name=value\r\nhello\r\n" * 2000 + b"0\r\nname: value\r\n\r\n")
+        assert (await peer.response())[2] == b"10005"
+
+
 async def test_large_responses_that_nobody_reads_share_the_memory_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     async def large(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
