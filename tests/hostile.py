@@ -101,6 +101,8 @@ def _greedy() -> Iterator[HostileFile]:
         chunk = b"VP8L" + struct.pack("<I", len(frame)) + frame + bytes(len(frame) % 2)
         data = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
         yield HostileFile(f"greedy-webp{name}", data, readable=True)
+    yield HostileFile("greedy-webp-codes", webp_of_codes(1_024))
+    yield HostileFile("greedy-webp-codes-accepted", webp_of_codes(440), readable=True)
     grey = (127, 127, 127, 127)
     for name, mode, size, options in (
         ("cmyk-passes", "CMYK", (7_071, 7_071), {"progressive": True}),
@@ -183,6 +185,45 @@ def _odd() -> Iterator[HostileFile]:
 @functools.cache
 def _small_jpeg() -> bytes:
     return faceless(128)
+
+
+class _Bits:
+    """A stream of bits, the lowest of each byte first."""
+
+    def __init__(self) -> None:
+        self._value = self._count = 0
+        self._bytes = bytearray()
+
+    def put(self, *pairs: tuple[int, int]) -> None:
+        """Adds values, each with its number of bits."""
+        for value, count in pairs:
+            self._value |= value << self._count
+            self._count += count
+            whole = self._count // 8
+            self._bytes += (self._value & (1 << 8 * whole) - 1).to_bytes(whole, "little")
+            self._value >>= 8 * whole
+            self._count -= 8 * whole
+
+    def data(self) -> bytes:
+        return bytes(self._bytes) + self._value.to_bytes(8, "little")
+
+
+def webp_of_codes(side: int) -> bytes:
+    """A lossless WebP of one colour with as many groups of prefix codes as fit: one for each 4 x 4 pixels."""
+    bits = _Bits()
+    one_symbol = ((1, 1), (0, 3))
+    # The format's mark and the size; no transform, no cache, and a group for each block of 4 pixels a side.
+    bits.put((0x2F, 8), (side - 1, 14), (side - 1, 14), (0, 4), (0, 1), (0, 1), (1, 1), (0, 3), (0, 1))
+    # Green has 256 symbols of 8 bits, and 24 lengths without a code. So does red, without the lengths.
+    bits.put((0, 1), (8, 4), (0, 3), (0, 3), (1, 3), *((0, 3),) * 8, (1, 3), (0, 1), *((1, 1),) * 256, (0, 24))
+    bits.put((0, 1), (8, 4), *((0, 3),) * 11, (1, 3), (0, 1), *one_symbol * 3)
+    groups = (side // 4) ** 2
+    for group in range(groups):
+        for part in (group & 255, group >> 8):
+            bits.put((int(f"{part:08b}"[::-1], 2), 8))
+    bits.put(*one_symbol * 5 * groups)
+    chunk = b"VP8L" + struct.pack("<I", len(bits.data())) + bits.data() + bytes(len(bits.data()) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

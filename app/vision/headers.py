@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.errors import InvalidImage, UnsupportedMediaType
+from app.vision.webp_lossless import prefix_code_bytes
 
 PictureFormat = Literal["jpeg", "png", "webp", "bmp"]
 
@@ -283,17 +284,41 @@ def _webp(data: bytes) -> Header:
         raise InvalidImage
     # The decoder holds two frames of an animation, and either a lossless frame or the copy for Pillow.
     pixels = width * height
-    return Header(width, height, orientation(exif), data, scratch=8 * pixels, work=_WEBP_NS * pixels)
+    scratch = 8 * pixels + _prefix_code_bytes(data, 12, len(data), width, height)
+    return Header(width, height, orientation(exif), data, scratch=scratch, work=_WEBP_NS * pixels)
+
+
+def _prefix_code_bytes(data: bytes, at: int, end: int, width: int, height: int) -> int:
+    """Bytes that the codes of the lossless parts of the first frame take."""
+    total = 0
+    for name, start, stop in _riff_chunks(data, at, end):
+        if name == b"VP8L":
+            (bits,) = struct.unpack_from("<I", data, start + 1)
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+            return total + prefix_code_bytes(data[start + 5 : stop], width, height)
+        if name == b"VP8 ":
+            return total
+        if name == b"ALPH" and data[start] & 3 == 1:
+            total += prefix_code_bytes(data[start + 1 : stop], width, height)
+        if name == b"ANMF":
+            sides = (int.from_bytes(data[place : place + 3], "little") + 1 for place in (start + 6, start + 9))
+            return total + _prefix_code_bytes(data, start + 16, stop, *sides)
+    return total
 
 
 def _riff_chunk(data: bytes, wanted: bytes) -> bytes:
-    at = 12
-    while at + 8 <= len(data):
+    return next((data[start:end] for name, start, end in _riff_chunks(data, 12, len(data)) if name == wanted), b"")
+
+
+def _riff_chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The name, start and end of each chunk."""
+    for _ in range(_MAX_SEGMENTS):
+        if at + 8 > end:
+            return
         name, length = struct.unpack_from("<4sI", data, at)
-        if name == wanted:
-            return data[at + 8 : at + 8 + length]
+        yield name, at + 8, min(at + 8 + length, end)
         at += 8 + length + (length & 1)
-    return b""
+    raise InvalidImage
 
 
 def _bmp(data: bytes) -> Header:
