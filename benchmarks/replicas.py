@@ -13,9 +13,7 @@ import argparse
 import http.client
 import json
 import os
-import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,10 +28,10 @@ import psutil
 
 from benchmarks.form import CONTENT_TYPE, form
 from benchmarks.processes import Server, free_port
+from tests.backends import Proxy, nginx, redis
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "sample_images/happy_sample.jpg"
-PROXY = ROOT / "deploy/nginx/visage.conf"
 BUDGET = 30
 CLIENTS = 8
 LONGEST_START = 120.0
@@ -129,66 +127,13 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def processes(proxy: Proxy) -> list[psutil.Process]:
+    master = psutil.Process(proxy.pid)
+    return [master, *master.children()]
+
+
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
-
-
-@contextmanager
-def running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-@contextmanager
-def redis() -> Iterator[int]:
-    port = free_port()
-    with running(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]):
-        wait(lambda: connects(port), "redis-server")
-        yield port
-
-
-def connects(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A running nginx."""
-
-    port: int
-    master: psutil.Process
-
-    @property
-    def processes(self) -> list[psutil.Process]:
-        return [self.master, *self.master.children()]
-
-
-@contextmanager
-def nginx(replicas: Sequence[Replica], scratch: Path) -> Iterator[Proxy]:
-    port = free_port()
-    servers = "".join(rf"server 127.0.0.1:{replica.port} \1;\n" for replica in replicas)
-    proxied, replaced = re.subn(r"server visage:8000 resolve (.*);", servers, PROXY.read_text())
-    assert replaced == 1, f"{PROXY} names its servers otherwise"
-    proxied = re.sub(r"\n *resolver .*;", "", proxied).replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    user = "user root;" if os.geteuid() == 0 else ""
-    config = scratch / f"nginx-{port}.conf"
-    config.write_text(
-        f"""{user} worker_processes 1; pid {scratch}/nginx-{port}.pid; error_log /dev/null; daemon off;
-        events {{ worker_connections 1024; }}
-        http {{
-          access_log off; client_body_temp_path {scratch}/c; proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f;
-          uwsgi_temp_path {scratch}/u; scgi_temp_path {scratch}/s;
-          {proxied}
-        }}"""
-    )
-    with running(["nginx", "-c", str(config)]) as process:
-        wait(lambda: status(port, "/health") == 200, "nginx")
-        yield Proxy(port, psutil.Process(process.pid))
 
 
 @contextmanager
@@ -200,7 +145,7 @@ def service(count: int, environment: dict[str, str], scratch: Path) -> Iterator[
             stack.callback(replicas[-1].stop)
         for replica in replicas:
             replica.wait_ready()
-        yield replicas, stack.enter_context(nginx(replicas, scratch))
+        yield replicas, stack.enter_context(nginx("nginx", *(replica.port for replica in replicas)))
 
 
 def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
@@ -215,7 +160,7 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
     body.write_bytes(form(PICTURE.read_bytes()))
     script.write_text(WRK_SCRIPT.format(body=body, content_type=CONTENT_TYPE))
     for duration in (2, seconds):
-        before = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(proxy.processes)
+        before = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(processes(proxy))
         output = subprocess.run(
             [
                 "wrk",
@@ -232,7 +177,7 @@ def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, 
             capture_output=True,
             text=True,
         ).stdout
-        after = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(proxy.processes)
+        after = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(processes(proxy))
     found = json.loads(output.splitlines()[-1])
     requests = max(found["requests"], 1)
     return Load(
@@ -286,7 +231,8 @@ def kill_one(replicas: Sequence[Replica], proxy: Proxy, seconds: float) -> tuple
 
 
 def measure(seconds: int) -> Result:
-    with tempfile.TemporaryDirectory() as folder, redis() as redis_port:
+    redis_port = free_port()
+    with tempfile.TemporaryDirectory() as folder, redis("redis-server", redis_port):
         scratch = Path(folder)
         storage = {
             "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis_port}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from app.errors import EmptyFile
-from drills.backends import program, redis
 from drills.client import Response, closed_loop, get, send, statuses, until, upload
 from drills.report import Report, run
+from tests.backends import program, redis
 from tests.process import ServerProcess, free_port
 
 BUDGET = 20

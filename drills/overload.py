@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import uvloop
 
-from drills.backends import nginx, program, redis
 from drills.client import (
     KeptConnections,
     Response,
@@ -33,6 +32,7 @@ from drills.client import (
     while_probing,
 )
 from drills.report import Report, run
+from tests.backends import nginx, program, redis
 from tests.pictures import portrait
 from tests.process import ServerProcess, free_port
 
@@ -89,7 +89,7 @@ def _through_nginx(report: Report, served: list[int], own: list[int], seconds: f
     with (
         redis(programs[1], storage),
         _server(served, own, settings) as server,
-        nginx(programs[0], server.port, forwarded=True) as port,
+        nginx(programs[0], server.port, forwarded=True) as proxy,
     ):
         kept = KeptConnections()
         forwarded = itertools.cycle([b"X-Forwarded-For: 198.51.100.%d\r\n" % number for number in range(CLIENTS)])
@@ -98,7 +98,7 @@ def _through_nginx(report: Report, served: list[int], own: list[int], seconds: f
             line, _, rest = request.partition(b"\r\n")
             return await kept.send(port, line + b"\r\n" + next(forwarded) + rest, due)
 
-        _measure(report, Path("nginx, Redis", 0.7, port, server.port, forward), seconds)
+        _measure(report, Path("nginx, Redis", 0.7, proxy.port, server.port, forward), seconds)
 
 
 @contextmanager

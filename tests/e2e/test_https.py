@@ -18,7 +18,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from drills.backends import running
+from tests.backends import running
 from tests.process import ROOT, ServerProcess, free_port
 
 NGINX, CADDY, OPENSSL = (shutil.which(name) for name in ("nginx", "caddy", "openssl"))

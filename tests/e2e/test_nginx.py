@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from drills.backends import nginx
+from tests.backends import nginx
 from tests.process import free_port
 
 NGINX = shutil.which("nginx")
@@ -70,7 +70,7 @@ def proxied(*responses: bytes | None) -> Iterator[tuple[int, list[Replica]]]:
         replicas = [stack.enter_context(closing(Replica(each))) for each in responses if each is not None]
         dead = [free_port() for each in responses if each is None]
         ports = [*dead, *(replica.port for replica in replicas)]
-        yield stack.enter_context(nginx(str(NGINX), *ports)), replicas
+        yield stack.enter_context(nginx(str(NGINX), *ports)).port, replicas
 
 
 def send(port: int, method: str = "POST", path: str = "/predict", body: bytes | None = b"x", **headers: str) -> Reply:
@@ -186,7 +186,7 @@ class TestErrors:
         with ExitStack() as stack:
             # It accepts no connection, so that every request stays in progress.
             silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=256))
-            port = stack.enter_context(nginx(str(NGINX), silent.getsockname()[1]))
+            port = stack.enter_context(nginx(str(NGINX), silent.getsockname()[1])).port
             clients = [stack.enter_context(announced(port, "/predict", 1000)) for _ in range(129)]
             (refused,), _, _ = select.select(clients, [], [], 30)
             head, _, body = refused.recv(65536).partition(b"\r\n\r\n")

@@ -91,8 +91,8 @@ class Requests:
                 message["headers"] = _completed(scope, message, record.request_id, close=ends)
             await send(message)
 
-        service.metrics.request_started()
         try:
+            service.metrics.request_started()
             app = _to_the_page(scope) or self.app
             await app(scope, receive_noted, send_noted)
         except Exception as exception:

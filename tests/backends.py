@@ -11,12 +11,21 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from drills.client import HOST
 from tests.process import ROOT, free_port
 
+HOST = "127.0.0.1"
 TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running nginx."""
+
+    port: int
+    pid: int
 
 
 def program(name: str, variable: str) -> str | None:
@@ -33,8 +42,8 @@ def redis(binary: str, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def nginx(binary: str, *services: int, forwarded: bool = False) -> Iterator[int]:
-    """Runs nginx with the configuration of ``deploy/nginx`` in front of services on these ports. Yields its port.
+def nginx(binary: str, *services: int, forwarded: bool = False) -> Iterator[Proxy]:
+    """Runs nginx with the configuration of ``deploy/nginx`` in front of services on these ports.
 
     With ``forwarded`` it takes a client's address from ``X-Forwarded-For``, so that one machine can be many clients.
     """
@@ -60,13 +69,13 @@ def nginx(binary: str, *services: int, forwarded: bool = False) -> Iterator[int]
                 {proxied}
             }}"""
         )
-        with running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port):
-            yield port
+        with running([binary, "-e", f"{folder}/error.log", "-c", str(config)], port) as pid:
+            yield Proxy(port, pid)
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[None]:
-    """Runs a process that listens on a port."""
+def running(command: Sequence[str], port: int) -> Iterator[int]:
+    """Runs a process that listens on a port. Yields its id."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + TIMEOUT
@@ -74,7 +83,7 @@ def running(command: Sequence[str], port: int) -> Iterator[None]:
             assert process.poll() is None, f"{command[0]} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{command[0]} does not listen"
             time.sleep(0.02)
-        yield
+        yield process.pid
     finally:
         # A quick shutdown; nginx would leave its worker behind if it were killed.
         process.terminate()
