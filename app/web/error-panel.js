@@ -36,7 +36,10 @@ export function showError(place, error, { file, ...actions }, { small = false } 
     if (name === "wait" && actions.again) parts.push(countdown(error, actions.again, ends));
     else if (name === "ready" && actions.again) parts.push(waitUntilReady(actions.again, ends));
     else if (name === "online" && actions.again) parts.push(waitForConnection(actions.again, ends));
-    else if (name === "key" && actions.again) parts.push(keyForm(actions.again));
+    else if (name === "key" && actions.again) {
+      parts.push(keyForm(actions.again));
+      main = false;
+    }
     else if (actions[name] || name === "reload") {
       const act = actions[name] ?? (() => location.reload());
       buttons.append(h("button", { type: "button", class: main ? "button button--main" : "button", onclick: act }, LABELS[name]));

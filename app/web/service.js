@@ -126,10 +126,7 @@ class Service extends EventTarget {
   }
 
   #showAllowance() {
-    const { limit } = this.allowance ?? {};
-    // A wide allowance is worth a line only when half of it is gone.
-    const worth = limit && (limit <= 100 || this.left < limit / 2);
-    const text = worth ? `This service reads ${plural(limit, "photo")} at a time for each person, and more as time goes by: ${this.left} left.` : "";
+    const text = this.allowance ? `${this.left} of ${plural(this.allowance.limit, "photo")} left for now.` : "";
     for (const line of document.querySelectorAll("[data-allowance]")) if (line.textContent !== text) line.textContent = text;
   }
 }

@@ -189,10 +189,9 @@ export const ERRORS = {
     actions: ["online", "another"],
   },
   unreachable: {
-    title: "No answer",
-    text: "The service could not be reached. It may be restarting, or the connection dropped.",
-    next: ["Check the connection and try again."],
-    actions: ["again", "another"],
+    title: "Not reachable",
+    text: "The service may be restarting, or the connection dropped. The photo goes out as soon as it can be reached.",
+    actions: ["ready", "another"],
   },
   camera_denied: {
     title: "The camera is blocked",

@@ -82,8 +82,8 @@ def compared(page: Page, application: Application | None) -> None:
     until(page, "document.querySelector('#status').dataset.info === 'loaded'")
     read_sample(page)
     page.click("#compare summary")
-    page.click("text=Compare on this photo")
-    page.wait_for_selector(".comparison-result")
+    page.click("text=Compare on this face")
+    page.wait_for_selector(".compared__sum")
     calm(page)
 
 
@@ -174,6 +174,12 @@ def totals(page: Page, application: Application | None) -> None:
     calm(page)
 
 
+def code(page: Page, application: Application | None) -> None:
+    read_sample(page)
+    go(page, "code")
+    calm(page)
+
+
 def about(page: Page, application: Application | None) -> None:
     read_sample(page)
     go(page, "about")
@@ -205,6 +211,7 @@ SHOTS = (
     Shot("page-many", many),
     Shot("page-live", live),
     Shot("page-totals", totals, Application),
+    Shot("page-code", code),
     Shot("page-about", about, whole=True, screens=(DESKTOP,)),
     Shot("page-about", about, screens=(PHONE,)),
 )

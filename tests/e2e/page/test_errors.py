@@ -129,11 +129,13 @@ def test_offline_keeps_the_photo_until_the_connection_is_back(page: Page) -> Non
 
 
 @on_a_desktop
-def test_a_lost_connection_is_tried_again_by_hand(page: Page) -> None:
+def test_a_photo_waits_for_a_lost_connection(page: Page) -> None:
+    page.route("**/health", lambda route: route.abort())
     page.route("**/predict?*", lambda route: route.abort(), times=1)
     choose_a_photo(page)
-    expect(page.locator(ERROR_TITLE)).to_have_text("No answer")
-    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(ERROR_TITLE)).to_have_text("Not reachable")
+    expect(page.locator("#status")).to_have_text("Not reachable")
+    page.unroute("**/health")
     page.wait_for_selector(DONE)
 
 
@@ -206,9 +208,9 @@ def test_opening_the_page_and_the_totals_costs_nothing_of_the_rate(start: Start,
     page = open_page(start(rate_limit="3/hour"))
     for view in ("totals", "code", "about", "photo"):
         go(page, view)
-    expect(page.locator("[data-allowance] >> nth=0")).to_contain_text("3 left")
+    expect(page.locator("[data-allowance] >> nth=0")).to_have_text("3 of 3 photos left for now.")
     read_sample(page)
-    expect(page.locator("[data-allowance] >> nth=0")).to_contain_text("2 left")
+    expect(page.locator("[data-allowance] >> nth=0")).to_have_text("2 of 3 photos left for now.")
 
 
 @on_a_desktop
