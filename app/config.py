@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -33,10 +31,6 @@ def _split(value: Any) -> Any:
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list, written ``a,b`` in the environment."""
-
-_DETECTOR: Literal["mediapipe", "onnx"] = (
-    "onnx" if sys.platform == "linux" and platform.machine() in {"aarch64", "arm64"} else "mediapipe"
-)
 
 ADMIN_MARK = ":admin"
 """The end of an entry of ``API_KEYS`` whose key may change the service."""
@@ -81,10 +75,6 @@ class Settings(BaseSettings):
     )
     strict_providers: bool = Field(False, description="Refuse to start when the first provider cannot be used.")
     workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core of the container.")
-    face_detector: Literal["mediapipe", "onnx"] = Field(
-        _DETECTOR,
-        description="Engine that finds faces; `onnx` is the default on Linux on Arm, where MediaPipe has no wheel.",
-    )
     detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Least score of a detected face.")
 
     confidence_threshold: float = Field(0.6, ge=0, le=1, description="A prediction below it is uncertain.")
@@ -187,7 +177,7 @@ class Settings(BaseSettings):
                 raise ValueError("takes an IP address or localhost") from None
         return value
 
-    @field_validator("log_level", "log_format", "face_detector", "details", mode="before")
+    @field_validator("log_level", "log_format", "details", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

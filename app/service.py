@@ -48,7 +48,7 @@ def _build_pipeline(settings: Settings, mesh: MeshLoader) -> Pipeline:
 
     # A job runs on one thread. More threads of OpenCV would compete with the other workers.
     cv2.setNumThreads(1)
-    detector = make_detector(settings.face_detector, settings.models_dir, settings.detection_threshold)
+    detector = make_detector(settings.models_dir, settings.detection_threshold)
     limits = ImageLimits(max_pixels=settings.max_image_pixels, memory=process_memory())
     pipeline = Pipeline(detector, limits, settings.max_faces, mesh)
     pipeline.warm_up()

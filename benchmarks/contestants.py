@@ -22,7 +22,6 @@ TITLES = {
     "visage": "Visage",
     "visage-1-worker": "Visage, one worker",
     "visage-1-core": "Visage, one worker, one core",
-    "visage-onnx": "Visage, ONNX detector",
     "litserve": "LitServe",
     "bentoml": "BentoML",
     "plain": "Plain FastAPI",
@@ -82,7 +81,6 @@ def contestants(files: Files, workers: int) -> dict[str, Contestant]:
             {**own, "WORKERS": "1"},
             prefix=("taskset", "--cpu-list", "0"),
         ),
-        Contestant("visage-onnx", ours, "/health/ready", {**own, "FACE_DETECTOR": "onnx"}),
         Contestant("litserve", litserve, "/health", own),
         Contestant(
             "bentoml",

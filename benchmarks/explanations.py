@@ -356,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = Path(os.environ.get("DATA", "data"))
     cv2.setNumThreads(1)
     model = load_classifier(ROOT / "models" / options.model, SessionSpec(("cpu",)))
-    detector = make_detector("mediapipe", ROOT / "models", 0.5)
+    detector = make_detector(ROOT / "models", 0.5)
     pipeline = Pipeline(detector, ImageLimits(max_pixels=50_000_000))
     photos = sample_photos()
     curves = measure(model, valid_faces(data, options.sample))
@@ -368,7 +368,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     draw_average(model, valid_faces(data, 600), IMAGES / "explanations-average.png")
     command = f"DATA=data python -m benchmarks.explanations --model {options.model} --sample {options.sample}"
     write(model, curves, costs, command, DOCUMENT)
-    detector.close()
     print(f"wrote {DOCUMENT.relative_to(ROOT)}")
 
 

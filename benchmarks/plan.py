@@ -85,13 +85,11 @@ class Plan:
     open_rounds: int
     quotas: tuple[float, ...]
     cold_starts: int
-    portraits: int
-    """Portraits on which the two face detectors are compared; 0 skips the comparison."""
 
     def only(self, groups: tuple[str, ...]) -> Plan:
         """Only those groups; also all that is in no group if ``"rest"`` is among them."""
         kept = replace(self, groups=tuple(group for group in self.groups if group.name in groups))
-        return kept if "rest" in groups else replace(kept, open=(), quotas=(), cold_starts=1, portraits=0)
+        return kept if "rest" in groups else replace(kept, open=(), quotas=(), cold_starts=1)
 
 
 CAPACITY = Cell("visage", ONE_FACE, 8)
@@ -124,7 +122,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.15,
         groups=(
-            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18", "visage-onnx"), 8), *_concurrency(16))),
+            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18"), 8), *_concurrency(16))),
             Group("12mp", _compared(TWELVE_MP, ("plain",), 8), stretch=2),
             Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 8, 256), *_ONE_WORKER)),
             Group("batch", (*_batches(32), *_concurrency(32))),
@@ -134,7 +132,6 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         open_rounds=2,
         quotas=(),
         cold_starts=3,
-        portraits=0,
     )
 
 
@@ -147,7 +144,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
         seconds=seconds,
         warm_up=0.5,
         groups=(
-            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18", "visage-onnx"), 8), *_concurrency(4, 16))),
+            Group("throughput", (*_compared(ONE_FACE, (*_OTHERS, "resnet18"), 8), *_concurrency(4, 16))),
             Group("12mp", _compared(TWELVE_MP, _OTHERS, 8), stretch=2),
             # With hundreds of connections, the first responses take part of a second.
             Group(
@@ -156,7 +153,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
                 stretch=3,
             ),
             Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
-            Group("one at a time", _compared(ONE_FACE, (*_OTHERS, "visage-onnx"), 1, threads=1), rounds=3),
+            Group("one at a time", _compared(ONE_FACE, _OTHERS, 1, threads=1), rounds=3),
             Group("64 connections", _compared(ONE_FACE, _OTHERS, 64), rounds=3),
             Group("1080p", _compared(FULL_HD, _OTHERS, 8), rounds=3),
             Group("group photo", _compared(GROUP, (), 8), rounds=3),
@@ -169,5 +166,4 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
         open_rounds=3,
         quotas=(0.5, 1.0, 2.0),
         cold_starts=7,
-        portraits=200,
     )

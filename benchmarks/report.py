@@ -86,7 +86,6 @@ def _words(results: Results) -> dict[str, str]:
         "pictures": _picture_table(results),
         "open": _open_table(results),
         "quotas": _quota_table(results),
-        "detectors": _detectors(results),
         "stages": _stage_table(results),
         "networks": _network_table(results),
         "generator": _generator(results),
@@ -215,25 +214,6 @@ def _network_table(results: Results) -> str:
         for network in results.networks
     ]
     return _table(("one face, one core", "ms", "accuracy", "protocol"), rows)
-
-
-def _detectors(results: Results) -> str:
-    found = results.parity
-    parts = []
-    if found:
-        parts += [
-            f"Both find {found['same']:.2f} % of {found['faces']:.0f} faces in portraits.",
-            f"The median overlap of their boxes is {found['overlap']:.3f}. The worst landmark differs by "
-            f"{found['landmark_error']:.2f} % of the box (median; p99 {found['landmark_error_p99']:.2f} %).",
-            f"A detection takes {found['mediapipe_ms']:.2f} ms with MediaPipe and {found['onnx_ms']:.2f} ms with ONNX "
-            "Runtime.",
-        ]
-    memory = {footprint.contestant: footprint for footprint in results.footprints}
-    if "visage" in memory and "visage-onnx" in memory:
-        saved = memory["visage"].idle_mb - memory["visage-onnx"].idle_mb
-        verb = "saves" if saved >= 0 else "costs"
-        parts.append(f"`FACE_DETECTOR=onnx` {verb} {abs(saved):.0f} MB of memory when idle.")
-    return " ".join(parts) or _NOT_MEASURED
 
 
 def _generator(results: Results) -> str:

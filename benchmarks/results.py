@@ -107,8 +107,6 @@ class Results:
     """Median milliseconds of the pipeline's stages on one thread, by picture, once after every group."""
     generator: dict[str, float] = field(default_factory=dict)
     """CPU and latency of the load generators against a server that does nothing."""
-    parity: dict[str, float] = field(default_factory=dict)
-    """Agreement of the two face detectors, and milliseconds of a detection."""
     repeated: int = 0
     """Turns that were repeated because other processes used the machine."""
     failures: list[str] = field(default_factory=list)

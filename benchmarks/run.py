@@ -89,7 +89,6 @@ class Bench:
                 self._part(f"a quota of {cores:g} cores", functools.partial(self._quota, cores))
         self._part("networks", self._networks)
         self._part("load generators", self._generators)
-        self._part("detectors", self._detectors)
         self._results.duration = time.perf_counter() - started
         return self._results
 
@@ -314,18 +313,6 @@ class Bench:
         until = time.perf_counter() + self._plan.warm_up
         while time.perf_counter() < until:
             _send(running.port, work, self._body(work))
-
-    def _detectors(self) -> None:
-        """Compares the face detectors on portraits that are not part of the repository."""
-        data = os.environ.get("DATA", "data")
-        if not self._plan.portraits:
-            return
-        if not (Path(data) / "wild-dev.zip").exists():
-            self._note("DATA has no wild-dev.zip: the detectors are not compared.")
-            return
-        self._note("Comparing the face detectors.")
-        found = _program("benchmarks.detector_parity", "--json", "--sample", str(self._plan.portraits))
-        self._results.parity = {name: float(value) for name, value in found.items()}
 
 
 class _Others:

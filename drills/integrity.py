@@ -36,7 +36,7 @@ def _truncated(model: Path) -> None:
 
 
 def _swapped(model: Path) -> None:
-    _weights(model).write_bytes((ROOT / "models/face_detector/face_detection_short_range.tflite").read_bytes())
+    _weights(model).write_bytes((ROOT / "models/face_detector/yunet.onnx").read_bytes())
 
 
 def _wrong_opset(model: Path) -> None:
@@ -81,15 +81,14 @@ def _other_labels(model: Path) -> None:
 
 
 def _detector_flipped(model: Path) -> None:
-    for weights in _detectors(model):
-        data = bytearray(weights.read_bytes())
-        data[len(data) // 2] ^= 1
-        weights.write_bytes(data)
+    weights = _detector(model)
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
 
 
 def _detector_missing(model: Path) -> None:
-    for weights in _detectors(model):
-        weights.unlink()
+    _detector(model).unlink()
 
 
 TAMPERING: tuple[Callable[[Path], None], ...] = (
@@ -243,8 +242,8 @@ def _weights(model: Path) -> Path:
     return model / manifest["file"]
 
 
-def _detectors(model: Path) -> list[Path]:
-    return list((model.parent / "face_detector").glob("face_detection_short_range.*"))
+def _detector(model: Path) -> Path:
+    return model.parent / "face_detector/yunet.onnx"
 
 
 def _edit(model: Path, **changes: object) -> None:

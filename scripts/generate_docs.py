@@ -20,9 +20,6 @@ from app.main import create_app
 
 ROOT = Path(__file__).resolve().parents[1]
 
-BY_PLATFORM = {"face_detector": "mediapipe"}
-"""Defaults that depend on the platform, with the value for most of them."""
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,7 +70,7 @@ def settings_table() -> str:
     return table(
         ("setting", "default", "what it is"),
         (
-            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(name, field)) else "", describe(field))
+            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(field)) else "", describe(field))
             for name, field in Settings.model_fields.items()
         ),
     )
@@ -83,7 +80,7 @@ def environment() -> str:
     """An example of the environment: every setting, with its default."""
     parts = ["# Copy to .env and uncomment the settings to change; each line has the default."]
     parts += [
-        f"# {describe(field, plain=True)}\n# {name.upper()}={default_of(name, field)}"
+        f"# {describe(field, plain=True)}\n# {name.upper()}={default_of(field)}"
         for name, field in Settings.model_fields.items()
     ]
     return "\n\n".join(parts) + "\n"
@@ -94,8 +91,8 @@ def describe(field: FieldInfo, *, plain: bool = False) -> str:
     return description.replace("`", "") if plain else description
 
 
-def default_of(name: str, field: FieldInfo) -> str:
-    value = BY_PLATFORM.get(name, field.default)
+def default_of(field: FieldInfo) -> str:
+    value = field.default
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -28,7 +28,7 @@ IN_A_CLUSTER = {
 }
 """Settings whose value in a cluster is not the default."""
 
-ELSEWHERE = {"host", "port", "models_dir", "face_detector", "api_keys", "stream_secret"}
+ELSEWHERE = {"host", "port", "models_dir", "api_keys", "stream_secret"}
 """Settings that the image, its architecture or the Deployment sets, or that belong in a Secret."""
 
 

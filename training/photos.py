@@ -46,11 +46,7 @@ class PhotoPredictions:
 @contextmanager
 def open_pipeline() -> Iterator[Pipeline]:
     """A pipeline with the detector that the service uses."""
-    detector = make_detector("mediapipe", MODELS, _THRESHOLD)
-    try:
-        yield Pipeline(detector, _LIMITS)
-    finally:
-        detector.close()
+    yield Pipeline(make_detector(MODELS, _THRESHOLD), _LIMITS)
 
 
 def find_face(pipeline: Pipeline, photo: Photo) -> FacePhoto | None:

@@ -1,10 +1,15 @@
-"""Finds the faces of a picture: in the whole picture, then in smaller and smaller tiles until no more are found."""
+"""Finds the faces of a picture with two networks, of which each finds what the other misses.
+
+The *near* network finds large faces, also turned ones, and places landmarks best. It looks at the whole picture first.
+The *far* network finds faces of any size in one pass over a larger copy. It looks when the first finds nothing, or when
+more faces are wanted. What it finds counts if the near network confirms it in a close-up, which also gives the
+landmarks. Faces that fill the picture and profiles, which the near network often misses, count by themselves if the
+far network is sure.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import cv2
@@ -14,86 +19,99 @@ from numpy.typing import NDArray
 from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
 
-TILE_SHARES: Final = (0.6, 0.4, 0.25)
-"""Sides of the tiles, coarse to fine. A detector finds faces from a quarter of its input reliably, and a face that is
-too small at one level fits into one tile of the next."""
+SMALL_COPY: Final = 256
+MIDDLE_COPY: Final = 384
+LARGE_COPY: Final = 640
+"""Longer sides, in pixels, of the copies of a picture in which the far network searches."""
 
-_OVERLAP = 0.25
-"""Least share of a tile that overlaps its neighbour."""
+_NEAR_SIDE: Final = 128
+"""Longer side of the near network's input."""
 
-_SMALL_FACE = 0.18
-"""Share of a tile up to which a detected face suggests that others of its size were missed."""
+_CLOSE_UP: Final = 2.2
+"""Side of a close-up in box widths. The near network works best at this size."""
 
-_MOST_FACES = 200
-"""Faces that are kept per level, so that a picture of a thousand faces does not occupy a worker for long."""
-
-_SAME_FACE = 0.3
-"""Intersection over union from which two boxes are the same face."""
-
-_PART_OF = 0.6
-"""Share of a box inside a larger one from which it is part of that face."""
-
-_SURE_SCORE = 0.75
-"""Score from which a face in the whole picture needs no confirmation."""
-
-_CLOSE_UP = 2.2
-"""Side of the close-up that confirms a face, in box widths. The detector works best at this size."""
-
-_CONFIRMED_SCORE = 0.7
-"""Least mean score of the close-up and its mirror image. One of 1,878 portraits scores less, and nearly all textures,
-machines and cats that the detector takes for a face at first."""
-
-_SURROUND = (128, 128, 128)
+_SURROUND: Final = (128, 128, 128)
 """Colour around a picture in a close-up that extends beyond it."""
 
-_ENOUGH_PIXELS = 1024
-"""Longer side from which the detector's input is halved first. The detector itself scales with more aliasing."""
+_FEW_PIXELS: Final = 48
+"""Width of a face in a copy below which the far network's score says little."""
 
-_ASSUMED_SHARE = 0.6
+_SMALL_FACE: Final = 0.18
+"""Width of a face, as a share of the picture's longer side, up to which the near network misses some."""
+
+_CANDIDATE: Final = 0.4
+"""Least score of a face that a close-up may confirm, as a share of the threshold."""
+
+_FAINT: Final = 0.1
+"""The same where no face is found so far, for a few faces. Small and turned ones score that low."""
+
+_MOST_FAINT: Final = 8
+
+_LARGE_CANDIDATE: Final = 0.6
+"""The same for a face that is large enough for the near network, which has not found it."""
+
+_WORTH_MIRRORING: Final = 0.1
+"""By how much the score of a close-up exceeds the threshold when the mirror image may still decide."""
+
+_SURE: Final = 0.25
+"""By how much the near network's score exceeds the threshold when no second score is needed."""
+
+_AGREED: Final = 0.3
+"""By how much the score of a close-up exceeds the threshold when it confirms a face without its mirror image."""
+
+_CONFIRMED: Final = 0.275
+"""By how much the mean score of a close-up and its mirror image, and a tenth of the first score, must exceed the
+threshold. Nearly all textures, machines and cats that are taken for a face at first reach less."""
+
+_ALONE: Final = {SMALL_COPY: 0.15, MIDDLE_COPY: 0.3, LARGE_COPY: 0.3}
+"""By how much the far network's score exceeds the threshold when a face counts without the near network, by copy."""
+
+_MOST_CANDIDATES: Final = 100
+"""Faces that are examined in one copy, so that a picture of a thousand faces does not occupy a worker for long."""
+
+_SAME_FACE: Final = 0.3
+"""Intersection over union from which two boxes are the same face."""
+
+_PART_OF: Final = 0.6
+"""Share of a box inside a larger one from which it is part of that face."""
+
+_ASSUMED_SHARE: Final = 0.6
 """Side of an assumed face, as a share of the picture's shorter side."""
 
 
-class FaceDetector(Protocol):
-    """Finds large faces: at least a quarter of the pixels' width."""
+class FaceNetwork(Protocol):
+    """A network that finds faces."""
 
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (h, w, 3) RGB, in its pixels. A box may extend beyond them."""
+    def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
+        """The faces in uint8 (h, w, 3) RGB, in its pixels, best first. A box may extend beyond them."""
         ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Tile:
-    left: int
-    top: int
-    width: int
-    height: int
+class FaceDetector:
+    """The two networks of a worker, and the least score of a face."""
 
-    @property
-    def side(self) -> int:
-        return max(self.width, self.height)
+    near: FaceNetwork
+    far: FaceNetwork
+    threshold: float
 
 
 def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Face]:
     """The faces of a picture in its full-size pixels, largest first.
 
-    ``thorough`` searches the coarse tiles even when the whole picture shows a face already.
+    ``thorough`` searches for small faces even when there is a large one.
     """
-    pixels = picture.pixels
-    height, width = pixels.shape[:2]
-    whole = _Tile(0, 0, width, height)
-    found = _merged([sure for face in _detect(detector, pixels, whole) if (sure := _sure(detector, pixels, face))])
-    search_tiles = thorough or _suggests_more(found, whole)
-    for share in TILE_SHARES:
-        if not search_tiles:
-            break
-        tiles = list(_tiles(width, height, share))
-        seen = _merged([face for tile in tiles for face in _detect(detector, pixels, tile)])
-        fresh = [sure for face in seen if not _known(face, found) and (sure := _confirmed(detector, pixels, face))]
-        search_tiles = not found + fresh or (bool(fresh) and _suggests_more(fresh, tiles[0]))
-        found = _merged(found + fresh)
-    found.sort(key=lambda face: face.box.area, reverse=True)
+    search = _Search(detector, picture.pixels)
+    search.near()
+    if search.found:
+        if (thorough or search.finds_only_small_faces) and search.far(MIDDLE_COPY) and thorough:
+            search.far(LARGE_COPY)
+    else:
+        for side in (LARGE_COPY, SMALL_COPY) if thorough else (SMALL_COPY, LARGE_COPY):
+            if not search.found:
+                search.far(side)
+    height, width = picture.pixels.shape[:2]
+    found = sorted(_without_parts(search.found), key=lambda face: face.box.area, reverse=True)
     return [face.scaled(picture.width / width, picture.height / height) for face in found]
 
 
@@ -104,68 +122,147 @@ def assumed(picture: Picture) -> Face:
     return Face(box, 0.0, (), assumed=True)
 
 
-def _suggests_more(found: list[Face], tile: _Tile) -> bool:
-    return not found or max(face.box.width for face in found) < _SMALL_FACE * tile.side
+class _Search:
+    """The faces of one picture that have been found so far, in its pixels."""
+
+    def __init__(self, detector: FaceDetector, pixels: NDArray[np.uint8]) -> None:
+        self.found: list[Face] = []
+        self._detector = detector
+        self._threshold = detector.threshold
+        self._pixels = pixels
+        self._side = max(pixels.shape[:2])
+
+    @property
+    def finds_only_small_faces(self) -> bool:
+        return all(face.box.width < _SMALL_FACE * self._side for face in self.found)
+
+    def near(self) -> None:
+        """The near network's look at the whole picture."""
+        for face in self._near(self._pixels, self._threshold)[:_MOST_CANDIDATES]:
+            self._add(face if face.score >= self._threshold + _SURE else self._confirmed(face))
+
+    def far(self, side: int) -> bool:
+        """The far network's look at a copy. True if faces with few pixels are found, so that others may be missed."""
+        few = _FEW_PIXELS * self._side / side
+        known = len(self.found)
+        for face in self._candidates(side):
+            if (face.score >= _CANDIDATE * self._threshold or not self.found) and not self._knows(face):
+                self._add(self._confirmed(face) or (self._alone(face, side) if face.box.width >= few else None))
+        return any(face.box.width < few for face in self.found[known:])
+
+    def _candidates(self, side: int) -> list[Face]:
+        """What the far network finds in a copy and is worth a close-up, best first."""
+        least = _FAINT if side == LARGE_COPY and not self.found else _CANDIDATE
+        large = _SMALL_FACE * self._side
+        seen = [
+            face
+            for face in self._far(side, least * self._threshold)
+            if face.box.width < large or face.score >= _LARGE_CANDIDATE * self._threshold
+        ]
+        clear = sum(face.score >= _CANDIDATE * self._threshold for face in seen)
+        return seen[: min(clear + _MOST_FAINT, _MOST_CANDIDATES)]
+
+    def _far(self, side: int, least_score: float) -> list[Face]:
+        """What the far network finds in a copy, in the picture's pixels."""
+        copy = _resized(self._pixels, side)
+        across, down = self._pixels.shape[1] / copy.shape[1], self._pixels.shape[0] / copy.shape[0]
+        return [face.scaled(across, down) for face in self._detector.far.detect(copy, least_score)]
+
+    def _near(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
+        """What the near network finds, in the pixels that are given."""
+        small = _halved(pixels, 2 * _NEAR_SIDE)
+        across, down = pixels.shape[1] / small.shape[1], pixels.shape[0] / small.shape[0]
+        return [face.scaled(across, down) for face in self._detector.near.detect(small, least_score)]
+
+    def _knows(self, face: Face) -> bool:
+        return any(
+            face.box.overlap(other.box) > _SAME_FACE or face.box.covered_by(other.box) > _PART_OF
+            for other in self.found
+        )
+
+    def _add(self, face: Face | None) -> None:
+        if face is not None and not self._knows(face):
+            self.found.append(face)
+
+    def _alone(self, face: Face, side: int) -> Face | None:
+        """A face that the near network does not confirm, if the far network is sure of it, perhaps at half its size."""
+        least = self._threshold + _ALONE[side]
+        if face.score >= least:
+            return face
+        if side != SMALL_COPY or face.score < self._threshold:
+            return None
+        again = _best(self._far(side // 2, 2 * self._threshold - face.score), face.box)
+        return None if again is None else replace(face, score=(face.score + again.score) / 2)
+
+    def _confirmed(self, face: Face) -> Face | None:
+        """The face as the near network finds it in a close-up and in the close-up's mirror image, or None."""
+        close_up = self._close_up(face.box)
+        if close_up is None:
+            return None
+        expected = close_up.inside(face.box)
+        again = _best(self._near(close_up.pixels, self._threshold), expected)
+        if again is None:
+            return None
+        if face.score < self._threshold or again.score < self._threshold + _AGREED:
+            if again.score < self._threshold + _WORTH_MIRRORING:
+                return None
+            mirror_box = expected.moved(close_up.pixels.shape[1] - 2 * expected.center[0], 0)
+            mirrored = _best(self._near(close_up.pixels[:, ::-1], self._threshold), mirror_box)
+            if mirrored is None:
+                return None
+            if (again.score + mirrored.score) / 2 + face.score / 10 < self._threshold + _CONFIRMED:
+                return None
+        return close_up.outside(again)
+
+    def _close_up(self, box: Box) -> _CloseUp | None:
+        """The surroundings of a face, halved until the near network's input is at most four times smaller."""
+        height, width = self._pixels.shape[:2]
+        side = max(round(_CLOSE_UP * box.width), 2)
+        left, top = (round(middle - side / 2) for middle in box.center)
+        part = self._pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+        if not part.size:
+            return None
+        step = 1
+        while side >= 4 * step * _NEAR_SIDE:
+            step *= 2
+        part = _halved(part, max(part.shape[:2]) // step)
+        beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
+        above, below, before, after = (pixels // step for pixels in beyond)
+        pixels = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT, value=_SURROUND)
+        return _CloseUp(np.asarray(pixels, dtype=np.uint8), left, top, step)
 
 
-def _tiles(width: int, height: int, share: float) -> Iterator[_Tile]:
-    # The height counts too, so that a very tall picture does not get too many tiles.
-    side = max(round(share * max(width, 0.75 * height)), 1)
-    across, down = min(side, width), min(side, height)
-    for top in _starts(height, down):
-        for left in _starts(width, across):
-            yield _Tile(left, top, across, down)
+@dataclass(frozen=True, slots=True)
+class _CloseUp:
+    """A part of a picture, perhaps reduced: its pixels, its corner in the picture, and the picture's pixels a pixel."""
+
+    pixels: NDArray[np.uint8]
+    left: int
+    top: int
+    step: int
+
+    def inside(self, box: Box) -> Box:
+        return box.moved(-self.left, -self.top).scaled(1 / self.step, 1 / self.step)
+
+    def outside(self, face: Face) -> Face:
+        return face.scaled(self.step, self.step).moved(self.left, self.top)
 
 
-def _starts(length: int, part: int) -> list[int]:
-    """Starts of equally spaced parts that cover a length and overlap enough."""
-    count = 1 + math.ceil((length - part) / (part * (1 - _OVERLAP)) - 0.05)
-    return [round(number * (length - part) / max(count - 1, 1)) for number in range(count)]
+def _halved(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The pixels halved while their longer side stays at least ``side``. OpenCV averages fast only when it halves."""
+    while max(pixels.shape[:2]) >= 2 * side and min(pixels.shape[:2]) >= 2:
+        half = pixels.shape[1] // 2, pixels.shape[0] // 2
+        even = pixels[: 2 * half[1], : 2 * half[0]]
+        pixels = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return pixels
 
 
-def _detect(detector: FaceDetector, pixels: NDArray[np.uint8], tile: _Tile) -> list[Face]:
-    part = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-    while max(part.shape) >= _ENOUGH_PIXELS:
-        half = (max(part.shape[1] // 2, 1), max(part.shape[0] // 2, 1))
-        part = np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    across, down = tile.width / part.shape[1], tile.height / part.shape[0]
-    found = detector.detect(np.ascontiguousarray(part))
-    return [face.scaled(across, down).moved(tile.left, tile.top) for face in found]
-
-
-def _sure(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
-    return face if face.score >= _SURE_SCORE else _confirmed(detector, pixels, face)
-
-
-def _confirmed(detector: FaceDetector, pixels: NDArray[np.uint8], face: Face) -> Face | None:
-    """The face as found in a close-up, or None if the close-up and its mirror image do not confirm it."""
+def _resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The pixels with a longer side of ``side``."""
     height, width = pixels.shape[:2]
-    side = max(round(_CLOSE_UP * face.box.width), 2)
-    left, top = (round(middle - side / 2) for middle in face.box.center)
-    part = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-    if not part.size:
-        return None
-    beyond = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
-    # The surroundings of a large face may be many times as large as the picture.
-    shrink = 1
-    while side >= shrink * _ENOUGH_PIXELS:
-        shrink *= 2
-    if shrink > 1:
-        smaller = (max(part.shape[1] // shrink, 1), max(part.shape[0] // shrink, 1))
-        part = np.asarray(cv2.resize(part, smaller, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        beyond = (beyond[0] // shrink, beyond[1] // shrink, beyond[2] // shrink, beyond[3] // shrink)
-    close_up = np.asarray(cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT, value=_SURROUND), dtype=np.uint8)
-    tile = _Tile(0, 0, side, side)
-    expected = face.moved(-left, -top).box
-    again = _best(_detect(detector, close_up, tile), expected)
-    if again is None:
-        return None
-    mirrored = _best(
-        _detect(detector, np.asarray(close_up[:, ::-1]), tile), expected.moved(side - 2 * expected.center[0], 0)
-    )
-    if mirrored is None or again.score + mirrored.score < 2 * _CONFIRMED_SCORE:
-        return None
-    return again.moved(left, top)
+    factor = side / max(height, width)
+    target = max(round(width * factor), 1), max(round(height * factor), 1)
+    return np.asarray(cv2.resize(_halved(pixels, side), target, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def _best(found: list[Face], where: Box) -> Face | None:
@@ -173,19 +270,8 @@ def _best(found: list[Face], where: Box) -> Face | None:
     return max(there, key=lambda face: face.score, default=None)
 
 
-def _known(face: Face, found: list[Face]) -> bool:
-    return any(face.box.overlap(other.box) > _SAME_FACE or face.box.covered_by(other.box) > _PART_OF for other in found)
-
-
-def _merged(faces: list[Face]) -> list[Face]:
-    """Non-maximum suppression: of each face the detection with the highest score, and no parts of larger faces."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: face.score, reverse=True):
-        if len(kept) == _MOST_FACES:
-            break
-        if not any(face.box.overlap(other.box) > _SAME_FACE for other in kept):
-            kept.append(face)
-    return [face for face in kept if not any(_is_part(face.box, other.box) for other in kept)]
+def _without_parts(faces: list[Face]) -> list[Face]:
+    return [face for face in faces if not any(_is_part(face.box, other.box) for other in faces)]
 
 
 def _is_part(box: Box, other: Box) -> bool:

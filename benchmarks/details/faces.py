@@ -69,7 +69,7 @@ class Finder:
     """Finds the largest face of a picture and its mesh, as the service does."""
 
     def __init__(self) -> None:
-        self._detector = make_detector("onnx", MODELS, 0.5)
+        self._detector = make_detector(MODELS, 0.5)
         self.networks: MeshNetworks = MeshLoader(MODELS).get()
 
     def face(self, picture: Picture) -> Face | None:

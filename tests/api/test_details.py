@@ -35,7 +35,7 @@ MEASURED = ("action_units", "blendshapes", "head_pose", "mesh")
 def meshed() -> MeshedFace:
     """The mesh of a smiling face."""
     picture = decode((ROOT / "sample_images" / "happy_sample.jpg").read_bytes(), ImageLimits(max_pixels=1_000_000))
-    (face,) = find(make_detector("onnx", ROOT / "models", 0.5), picture, thorough=False)
+    (face,) = find(make_detector(ROOT / "models", 0.5), picture, thorough=False)
     mesh = MeshLoader(ROOT / "models").get().run(picture, face, blendshapes=True)
     assert mesh is not None
     return MeshedFace(mesh, head_pose(mesh.points))

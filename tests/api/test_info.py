@@ -14,13 +14,13 @@ from tests.api.fakes import LABELS, FakeModel, FakeRegistry, manifest
 def test_the_service_says_what_it_is_and_how_it_is_set_up(start: Start) -> None:
     registry = FakeRegistry(FakeModel(providers=("cuda", "cpu")), failures={"broken": "Model broken: it lies."})
     limits = {"max_file_size_mb": 3, "max_batch_files": 7, "rate_limit": "9/second"}
-    client = start(registry=registry, workers=2, face_detector="onnx", **limits)
+    client = start(registry=registry, workers=2, **limits)
     result = client.get("/info").json()
     assert (result["service"], result["version"]) == ("visage", app.__version__)
     assert result["default_model"] == "default"
     assert result["providers"] == ["cuda", "cpu"]
     assert result["failures"] == {"broken": "Model broken: it lies."}
-    assert result["workers"] == {"count": 2, "alive": 2, "face_detector": "onnx"}
+    assert result["workers"] == {"count": 2, "alive": 2, "face_detector": "blazeface+yunet"}
     assert result["limits"]["formats"] == ["jpeg", "png", "webp", "bmp"]
     assert result["limits"].items() >= limits.items()
     assert result["quality_thresholds"].keys() == THRESHOLDS.keys()

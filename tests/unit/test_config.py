@@ -22,7 +22,6 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert settings.enable_multiple_faces is False
     assert settings.execution_providers == ("auto",)
     assert settings.rate_limit == "600/minute"
-    assert settings.face_detector == "mediapipe"
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:

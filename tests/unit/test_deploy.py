@@ -6,7 +6,6 @@ import contextlib
 import http.server
 import json
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import yaml
-from packaging.requirements import Requirement
 from pydantic import ValidationError
 
 import app
@@ -140,20 +138,6 @@ class TestImage:
     def test_requirements_name_no_host(self) -> None:
         for file in (ROOT / "requirements").iterdir():
             assert "://" not in file.read_text(), file.name
-
-    @pytest.mark.parametrize(("machine", "there"), [("x86_64", True), ("aarch64", False)])
-    def test_mediapipe_is_installed_and_the_default_only_where_it_has_a_wheel(
-        self, monkeypatch: pytest.MonkeyPatch, machine: str, there: bool
-    ) -> None:
-        where = {"sys_platform": "linux", "platform_machine": machine, "python_full_version": "3.11.9"}
-        lines = (ROOT / "requirements/service.txt").read_text().splitlines()
-        pinned = [Requirement(line.rstrip("\\ ")) for line in lines if not line.startswith((" ", "#"))]
-        installed = {each.name for each in pinned if each.marker is None or each.marker.evaluate(where)}
-        assert ("mediapipe" in installed) is there
-        assert {"onnxruntime", "opencv-python-headless", "numpy"} <= installed
-        monkeypatch.setattr("sys.platform", "linux")
-        monkeypatch.setattr("platform.machine", lambda: machine)
-        assert runpy.run_path(str(ROOT / "app/config.py"))["_DETECTOR"] == ("mediapipe" if there else "onnx")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from app.inference.session import SessionSpec
 from app.memory_budget import NotEnoughMemory
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
+from app.vision.face_search import FaceDetector
 from app.vision.geometry import Box, Face
 from tests.models import SEVEN, Contract, make_brightness_model, make_model
 
@@ -23,25 +24,19 @@ LIMITS = ImageLimits(max_pixels=50_000_000)
 
 
 class Seeing:
-    """A detector that finds the same faces in every picture; their places are shares of the picture."""
+    """A network that finds the same faces in every picture; their places are shares of the picture."""
 
     def __init__(self, *places: tuple[float, float, float]) -> None:
         self._places = places
 
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+    def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
         height, width = pixels.shape[:2]
         return [_face(x * width, y * height, side * width) for x, y, side in self._places]
 
-    def close(self) -> None:
-        """Nothing to let go."""
 
-
-class WholePictureOnly(Seeing):
-    """A detector that finds its faces only in the first call, so that tiles add none."""
-
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        found, self._places = super().detect(pixels), ()
-        return found
+def detector(*places: tuple[float, float, float]) -> FaceDetector:
+    """A detector that finds faces at these places of the whole picture."""
+    return FaceDetector(Seeing(*places), Seeing(), 0.5)
 
 
 def _face(x: float, y: float, side: float) -> Face:
@@ -80,7 +75,7 @@ def _detect(pipeline: Pipeline, data: bytes, options: DetectOptions | None = Non
 
 def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Classifier) -> None:
     for value, label in ((200, "happy"), (50, "sad")):
-        pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
+        pipeline = Pipeline(detector((0.3, 0.2, 0.4)), LIMITS)
         detected = _detect(pipeline, _jpeg(value))
         prediction = pipeline.predict(detected, model, ClassifyOptions(), _go_on)
         (face,) = prediction.faces
@@ -90,7 +85,7 @@ def test_a_bright_face_and_a_dark_one_are_read_as_the_model_reads_them(model: Cl
 
 
 def test_stages_are_timed_in_their_order(model: Classifier) -> None:
-    pipeline = Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS)
+    pipeline = Pipeline(detector((0.3, 0.2, 0.4)), LIMITS)
     detected = _detect(pipeline, _jpeg(128))
     pipeline.predict(detected, model, ClassifyOptions(explain=True), _go_on)
     assert list(detected.timings.stages) == ["decode", "detect", "prepare", "inference", "explain"]
@@ -98,7 +93,7 @@ def test_stages_are_timed_in_their_order(model: Classifier) -> None:
 
 
 def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> None:
-    pipeline = Pipeline(WholePictureOnly((0.25, 0.25, 0.3)), LIMITS)
+    pipeline = Pipeline(detector((0.25, 0.25, 0.3)), LIMITS)
     detected = _detect(pipeline, _jpeg(128, 4000, 3000))
     assert detected.picture.scale > 1
     assert (detected.picture.width, detected.picture.height) == (4000, 3000)
@@ -108,7 +103,7 @@ def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> No
 
 def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) -> None:
     large = load_classifier(make_model(tmp_path / "large", Contract(side=224, channels="rgb")), SessionSpec(("cpu",)))
-    pipeline = Pipeline(WholePictureOnly((0.4, 0.4, 0.08)), LIMITS)
+    pipeline = Pipeline(detector((0.4, 0.4, 0.08)), LIMITS)
     detected = _detect(pipeline, _jpeg(128, 4000, 3000))
     coarse = detected.picture.scale
     (face,) = pipeline.predict(detected, large, ClassifyOptions(), _go_on).faces
@@ -120,7 +115,7 @@ def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) 
 def test_without_memory_for_the_finer_scale_nothing_is_held_and_the_crop_can_be_repeated(tmp_path: Path) -> None:
     large = load_classifier(make_model(tmp_path / "large", Contract(side=224, channels="rgb")), SessionSpec(("cpu",)))
     limits = ImageLimits(50_000_000)
-    pipeline = Pipeline(WholePictureOnly((0.4, 0.4, 0.08)), limits)
+    pipeline = Pipeline(detector((0.4, 0.4, 0.08)), limits)
     detected = _detect(pipeline, _jpeg(128, 4000, 3000))
     others = limits.memory.largest - limits.memory.used
     with limits.memory.take(others):
@@ -135,7 +130,7 @@ def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classif
     places = ((0.05, 0.1, 0.3), (0.5, 0.1, 0.4))
 
     def new_pipeline() -> Pipeline:
-        return Pipeline(WholePictureOnly(*places), LIMITS)
+        return Pipeline(detector(*places), LIMITS)
 
     with pytest.raises(MultipleFaces):
         _detect(new_pipeline(), _jpeg(128))
@@ -155,9 +150,9 @@ def test_several_faces_are_refused_picked_or_all_read_in_one_pass(model: Classif
 
 def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Classifier) -> None:
     def detected_in(value: int) -> DetectedPicture:
-        return _detect(Pipeline(WholePictureOnly((0.3, 0.2, 0.4)), LIMITS), _jpeg(value))
+        return _detect(Pipeline(detector((0.3, 0.2, 0.4)), LIMITS), _jpeg(value))
 
-    pipeline = Pipeline(Seeing(), LIMITS)
+    pipeline = Pipeline(detector(), LIMITS)
     values, options = (200, 50, 128), ClassifyOptions(explain=True)
     alone = [pipeline.predict(detected_in(value), model, options, _go_on) for value in values]
 
@@ -182,13 +177,13 @@ def test_several_pictures_are_read_in_one_pass_as_each_would_be_alone(model: Cla
 
 def test_no_more_faces_are_read_than_allowed(model: Classifier) -> None:
     places = tuple((0.02 + 0.24 * column, 0.1, 0.2) for column in range(4))
-    pipeline = Pipeline(WholePictureOnly(*places), LIMITS, max_faces=3)
+    pipeline = Pipeline(detector(*places), LIMITS, max_faces=3)
     detected = _detect(pipeline, _jpeg(128), DetectOptions(faces="all"))
     assert (detected.faces_detected, len(detected.faces)) == (4, 3)
 
 
 def test_a_picture_without_a_face_is_refused_unless_the_caller_insists(model: Classifier) -> None:
-    pipeline = Pipeline(Seeing(), LIMITS)
+    pipeline = Pipeline(detector(), LIMITS)
     with pytest.raises(NoFaceDetected):
         _detect(pipeline, _jpeg(200))
     detected = _detect(pipeline, _jpeg(200), DetectOptions(on_no_face="center"))
@@ -200,7 +195,7 @@ def test_a_picture_without_a_face_is_refused_unless_the_caller_insists(model: Cl
 
 
 def test_a_reason_is_given_for_the_likeliest_label_or_the_one_asked_for(model: Classifier) -> None:
-    pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
+    pipeline = Pipeline(detector((0.3, 0.2, 0.4)), LIMITS)
     detected = _detect(pipeline, _jpeg(200))
     for asked, label in ((None, "happy"), ("sad", "sad")):
         (face,) = pipeline.predict(detected, model, ClassifyOptions(explain=True, explain_label=asked), _go_on).faces
@@ -223,7 +218,7 @@ def test_work_that_nobody_waits_for_stops_before_its_next_stage(stages: int, mod
             raise NobodyWaits
         passed += 1
 
-    pipeline = Pipeline(Seeing((0.3, 0.2, 0.4)), LIMITS)
+    pipeline = Pipeline(detector((0.3, 0.2, 0.4)), LIMITS)
 
     def run() -> None:
         detected = pipeline.detect(_jpeg(128), DetectOptions(), checkpoint)
@@ -235,8 +230,8 @@ def test_work_that_nobody_waits_for_stops_before_its_next_stage(stages: int, mod
 
 def test_what_is_no_picture_never_reaches_the_detector() -> None:
     class Blind(Seeing):
-        def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
             raise AssertionError
 
     with pytest.raises(InvalidImage):
-        _detect(Pipeline(Blind(), LIMITS), _jpeg(128)[:400])
+        _detect(Pipeline(FaceDetector(Blind(), Blind(), 0.5), LIMITS), _jpeg(128)[:400])

@@ -45,7 +45,7 @@ class Workers(TypedDict):
 
     count: int
     alive: int
-    face_detector: str
+    face_detector: Literal["blazeface+yunet"]
 
 
 class UnitInfo(TypedDict):
@@ -163,7 +163,7 @@ _EXAMPLE: Final[Info] = {
     "models": [MODEL_EXAMPLE],
     "failures": {},
     "providers": ["cpu"],
-    "workers": {"count": 2, "alive": 2, "face_detector": "mediapipe"},
+    "workers": {"count": 2, "alive": 2, "face_detector": "blazeface+yunet"},
     "limits": _limits(Settings.model_construct()),
     "session_profiles": [],
     "labels": labels(MODEL_EXAMPLE["labels"]),
@@ -194,7 +194,7 @@ async def info(service: TheService) -> Response:
         "models": model_infos(registry),
         "failures": registry.failures,
         "providers": [*registry.get().providers] if registry.ready else [],
-        "workers": {"count": pool.size, "alive": pool.live, "face_detector": settings.face_detector},
+        "workers": {"count": pool.size, "alive": pool.live, "face_detector": "blazeface+yunet"},
         "limits": _limits(settings),
         "session_profiles": [*settings.session_profiles],
         "labels": labels(_label_names(registry)),

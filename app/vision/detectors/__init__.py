@@ -1,48 +1,46 @@
-"""Makes the face detector. Each engine is imported only when it is chosen, so the other need not be installed."""
+"""The networks that find faces, and the sessions that run them."""
 
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
+import onnxruntime
+
+from app.vision.detectors.blazeface import BlazeFace
+from app.vision.detectors.yunet import YuNet
 from app.vision.face_search import FaceDetector
 
-DetectorName = Literal["mediapipe", "onnx"]
-
-_FOLDER = "face_detector"
-_NAME = "face_detection_short_range"
-_SHA256 = {
-    ".tflite": "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-    ".onnx": "a0877af1a8d3ea2d284d3a4bb2ceb9bb4d39aec32a1c178a8186287f506edda1",
+_FOLDER: Final = "face_detector"
+_SHA256: Final = {
+    "face_detection_short_range.onnx": "a0877af1a8d3ea2d284d3a4bb2ceb9bb4d39aec32a1c178a8186287f506edda1",
+    "yunet.onnx": "8ece5fcb32d83809f01f6438c97ca75e76ea0d4f09412ff2b4b2fcafdb3be879",
 }
 
 
 class BadDetector(Exception):
-    """The detector's file is missing or not the expected one. The message has no full stop."""
+    """A file of the detector is missing or not the expected one. The message has no full stop."""
 
 
-def make_detector(name: DetectorName, models_dir: Path, threshold: float) -> FaceDetector:
-    """A detector for one worker. ``threshold`` is the least score of a detection that counts as a face."""
-    if name == "onnx":
-        from app.vision.detectors.onnx import OnnxDetector  # noqa: PLC0415
-
-        return OnnxDetector(_weights(models_dir, ".onnx"), threshold)
-    # MediaPipe imports a sound library, for which ctypes starts a compiler and writes files. Pictures need none.
-    sys.modules.setdefault("sounddevice", None)  # type: ignore[arg-type]
-    from app.vision.detectors.mediapipe import MediaPipeDetector  # noqa: PLC0415
-
-    return MediaPipeDetector(_weights(models_dir, ".tflite"), threshold)
+def make_detector(models_dir: Path, threshold: float) -> FaceDetector:
+    """The detector of one worker. ``threshold`` is the least score of a face."""
+    near, far = (_session(models_dir / _FOLDER / name, digest) for name, digest in _SHA256.items())
+    return FaceDetector(BlazeFace(near), YuNet(far), threshold)
 
 
-def _weights(models_dir: Path, suffix: str) -> Path:
-    """The file with the weights. Raises :class:`BadDetector` when it is missing or its hash is wrong."""
-    path = models_dir / _FOLDER / f"{_NAME}{suffix}"
+def _session(path: Path, digest: str) -> onnxruntime.InferenceSession:
+    """A session on one thread. Raises :class:`BadDetector` when the file is missing or its hash is wrong."""
     try:
         data = path.read_bytes()
     except OSError:
         raise BadDetector(f"the face detector's file {path.name} cannot be read") from None
-    if hashlib.sha256(data).hexdigest() != _SHA256[suffix]:
+    if hashlib.sha256(data).hexdigest() != digest:
         raise BadDetector(f"the face detector's file {path.name} has the wrong SHA-256")
-    return path
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The arena would keep 20 MB after one large input.
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)

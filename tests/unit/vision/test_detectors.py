@@ -1,13 +1,11 @@
-"""The real detectors, on the samples and, where the data is at hand, on portraits."""
+"""The networks, on the samples and, where the data is at hand, on portraits."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,36 +13,29 @@ import numpy as np
 import pytest
 
 from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.detectors import BadDetector, DetectorName, make_detector
-from app.vision.face_search import FaceDetector, find
-from app.vision.geometry import Box, Face
+from app.vision.detectors import BadDetector, make_detector
+from app.vision.face_search import FaceDetector, FaceNetwork, find
+from app.vision.geometry import Box
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "models"
 SAMPLES = ROOT / "sample_images"
 LIMITS = ImageLimits(max_pixels=50_000_000)
-needs_mediapipe = pytest.mark.skipif(
-    importlib.util.find_spec("mediapipe") is None, reason="mediapipe has no wheel for this machine"
-)
 
 
 @pytest.fixture(scope="module")
-def onnx() -> Iterator[FaceDetector]:
-    detector = make_detector("onnx", MODELS, 0.5)
-    yield detector
-    detector.close()
+def detector() -> FaceDetector:
+    return make_detector(MODELS, 0.5)
 
 
 @pytest.fixture(scope="module")
-def mediapipe() -> Iterator[FaceDetector]:
-    detector = make_detector("mediapipe", MODELS, 0.5)
-    yield detector
-    detector.close()
+def yunet(detector: FaceDetector) -> FaceNetwork:
+    return detector.far
 
 
-@pytest.fixture(params=[pytest.param("mediapipe", marks=needs_mediapipe), "onnx"])
-def detector(request: pytest.FixtureRequest) -> FaceDetector:
-    found: FaceDetector = request.getfixturevalue(request.param)
+@pytest.fixture(params=["near", "far"])
+def network(detector: FaceDetector, request: pytest.FixtureRequest) -> FaceNetwork:
+    found: FaceNetwork = getattr(detector, request.param)
     return found
 
 
@@ -69,7 +60,7 @@ def test_the_samples_show_the_faces_they_show(detector: FaceDetector, name: str,
 
     assert len(found) == len(FACES[name])
     for face, box in zip(found, FACES[name], strict=True):
-        assert face.box.overlap(box) > 0.95
+        assert face.box.overlap(box) > 0.9
         assert 0.7 < face.score <= 1
 
 
@@ -113,77 +104,104 @@ def test_a_wide_and_a_tall_picture_keep_a_face_in_shape(detector: FaceDetector) 
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 900, 3), (900, 2, 3), (33, 33, 3)])
-def test_any_shape_may_be_shown(detector: FaceDetector, shape: tuple[int, ...]) -> None:
-    assert detector.detect(np.zeros(shape, np.uint8)) == []
+def test_any_shape_may_be_shown(network: FaceNetwork, shape: tuple[int, ...]) -> None:
+    assert network.detect(np.zeros(shape, np.uint8), 0.5) == []
 
 
-def test_a_part_of_a_larger_array_may_be_shown(onnx: FaceDetector) -> None:
+def test_a_part_of_a_larger_array_may_be_shown(network: FaceNetwork) -> None:
     """Slices and read-only arrays, as cropping and Pillow give them."""
     pixels = sample("happy_sample.jpg").pixels
     view = pixels[10:400, 60:420]
     view.flags.writeable = False
 
-    (face,) = onnx.detect(view)
+    (face,) = network.detect(view, 0.5)
 
-    assert face.box.overlap(Box(117, 72, 96, 96)) > 0.75
-
-
-@pytest.mark.parametrize("engine", [pytest.param("mediapipe", marks=needs_mediapipe), "onnx"])
-def test_the_threshold_decides(engine: DetectorName) -> None:
-    strict = make_detector(engine, MODELS, 0.95)
-
-    assert strict.detect(sample("happy_sample.jpg").pixels) == []
-    strict.close()
+    assert face.box.overlap(Box(116, 71, 98, 98)) > 0.75
 
 
-@pytest.mark.parametrize(
-    ("engine", "suffix"), [pytest.param("mediapipe", "tflite", marks=needs_mediapipe), ("onnx", "onnx")]
-)
-def test_weights_that_were_tampered_with_are_never_loaded(engine: DetectorName, suffix: str, tmp_path: Path) -> None:
+def test_a_mirrored_face_has_mirrored_landmarks(network: FaceNetwork) -> None:
+    pixels = sample("neutral_sample.jpg").pixels[::2, ::2]
+    (face,), (mirrored,) = network.detect(pixels, 0.5), network.detect(np.ascontiguousarray(pixels[:, ::-1]), 0.5)
+
+    back = [(pixels.shape[1] - x, y) for x, y in mirrored.landmarks]
+    swapped = [back[number] for number in (1, 0, 2, 3, 5, 4)]
+    assert np.abs(np.array(face.landmarks) - swapped).max() < 0.08 * face.box.width
+
+
+@pytest.mark.parametrize("angle", [-30, 30])
+def test_a_turned_face_keeps_its_landmarks(detector: FaceDetector, angle: int) -> None:
+    pixels = sample("neutral_sample.jpg").pixels
+    (face,) = find(detector, _picture(pixels), thorough=False)
+    turn = cv2.getRotationMatrix2D(face.box.center, angle, 1)
+    turned_pixels = np.asarray(cv2.warpAffine(pixels, turn, pixels.shape[1::-1]), np.uint8)
+    (turned,) = find(detector, _picture(turned_pixels), thorough=False)
+
+    expected = np.array(face.landmarks) @ turn[:, :2].T + turn[:, 2]
+    assert np.abs(np.array(turned.landmarks) - expected)[:4].max() < 0.06 * face.box.width
+
+
+def _picture(pixels: np.ndarray) -> Picture:
+    return Picture(pixels, pixels.shape[1], pixels.shape[0], "png")
+
+
+def test_only_scores_from_the_least_one_are_given(network: FaceNetwork) -> None:
+    pixels = sample("happy_sample.jpg").pixels
+
+    (face,) = network.detect(pixels, 0.5)
+
+    assert network.detect(pixels, face.score + 0.01) == []
+
+
+def test_boxes_are_counted(yunet: FaceNetwork) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (640, 640, 3), np.uint8)
+
+    assert len(yunet.detect(noise, 1e-6)) == 200
+
+
+@pytest.mark.parametrize("name", ["face_detection_short_range.onnx", "yunet.onnx"])
+def test_weights_that_were_tampered_with_are_never_loaded(name: str, tmp_path: Path) -> None:
     shutil.copytree(MODELS / "face_detector", tmp_path / "face_detector")
-    weights = tmp_path / "face_detector" / f"face_detection_short_range.{suffix}"
+    weights = tmp_path / "face_detector" / name
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
 
     with pytest.raises(BadDetector, match="has the wrong SHA-256"):
-        make_detector(engine, tmp_path, 0.5)
+        make_detector(tmp_path, 0.5)
 
     weights.unlink()
     with pytest.raises(BadDetector, match="cannot be read"):
-        make_detector(engine, tmp_path, 0.5)
+        make_detector(tmp_path, 0.5)
 
 
-@needs_mediapipe
-def test_both_engines_find_the_same(mediapipe: FaceDetector, onnx: FaceDetector) -> None:
+def test_opencv_finds_the_same_with_the_published_file(yunet: FaceNetwork) -> None:
+    published = MODELS / "face_detector/face_detection_yunet_2023mar_int8bq.onnx"
     for name in FACES:
-        pixels = sample(name).pixels
-        for expected, found in zip(mediapipe.detect(pixels), onnx.detect(pixels), strict=True):
-            assert_same(expected, found)
-
-
-def assert_same(expected: Face, found: Face) -> None:
-    assert found.box.overlap(expected.box) > 0.97
-    assert found.score == pytest.approx(expected.score, abs=0.01)
-    apart = np.linalg.norm(np.array(found.landmarks) - np.array(expected.landmarks), axis=1)
-    assert apart.max() < 0.02 * expected.box.width
+        pixels = cv2.resize(sample(name).pixels, (320, 320), interpolation=cv2.INTER_AREA)
+        theirs = cv2.FaceDetectorYN.create(str(published), "", (320, 320), 0.5, 0.3, 5000)
+        _, expected = theirs.detect(np.ascontiguousarray(pixels[..., ::-1]))
+        found = yunet.detect(pixels, 0.5)
+        assert len(found) == (0 if expected is None else len(expected))
+        for face, row in zip(found, () if expected is None else expected, strict=True):
+            assert face.score == pytest.approx(row[14], abs=1e-4)
+            assert np.allclose(face.landmarks[:3], row[4:10].reshape(3, 2), atol=0.01)
 
 
 def test_the_kept_files_are_those_that_the_readme_names() -> None:
     folder = MODELS / "face_detector"
     named = dict(re.findall(r"`([\w.]+\.(?:tflite|onnx))` \|.*`([0-9a-f]{64})`", (folder / "README.md").read_text()))
 
-    assert len(named) == 2
+    assert len(named) == 4
     for name, digest in named.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
 
 
-def test_the_onnx_file_is_what_the_script_makes_of_the_weights(tmp_path: Path) -> None:
-    from onnx import load, numpy_helper
+def test_the_network_is_what_the_script_makes_of_the_published_file() -> None:
+    from onnx import load, load_from_string, numpy_helper
 
-    from scripts.convert_face_detector import SOURCE, TARGET, Converter
+    from scripts.convert_yunet import SOURCE, TARGET, Converter, published
 
-    made, kept = Converter((ROOT / SOURCE).read_bytes()).model(), load(ROOT / TARGET)
+    made, kept = Converter(load_from_string(published(ROOT / SOURCE))).model(), load(ROOT / TARGET)
 
     assert [node.op_type for node in made.graph.node] == [node.op_type for node in kept.graph.node]
     for one, other in zip(made.graph.initializer, kept.graph.initializer, strict=True):
@@ -218,21 +236,21 @@ def data() -> Path:
 
 @pytest.mark.data
 @pytest.mark.parametrize("share", [0.89, 0.22, 0.13])
-def test_portraits_are_found_at_every_size(data: Path, onnx: FaceDetector, share: float) -> None:
+def test_portraits_are_found_at_every_size(data: Path, detector: FaceDetector, share: float) -> None:
     from benchmarks.detection import portraits, recall, scene
 
     random = np.random.default_rng(3)
 
-    result = recall(onnx, (scene(portrait, share, random) for portrait in portraits(data, 30, seed=3)))
+    result = recall(detector, (scene(portrait, share, random) for portrait in portraits(data, 30, seed=3)))
 
     assert result.found >= 96
-    assert result.twice <= 4
+    assert result.twice == 0
 
 
 @pytest.mark.data
-@needs_mediapipe
-def test_both_engines_find_the_same_portraits(data: Path, mediapipe: FaceDetector, onnx: FaceDetector) -> None:
-    from benchmarks.detection import portraits
-    from benchmarks.detector_parity import compare
+def test_faces_that_fill_the_picture_are_found(data: Path, detector: FaceDetector) -> None:
+    from itertools import islice
 
-    assert compare(mediapipe, onnx, portraits(data, 30, seed=4)).holds
+    from benchmarks.detection import enlarged_faces, recall, whole
+
+    assert recall(detector, whole(islice(enlarged_faces(data), 200))).found >= 98

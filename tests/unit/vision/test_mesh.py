@@ -26,7 +26,7 @@ RIGHT_EYE, LEFT_EYE, NOSE_TIP = (33, 133), (362, 263), 4
 
 def sample(name: str) -> tuple[Picture, Face]:
     picture = decode((SAMPLES / name).read_bytes(), ImageLimits(max_pixels=50_000_000))
-    detector = make_detector("onnx", MODELS, 0.5)
+    detector = make_detector(MODELS, 0.5)
     return picture, find(detector, picture, thorough=False)[0]
 
 

@@ -1,4 +1,4 @@
-"""The network of MediaPipe's detector, run by ONNX Runtime, for machines without mediapipe.
+"""BlazeFace, the network of MediaPipe's face detector for large faces.
 
 Around the network it does the same as MediaPipe: it places the picture in a black square of 128 pixels, decodes boxes
 from 896 anchors, and averages overlapping boxes by their scores.
@@ -6,7 +6,7 @@ from 896 anchors, and averages overlapping boxes by their scores.
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 from typing import Final
 
 import cv2
@@ -24,34 +24,25 @@ _SAME_FACE: Final = 0.3
 """Intersection over union from which boxes are averaged."""
 
 
-class OnnxDetector:
-    """Runs on the calling thread only."""
+class BlazeFace:
+    """Finds faces that fill a quarter of the pixels' width or more, with six landmarks, also when they are turned."""
 
-    def __init__(self, model_path: Path, threshold: float) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(str(model_path), options, providers=["CPUExecutionProvider"])
-        self._threshold = threshold
-        # Comparing logits saves 896 exponentials.
-        self._logit = float(np.log(threshold / (1 - threshold)))
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
         self._anchors = _anchors()
 
-    def detect(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The faces in uint8 (h, w, 3) RGB, best score first."""
+    def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
+        """The faces in uint8 (h, w, 3) RGB from a score on, best first."""
         square, scale, left, top = _letterbox(pixels)
         logits, raw = self._session.run(["classificators", "regressors"], {"image": square[None]})
-        likely = np.flatnonzero(logits[0, :, 0] >= self._logit)
+        # Comparing logits saves 896 exponentials.
+        likely = np.flatnonzero(logits[0, :, 0] >= math.log(least_score / (1 - least_score)))
         if not likely.size:
             return []
         scores = 1 / (1 + np.exp(-logits[0, likely, 0].astype(np.float64)))
         points = _points(raw[0, likely].astype(np.float64), self._anchors[likely])
         points = points * (_SIDE * scale) + (left, top)
         return [_face(score, face) for score, face in _averaged(scores, points)]
-
-    def close(self) -> None:
-        """Does nothing: Python frees the session."""
 
 
 def _anchors() -> NDArray[np.float64]:
