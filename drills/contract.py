@@ -210,7 +210,10 @@ def _requests(operation: Operation) -> st.SearchStrategy[bytes]:
         ["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
     )
     anything = st.builds(lambda path, body, kind: post(path, body, kind, *HEADERS), paths, raw, types)
-    made = _documents(paths) if operation.form_field is None else _forms(paths, operation.form_field, raw)
+    if operation.path == "/analyze/session":
+        made = _series(paths)
+    else:
+        made = _documents(paths) if operation.form_field is None else _forms(paths, operation.form_field, raw)
     return _weighted((9, made), (1, anything))
 
 
@@ -226,6 +229,25 @@ def _documents(paths: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
         st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3), st.lists(st.integers(), max_size=3)
     )
     bodies = _weighted((8, images.map(lambda image: {"image": image})), (1, others))
+    return st.builds(
+        lambda path, body: post(path, json.dumps(body).encode(), "application/json", *HEADERS), paths, bodies
+    )
+
+
+def _series(paths: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+    """Series of predictions, mostly valid."""
+    share = _weighted((30, st.floats(0, 1)), (1, st.floats(-1, 2) | st.none() | st.text(max_size=5)))
+    face = st.fixed_dictionaries({"happy": share, "neutral": share})
+    frame = st.fixed_dictionaries(
+        {"probabilities": _weighted((9, face), (1, st.none()))},
+        optional={
+            "face_detected": st.booleans(),
+            "warnings": st.lists(st.sampled_from(["blurred", "ugly"]), max_size=1),
+        },
+    )
+    bodies = st.lists(frame, max_size=20).map(
+        lambda frames: {"frames": [{"t": number / 4, **each} for number, each in enumerate(frames)]}
+    )
     return st.builds(
         lambda path, body: post(path, json.dumps(body).encode(), "application/json", *HEADERS), paths, bodies
     )

@@ -105,6 +105,9 @@ async def _every_route(port: int) -> list[Response]:
         upload("/predict/batch", picture, picture, CANARY.encode(), field="files", name=name, headers=key),
         post("/analyze/facial", _json(picture), "application/json", *key),
         post("/analyze/facial", CANARY.encode(), "application/json", *key),
+        upload("/analyze/multimodal", picture, field="image", name=name, headers=key),
+        post("/analyze/multimodal", _text(), "application/json", *key),
+        post("/analyze/session", _series(), "application/json", *key),
         upload("/predict", picture * 40, name=name, headers=key),
         upload("/predict?on_no_face=center&explain=true", painted, name=name, headers=key),
         upload("/predict/batch", picture, painted, field="files", name=name, headers=(*key, "Accept: text/csv")),
@@ -116,6 +119,14 @@ async def _every_route(port: int) -> list[Response]:
 def _all_responded(responses: list[Response]) -> bool:
     read = sum(response.status == 200 and b'"emotion' in response.body for response in responses)
     return all(0 < response.status < 500 for response in responses) and read >= 3
+
+
+def _text() -> bytes:
+    return json.dumps({"text": {"quality_score": 50, "feedback": CANARY}}).encode()
+
+
+def _series() -> bytes:
+    return json.dumps({"frames": [{"t": 0, "probabilities": {CANARY: 0.5}}, {"t": 1, CANARY: 1}]}).encode()
 
 
 def _json(picture: bytes) -> bytes:

@@ -14,7 +14,7 @@ from app.api.base64_image import Base64Decoder, read_parts
 from app.api.dependencies import Fusing, MultimodalQuery, result_headers, service_of
 from app.api.examples import MULTIMODAL
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
-from app.api.openapi import PICTURES, documented
+from app.api.openapi import ONE_PICTURE, PICTURES, documented
 from app.api.parameters import refuse_parameter_in_body, unknown
 from app.api.results import MultimodalResult, analysis_result, json_response
 from app.api.uploads import Upload, fields
@@ -83,7 +83,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     operation_id="analyze_multimodal",
     summary="Fuse a picture with the results of a voice and a text service",
     response_model=MultimodalResult,
-    responses=documented(MULTIMODAL, *PICTURES),
+    responses=documented(MULTIMODAL, *PICTURES, *ONE_PICTURE),
     openapi_extra=_body(),
 )
 async def analyze_multimodal(request: Request, query: Fusing) -> Response:
