@@ -492,7 +492,6 @@ def _session_face(face: TrackedFace, box: Box) -> SessionFace:
     return SessionFace(
         track=face["track"],
         probabilities=face["probabilities"],
-        smoothed=face["smoothed"],
         uncertain=face["is_uncertain"],
         warnings=[warning["code"] for warning in face["warnings"]],
         box=box,

@@ -53,7 +53,6 @@ class SessionFace:
 
     track: int
     probabilities: Mapping[str, float]
-    smoothed: Mapping[str, float] | None
     uncertain: bool
     warnings: Sequence[str]
     box: Box | None

@@ -69,7 +69,7 @@ def test_many_frames_are_added_up_in_several_jobs(client: TestClient) -> None:
     assert summary["tracks"][0]["mean_probabilities"] == {"happy": 0.5333, "neutral": 0.1667, "sad": 0.3}
     session = Session(("happy", "neutral", "sad"), None)
     for each in frames:
-        session.add(each["t"], [SessionFace(1, each["probabilities"], None, False, (), None)])
+        session.add(each["t"], [SessionFace(1, each["probabilities"], False, (), None)])
     assert summary == session.summary("end")
 
 

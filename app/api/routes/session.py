@@ -202,7 +202,7 @@ class _Work:
         faces: list[SessionFace] = []
         if frame.probabilities is not None:
             uncertain = max(frame.probabilities.values()) < self._settings.confidence_threshold
-            faces = [SessionFace(1, frame.probabilities, None, uncertain, frame.warnings, None)]
+            faces = [SessionFace(1, frame.probabilities, uncertain, frame.warnings, None)]
         self._session.add(frame.t, faces)
         if self._wants_csv:
             self._table.add(frame, uncertain, self._profile.latest if self._profile else None)

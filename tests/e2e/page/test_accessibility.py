@@ -238,6 +238,9 @@ def test_it_works_under_a_prefix(start: Start, open_page: OpenPage) -> None:
     read_sample(page)
     go(page, "about")
     page.wait_for_selector(".confusion")
+    go(page, "live")
+    page.click("#live-on")
+    page.wait_for_selector("#live-boxes .live-box")
     assert {request.path.partition("/faces")[1] for request in application.requests} == {"/faces"}
 
 

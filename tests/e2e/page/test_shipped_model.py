@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.e2e.page.actions import DONE, choose, go, read_sample, rect, text
-from tests.e2e.page.browser import DESKTOP, Watcher, open_context
+from tests.e2e.page.actions import DONE, choose, go, read_sample, rect, text, until
+from tests.e2e.page.browser import DESKTOP, Watcher, chromium, open_context
 from tests.e2e.page.conftest import READY
-from tests.e2e.page.pictures import SAMPLES
+from tests.e2e.page.pictures import SAMPLES, hopper
+from tests.e2e.page.videos import collins_closer, scene, write_camera, write_video
 from tests.process import ServerProcess
 
 
@@ -74,6 +76,36 @@ def test_an_empty_camera_picture_shows_no_face(served: Page) -> None:
     served.click("#live-on")
     expect(served.locator("#live-lead")).to_have_text("No face in view")
     served.click("#live-off")
+
+
+def test_two_people_before_a_camera(playwright: Playwright, shared_server: ServerProcess, tmp_path: Path) -> None:
+    """The camera shows both sample faces, then only the second."""
+    scenes = [scene(collins_closer(), hopper())] * 40 + [scene(Image.new("RGB", (300, 480)), hopper())] * 40
+    camera = write_camera(tmp_path / "camera.mjpeg", scenes)
+    with chromium(playwright, f"--use-file-for-fake-video-capture={camera}") as browser:
+        context = open_context(browser, DESKTOP, permissions=["camera"])
+        page = context.new_page()
+        watcher = Watcher(page)
+        page.goto(f"{shared_server.url}/")
+        page.wait_for_selector(READY)
+        go(page, "live")
+        page.click("#live-on")
+        expect(page.locator("#live-boxes .live-box")).to_have_count(2)
+        until(page, "Number(document.querySelector('#live-frames').textContent) >= 15")
+        page.click("#live-off")
+        page.wait_for_selector("#view-live[data-state=report]")
+        assert {"Face 1", "Face 2"} <= {*page.locator(".report__face h2").all_inner_texts()}
+        assert watcher.faults == []
+        context.close()
+
+
+def test_a_video_file(served: Page, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.webm", [scene(collins_closer())] * 30)
+    go(served, "live")
+    served.set_input_files("#live-file", video)
+    expect(served.locator("#live-label")).to_have_text("Happy 😄")
+    served.wait_for_selector("#view-live[data-state=report]")
+    assert "Happy" in text(served, ".report__shares")
 
 
 def test_what_is_no_picture_is_refused_in_words(served: Page) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.e2e.page.pictures import as_jpeg
+from tests.e2e.page.pictures import as_jpeg, collins
 
 SIZE = (640, 480)
 
@@ -23,6 +23,13 @@ def scene(*pictures: Image.Image) -> Image.Image:
         small.thumbnail((width, SIZE[1]))
         shown.paste(small, (number * width + (width - small.width) // 2, (SIZE[1] - small.height) // 2))
     return shown
+
+
+def collins_closer() -> Image.Image:
+    """The upper part of the first sample, in which the face is as large as before a camera."""
+    picture = collins()
+    width, height = picture.size
+    return picture.crop((int(0.15 * width), 0, int(0.75 * width), int(0.6 * height)))
 
 
 def write_camera(path: Path, scenes: Sequence[Image.Image]) -> Path:

@@ -25,7 +25,7 @@ def face(
     warnings: Sequence[str] = (),
     box: Box | None = None,
 ) -> SessionFace:
-    return SessionFace(track, dict(zip(LABELS, values, strict=True)), None, uncertain, warnings, box)
+    return SessionFace(track, dict(zip(LABELS, values, strict=True)), uncertain, warnings, box)
 
 
 def session(*frames: tuple[float, Sequence[SessionFace]]) -> Session:
