@@ -47,6 +47,7 @@ lint: $(DEV) ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src
 	$(BIN)/lint-imports
 
 format: $(DEV) ## Rewrite the code in the project's style

@@ -17,6 +17,7 @@ from app.api import asyncapi
 from app.config import Settings
 from app.errors import CATALOGUE, RetryableError
 from app.main import create_app
+from scripts import python_types
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,6 +43,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     openapi = create_app(Settings()).openapi()
     yield docs / "openapi.json", json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     yield docs / "asyncapi.json", json.dumps(asyncapi.document(), indent=2, ensure_ascii=False) + "\n"
+    yield ROOT / "clients/python/src/visage_client/types.py", python_types.render(openapi, asyncapi.document())
     yield ROOT / ".env.example", environment()
     yield filled(docs / "configuration.md", settings=settings_table())
     yield filled(docs / "errors.md", errors=errors_table())

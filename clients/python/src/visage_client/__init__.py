@@ -1,0 +1,10 @@
+"""A client of Visage, which reads the apparent expression of faces: what a picture shows, not what somebody feels."""
+
+from visage_client._calls import Picture
+from visage_client.async_client import AsyncVisage
+from visage_client.async_stream import AsyncStream
+from visage_client.client import Visage, pictures_in
+from visage_client.errors import VisageError
+from visage_client.stream import Stream
+
+__all__ = ["AsyncStream", "AsyncVisage", "Picture", "Stream", "Visage", "VisageError", "pictures_in"]
