@@ -1,7 +1,7 @@
 # Drills check the service under load, faults and bad input. Each prints its figures and fails if a bound does not hold.
 # LONG=1 runs the long form, SECONDS=90 a soak of that length. docs/reliability.md lists the bounds.
 DRILLS := fuzz contract overload slow-clients files cancel drain soak memory one-request retention limits \
-          steady-clients integrity settings faults
+          steady-clients integrity settings faults stream
 FUZZ := $(VENV)/.fuzz
 
 .PHONY: drills $(DRILLS)
@@ -23,6 +23,7 @@ limits: ## Drill: rate limits shared through Redis (needs redis-server)
 steady-clients: ## Drill: 50,000 requests under the rate without growing memory
 integrity: ## Drill: modified model files and reloads
 settings: ## Drill: settings that make no sense
+stream: ## Drill: streams at full pace, many of them, beside requests, and their ends
 faults: ## Drill: steps that raise, a stdout that blocks, a full disk
 
 $(FUZZ): requirements/fuzz.txt $(DEV)

@@ -13,9 +13,11 @@ from http.client import HTTPConnection, HTTPMessage
 from typing import NamedTuple
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.backends import nginx
-from tests.process import free_port
+from tests.pictures import portrait
+from tests.process import ServerProcess, free_port
 
 NGINX = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx-light)")
@@ -192,3 +194,14 @@ class TestErrors:
             head, _, body = refused.recv(65536).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 429 ")
         assert json.loads(body)["error"] == "rate_limited"
+
+
+async def test_a_stream_passes_through(shared_server: ServerProcess) -> None:
+    with nginx(str(NGINX), shared_server.port) as port:
+        origin = {"Origin": f"http://127.0.0.1:{port}"}
+        async with connect(f"ws://127.0.0.1:{port}/stream", additional_headers=origin, proxy=None) as stream:
+            assert json.loads(await stream.recv())["type"] == "started"
+            await stream.send(portrait())
+            assert json.loads(await stream.recv())["faces"]
+            await stream.send('{"type": "end"}')
+            assert json.loads(await stream.recv())["frames"]["read"] == 1
