@@ -197,7 +197,8 @@ class TestErrors:
 
 
 async def test_a_stream_passes_through(shared_server: ServerProcess) -> None:
-    with nginx(str(NGINX), shared_server.port) as port:
+    with nginx(str(NGINX), shared_server.port) as proxy:
+        port = proxy.port
         origin = {"Origin": f"http://127.0.0.1:{port}"}
         async with connect(f"ws://127.0.0.1:{port}/stream", additional_headers=origin, proxy=None) as stream:
             assert json.loads(await stream.recv())["type"] == "started"
