@@ -1153,7 +1153,7 @@ class Workers(TypedDict):
 
     count: int
     alive: int
-    face_detector: str
+    face_detector: Literal["blazeface+yunet"]
 
 
 StreamEvent = SpikeEvent | LevelEvent
