@@ -290,7 +290,8 @@ class Session:
         if uncertain > _OFTEN * faces:
             yield "often_uncertain", f"{_percent(uncertain, faces)} of the predictions are uncertain."
         warnings = sum((track.warnings for track in self._tracks.values()), Counter[str]())
-        frequent = [code for code, count in warnings.items() if count > _OFTEN * faces]
+        # Several faces are no fault of the picture.
+        frequent = [code for code, count in warnings.items() if count > _OFTEN * faces and code != "multiple_faces"]
         if frequent:
             named = ", ".join(code.replace("_", " ") for code in sorted(frequent))
             yield "picture_quality", f"Many frames have a warning of their quality: {named}."

@@ -33,7 +33,7 @@ export function showReport(place, summary, { log, note = "", again }) {
       h("button", { class: "button", type: "button", id: "report-print", onclick: () => window.print() }, "Print"),
     ),
     summary.caveats.length ? caveats(summary.caveats) : "",
-    ...faces.slice(0, MOST_FACES).map((track) => face(track, summary, span)),
+    ...faces.slice(0, MOST_FACES).sort((a, b) => a.track - b.track).map((track) => face(track, summary, span)),
     others.length ? h("p", {}, `${plural(others.length, "more face")} with fewer frames ${others.length === 1 ? "is" : "are"} in the downloads.`) : "",
     summary.profile ? practice(summary.profile, span) : "",
     h("p", { class: "small-print" }, "Numbers stand for faces in this session only; nobody is recognised. The service has kept nothing of it."),

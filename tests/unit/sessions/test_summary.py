@@ -40,7 +40,7 @@ def codes(summary: Any) -> set[str]:
 
 
 def test_a_summary_has_the_form_of_the_contract() -> None:
-    made = session((0.5, [face()]), (1.0, [face(NEUTRAL, uncertain=True, warnings=["blurred"])]), (1.5, []))
+    made = session((0.5, [face()]), (1.0, [face(NEUTRAL, uncertain=True, warnings=["too_dark"])]), (1.5, []))
     made.skipped("busy", 3)
     made.skipped("rate")
     made.failed()
@@ -65,7 +65,7 @@ def test_a_summary_has_the_form_of_the_contract() -> None:
                 # (0.8 + 0.1) / 2, (0.2 + 0.6) / 2, 0.3 / 2
                 "mean_probabilities": {"happy": 0.45, "neutral": 0.4, "sad": 0.15},
                 "uncertain_share": 0.5,
-                "warnings": {"blurred": 1},
+                "warnings": {"too_dark": 1},
                 "largest_gap": 0.5,
             }
         ],
@@ -204,6 +204,13 @@ def test_a_good_session_has_no_caveats_and_an_empty_one_says_so() -> None:
     assert (empty["reason"], empty["duration"], empty["tracks"], empty["series"]) == ("idle", 0.0, [], [])
     assert codes(empty) == {"few_frames"}
     assert codes(session(*((number / 10, []) for number in range(40))).summary("end")) == {"no_faces"}
+
+
+def test_a_caveat_names_the_frequent_warnings_of_the_picture() -> None:
+    frames = [(number / 10, [face(warnings=["too_dark", "multiple_faces"])]) for number in range(40)]
+    (caveat,) = session(*frames).summary("end")["caveats"]
+    assert caveat["code"] == "picture_quality"
+    assert caveat["message"].endswith("quality: too dark.")
 
 
 def test_the_profile_follows_the_largest_face() -> None:
