@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
         version=__version__,
         lifespan=lifespan,
         middleware=layers(settings, tracer),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # A redirect would name the host that the client sent. A path with a slash more is another path.

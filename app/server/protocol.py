@@ -271,7 +271,8 @@ class Protocol(HttpToolsProtocol):
             self._flush_timer.cancel()
             self._flush_timer = None
         if self._unsent and not self.transport.is_closing():
-            self.transport.write(b"".join(self._unsent))
+            # Together, but without a copy: the same file of the page may go to many clients.
+            self.transport.writelines(self._unsent)
         self._unsent.clear()
 
     def is_closing(self) -> bool:

@@ -24,8 +24,8 @@ from app.telemetry.logs import write_logs
 logger = logging.getLogger("visage.server")
 
 _BACKLOG = 1024
-_FILES_KEPT_BACK = 104
-"""For models, Redis, and the files of the page that are being read."""
+_FILES_KEPT_BACK = 64
+"""For models and Redis."""
 _MOST_CONNECTIONS = 4096
 _ENDING = 1
 _PING_SECONDS = 10

@@ -1,16 +1,20 @@
-"""Serves the files of the built-in page, the samples and Swagger UI. A middleware adds the security headers."""
+"""Serves the files of the built-in page, the samples, Swagger UI and the OpenAPI document.
+
+A middleware adds the security headers.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import mimetypes
 import stat
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import Headers
 from starlette.staticfiles import StaticFiles
 
@@ -33,35 +37,59 @@ _A_DAY: Final = "public, max-age=86400"
 _SUFFIXES: Final = {".html", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".json"}
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    changed: int
+    content: bytes
+    etag: str
+
+
+_files: dict[str, _File] = {}
+"""The files that were asked for, by their paths: 4 MB if all of them were."""
+
+
 def _serve(path: str, folder: StaticFiles, caching: str, file: str | None = None) -> None:
     """Adds the route of one file, or of all files of a folder."""
 
     async def serve(request: Request) -> Response:
         name = file or request.path_params["path"]
-        content = await asyncio.to_thread(_content, folder, name)
-        headers = {"ETag": f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"', "Cache-Control": caching}
+        found = _find(folder, name)
+        headers = {"ETag": found.etag, "Cache-Control": caching}
         if folder.is_not_modified(Headers(headers), request.headers):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        if request.method == "HEAD":
-            headers["Content-Length"] = str(len(content))
-            content = b""
+        headers["Content-Length"] = str(len(found.content))
+        content = b"" if request.method == "HEAD" else found.content
         return Response(content, headers=headers, media_type=mimetypes.guess_type(name)[0])
 
     router.add_api_route(path, serve, methods=["GET", "HEAD"])
 
 
-def _content(folder: StaticFiles, name: str) -> bytes:
-    """The bytes of a file. They are read at once, so that a client that reads slowly keeps no file open."""
+def _find(folder: StaticFiles, name: str) -> _File:
+    """A file. It is kept in memory, so that a client that reads slowly keeps no file open and no copy."""
     if Path(name).suffix not in _SUFFIXES:
         raise NotFound
     try:
         path, status = folder.lookup_path(name)
         if status is None or not stat.S_ISREG(status.st_mode):
             raise NotFound
-        return Path(path).read_bytes()
+        found = _files.get(path)
+        if found is None or found.changed != status.st_mtime_ns:
+            content = Path(path).read_bytes()
+            found = _files[path] = _File(status.st_mtime_ns, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        return found
     except (OSError, ValueError):
         # No name of a file: it is too long, or holds a zero byte.
         raise NotFound from None
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document."""
+    app: FastAPI = request.app
+    if not hasattr(app.state, "openapi"):
+        servers = {"servers": [{"url": app.root_path}]} if app.root_path else {}
+        app.state.openapi = orjson.dumps({**app.openapi(), **servers})
+    return Response(app.state.openapi, media_type="application/json")
 
 
 _serve("/", _page, _REVALIDATE, "index.html")
