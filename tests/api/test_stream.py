@@ -56,6 +56,22 @@ async def test_a_stream_from_its_start_to_its_summary(script: Script) -> None:
     assert summary["tracks"][0]["frames"] == 2
 
 
+async def test_the_summary_is_that_of_the_same_predictions_when_they_are_posted(script: Script) -> None:
+    frames = []
+    async with serving(script) as port:
+        async with stream(port) as client:
+            await client.receive("started")
+            for number in range(6):
+                script.faces = 1 if number != 3 else 0
+                await client.send({"type": "time", "t": number / 4})
+                predicted = await client.read(PICTURE)
+                faces = predicted["faces"]
+                frames.append({"t": predicted["t"], "probabilities": faces[0]["probabilities"] if faces else None})
+            summary = await client.end()
+        posted = (await post(port, "/analyze/session", json={"frames": frames})).json()
+    assert summary == posted
+
+
 async def test_the_newest_frame_is_read_and_the_others_are_counted(script: Script) -> None:
     async with serving(script) as port, started(port) as client:
         script.gate = threading.Event()
