@@ -167,7 +167,9 @@ class TestErrors:
             assert json.loads(body)["error"] == "file_too_large"
             assert count(replicas) == 0
 
-    @pytest.mark.parametrize(("path", "size"), [("/analyze/facial", 7 * MB), ("/predict/batch", 64 * MB)])
+    @pytest.mark.parametrize(
+        ("path", "size"), [("/analyze/facial", 7 * MB), ("/predict/batch", 64 * MB), ("/analyze/session", 40 * MB)]
+    )
     def test_a_body_within_the_service_s_limits_reaches_it_before_its_end(self, path: str, size: int) -> None:
         with proxied(OK) as (port, replicas), announced(port, path, size) as client:
             assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
