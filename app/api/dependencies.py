@@ -196,6 +196,11 @@ async def _require_admin(request: Request) -> None:
         raise Forbidden
 
 
+async def _refuse_parameters(request: Request) -> None:
+    if request.query_params:
+        raise InvalidRequest("This route takes no query parameters.")
+
+
 async def _service(request: Request) -> Service:
     return service_of(request.scope)
 
@@ -205,6 +210,9 @@ TheService = Annotated[Service, Depends(_service)]
 
 AdminOnly = Depends(_require_admin)
 """A route's dependency: only a key that is marked admin may call it."""
+
+NoParameters = Depends(_refuse_parameters)
+"""A route's dependency: it takes no query parameters."""
 
 Predicting = Annotated[PredictionQuery, Query()]
 Analyzing = Annotated[AnalysisQuery, Query()]

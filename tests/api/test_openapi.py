@@ -189,6 +189,12 @@ def test_an_operation_takes_no_parameters_but_those_that_it_declares(operation: 
     assert response.json()["message"] == f"There is no query parameter 'canary'. There are: {names}."
 
 
+@pytest.mark.parametrize("path", ["/info", "/labels", "/models", "/stats"])
+def test_nor_does_one_without_any(path: str, client: TestClient) -> None:
+    response = client.get(f"{path}?model=default")
+    assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+
+
 def test_the_headers_of_responses_are_declared(start: Start) -> None:
     client = start(rate_limit="1/hour", cors_origins=("https://page.example",))
     responses = [

@@ -22,7 +22,7 @@ from tests.process import ROOT, ServerProcess, free_port
 CLIENT = ROOT / "clients" / "python"
 sys.path.insert(0, str(CLIENT / "src"))
 
-from visage_client import AsyncVisage, Visage, VisageError, pictures_in  # noqa: E402
+from visage_client import AsyncVisage, Visage, VisageError, level_of, pictures_in  # noqa: E402
 
 ADMIN_KEY = "admin-key-0123456789"
 KEY = "some-key-0123456789"
@@ -88,7 +88,13 @@ def test_every_route_has_its_method(visage: Visage) -> None:
     fused = visage.multimodal(image=HAPPY, text={"quality_score": 80})
     assert fused["dominant_emotion"] == "happy"
     assert visage.info()["notice"]["laws"]
-    assert visage.labels()["levels"]["uncertain"] == 0
+    assert [level_of(confidence, visage.labels()) for confidence in (0, 0.59, 0.6, 0.8, 1)] == [
+        "uncertain",
+        "uncertain",
+        "fair",
+        "sure",
+        "sure",
+    ]
     assert visage.models()["default"] == "default"
     assert visage.stats()["pictures"] > 0
     assert visage.health()["status"] == "ok"

@@ -9,13 +9,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 import app
-from app.api.dependencies import TheService
+from app.api.dependencies import NoParameters, TheService
 from app.api.notice import NOTICE, Notice
 from app.api.openapi import ADMISSION, documented
 from app.api.presentation import Label, Level, LevelName, labels, levels
 from app.api.results import json_response
 from app.api.routes.models import MODEL_EXAMPLE, Failures, ModelInfo, model_infos
 from app.config import Settings
+from app.errors import InvalidRequest
 from app.expression.action_units import METHOD, methods
 from app.expression.details import DETAILS
 from app.inference.registry import Registry
@@ -178,7 +179,8 @@ _EXAMPLE: Final[Info] = {
     operation_id="info",
     summary="What this service is and how it is set up",
     response_model=Info,
-    responses=documented(_EXAMPLE, *ADMISSION),
+    responses=documented(_EXAMPLE, InvalidRequest, *ADMISSION),
+    dependencies=[NoParameters],
 )
 async def info(service: TheService) -> Response:
     """Returns the version, the models with their figures, the limits of a request, the thresholds of the warnings, the
@@ -210,7 +212,8 @@ async def info(service: TheService) -> Response:
     operation_id="labels",
     summary="Labels, levels, thresholds and limits, in a few bytes",
     response_model=Labels,
-    responses=documented(_labels(MODEL_EXAMPLE["labels"], Settings.model_construct()), *ADMISSION),
+    responses=documented(_labels(MODEL_EXAMPLE["labels"], Settings.model_construct()), InvalidRequest, *ADMISSION),
+    dependencies=[NoParameters],
 )
 async def label_names(service: TheService) -> Response:
     """Returns what a client needs before its first picture: the names of the labels, the least confidence of each

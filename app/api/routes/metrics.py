@@ -16,10 +16,10 @@ from prometheus_client.registry import Collector
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from app.api.dependencies import TheService
+from app.api.dependencies import NoParameters, TheService
 from app.api.openapi import ADMISSION, documented, errors
 from app.api.results import json_response
-from app.errors import InternalError, NotFound
+from app.errors import InternalError, InvalidRequest, NotFound
 from app.service import Service
 from app.telemetry.metrics import CONFIDENCE, CONTENT_TYPE, LATENCY_MS
 
@@ -106,7 +106,8 @@ async def metrics(service: TheService) -> Response:
     operation_id="stats",
     summary="Totals since the start",
     response_model=Stats,
-    responses=documented(_EXAMPLE, NotFound, *ADMISSION),
+    responses=documented(_EXAMPLE, InvalidRequest, NotFound, *ADMISSION),
+    dependencies=[NoParameters],
 )
 async def stats(service: TheService) -> Response:
     """Pictures and predictions, by model. Every process counts for itself, and forgets when it ends.

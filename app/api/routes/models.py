@@ -11,10 +11,10 @@ from fastapi import APIRouter, Response
 from pydantic import Field, JsonValue
 from typing_extensions import TypedDict
 
-from app.api.dependencies import AdminOnly, TheService
+from app.api.dependencies import AdminOnly, NoParameters, TheService
 from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
-from app.errors import Forbidden, ModelRejected, NotFound, Overloaded
+from app.errors import Forbidden, InvalidRequest, ModelRejected, NotFound, Overloaded
 from app.inference.classifier import Classifier
 from app.inference.manifest import BadModel, FurtherOutput, RegressionSpec, read_within
 from app.inference.registry import Registry
@@ -122,7 +122,8 @@ _RELOADED_EXAMPLE: Final[ReloadedModels] = {"success": True, "models": ["default
     operation_id="models",
     summary="The models, with their cards and figures",
     response_model=Models,
-    responses=documented(_EXAMPLE, *ADMISSION),
+    responses=documented(_EXAMPLE, InvalidRequest, *ADMISSION),
+    dependencies=[NoParameters],
 )
 async def models(service: TheService) -> Response:
     """Returns every model that `model=` can name: what it is, what data it learned from, its figures, the hash of its
@@ -144,8 +145,8 @@ async def models(service: TheService) -> Response:
     operation_id="reload_models",
     summary="Load the models again from disk",
     response_model=ReloadedModels,
-    responses=documented(_RELOADED_EXAMPLE, Forbidden, NotFound, ModelRejected, Overloaded, *ADMISSION),
-    dependencies=[AdminOnly],
+    responses=documented(_RELOADED_EXAMPLE, InvalidRequest, Forbidden, NotFound, ModelRejected, Overloaded, *ADMISSION),
+    dependencies=[AdminOnly, NoParameters],
 )
 async def reload_models(service: TheService) -> Response:
     """Checks and loads every model again and swaps them all at once. Requests that have begun keep their model. If the

@@ -42,6 +42,8 @@ from visage_client.types import (
     StreamEvent,
 )
 
+LevelName = Literal["uncertain", "fair", "sure"]
+
 
 class Visage:
     """A service at ``url``. Safe to use from several threads; close it, or use it in a ``with`` statement.
@@ -195,6 +197,12 @@ class Visage:
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[Picture]:
     """The pictures of a folder and of those below it, by name: JPEG, PNG, WebP and BMP files."""
     return _calls.pictures_in(folder)
+
+
+def level_of(confidence: float, labels: Labels) -> LevelName:
+    """The level of a confidence by the bounds of the service: ``uncertain``, ``fair`` or ``sure``."""
+    reached = [name for name, bound in labels["levels"].items() if confidence >= bound]
+    return cast(LevelName, reached[-1])
 
 
 def _finished(picture: Picture, future: Future[PredictionResult]) -> tuple[Picture, PredictionResult | VisageError]:
