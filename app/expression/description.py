@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from app.expression.action_units import ActionUnit
+from app.expression.action_units import ActionUnit, methods
 
 Language = Literal["en", "de", "fr", "es"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -120,7 +120,8 @@ def _degree(share: float) -> str:
 def _movements(label: str, shown: Shown, words: Mapping[str, Any]) -> list[str]:
     if shown.units is None:
         return [words["unmeasured"]]
-    active = {code: unit for code, unit in shown.units.items() if unit.active}
+    known = methods()
+    active = {code: unit for code, unit in shown.units.items() if unit.active and not known[code].experimental}
     if not active:
         return [words["still"]]
     strongest = sorted(active, key=lambda code: -active[code].intensity)

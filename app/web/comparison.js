@@ -72,7 +72,7 @@ export class Comparison {
       const results = [];
       for (const name of names) {
         const has = name === known.model.name && known.explanation;
-        results.push(has ? known : await api.predict(file, { ...query, model: name, faces: "all", explain: "grid" }, signal));
+        results.push(has ? known : await api.predict(file, { ...query, model: name, faces: "all", explain: "grid", details: "" }, signal));
       }
       this.#picture = await openPicture(file);
       if (signal.aborted) return;

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
 import { Comparison } from "./comparison.js";
+import { Details } from "./details.js";
 import { $, announce, copy, h, icon } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { capital, duration, megabytes, percent, plural } from "./format.js";
@@ -29,6 +30,7 @@ class Photo {
   #url = "";
   #bars = new Bars($("bars"));
   #comparison = new Comparison($("compare-body"));
+  #details = new Details($("details"), $("picture-mesh"), () => this.#changeDetails());
   #call = null;
   #hideError = () => {};
 
@@ -185,7 +187,7 @@ class Photo {
 
   #query() {
     const explain = this.#wantsExplanation || this.#explainsQuickly ? "grid" : "";
-    return { faces: "all", explain, model: this.#model, on_no_face: this.#onNoFace };
+    return { faces: "all", explain, model: this.#model, on_no_face: this.#onNoFace, details: this.#details.query };
   }
 
   /** Class-activation maps cost nothing. Occlusion maps take many inferences, so they are requested only when wanted. */
@@ -199,6 +201,14 @@ class Photo {
     this.#predict();
   }
 
+  /** Asks for the details, or takes them away. */
+  #changeDetails() {
+    if ($("view-photo").dataset.state !== "done") return;
+    const face = facesOf(this.#result)[this.#face];
+    if (this.#details.query && face.description === undefined) this.#predict();
+    else this.#details.show(face, this.#result.image);
+  }
+
   async #predict() {
     this.#stop();
     const run = (this.#call = new AbortController());
@@ -210,6 +220,7 @@ class Photo {
       if (run.signal.aborted) return;
       this.#show(result);
     } catch (error) {
+      if (error.code === "details_unavailable") this.#details.turnOff();
       if (error.code !== "aborted" && !run.signal.aborted) this.#showError(error, () => this.#predict());
     }
   }
@@ -245,6 +256,7 @@ class Photo {
     $("heatmap-opacity").value = 0;
     this.#setOpacity();
     this.#comparison.clear();
+    this.#details.clear();
   }
 
   #show(result) {
@@ -290,6 +302,7 @@ class Photo {
     }
     this.#bars.show(face.probabilities, face.emotion, level);
     this.#showExplanation(face);
+    this.#details.show(face, this.#result.image);
     this.#comparison.show(index);
     for (const button of document.querySelectorAll("#picture-boxes button, #faces button")) {
       button.setAttribute("aria-pressed", Number(button.dataset.face) === index);

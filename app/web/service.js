@@ -26,6 +26,10 @@ class Service extends EventTarget {
   models = [];
   defaultModel = "";
   labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+  /** The action units of the service by their codes. */
+  units = {};
+  /** Whether the service computes details. */
+  hasDetails = true;
   /** What people have to know about the service, as in `/info`. */
   notice = null;
   /** The profiles that sessions may ask for. */
@@ -109,6 +113,8 @@ class Service extends EventTarget {
     this.defaultModel = about.default_model ?? this.models[0]?.name ?? "";
     this.notice = about.notice ?? null;
     this.profiles = about.session_profiles ?? [];
+    this.units = about.details?.action_units ?? {};
+    this.hasDetails = !["off", "unavailable"].includes(about.details?.state);
     const labels = this.model(this.defaultModel)?.labels;
     if (labels?.length) this.labels = labels;
     useAppearance(about);

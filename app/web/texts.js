@@ -21,6 +21,7 @@ export const WARNINGS = {
   turned_away: ["Turned away", "The face is turned away.", "A photo from the front is read more reliably."],
   at_edge: ["Cut off", "The face touches the edge of the photo.", "Leave some room around the head. What is missing was filled in."],
   multiple_faces: ["Several faces", "There is more than one face.", "Choose one in the photo to see how it is read."],
+  mesh_unsure: ["No movements", "Too little of the face shows to measure what it does.", "Use a larger picture of the face, from the front and uncovered."],
   face_assumed: ["No face found", "No face was found, so the middle of the photo was read.", "Trust this only if a face does fill the middle."],
 };
 
@@ -160,7 +161,7 @@ export const ERRORS = {
     title: "No details of the face",
     text: "This service does not measure the parts of a face.",
     asSaid: true,
-    actions: ["wait", "another"],
+    actions: ["again", "another"],
   },
   model_rejected: {
     title: "A model was refused",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import csv
-import functools
 import io
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.expression.details import DETAILS
-from app.expression.head_pose import head_pose
-from app.pipeline import MeshedFace
-from app.vision.decode import ImageLimits, decode
-from app.vision.detectors import make_detector
-from app.vision.face_search import find
-from app.vision.mesh import BLENDSHAPES, MeshLoader
+from app.vision.mesh import BLENDSHAPES
 from tests.api.conftest import PICTURE, Start, until, upload
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
+from tests.api.meshes import meshed, with_closed_eyes
 from tests.api.streams import refusal, started, stream
 from tests.api.test_sockets import serving
 
@@ -31,28 +25,9 @@ ALL = ",".join(DETAILS)
 MEASURED = ("action_units", "blendshapes", "head_pose", "mesh")
 
 
-@functools.cache
-def meshed() -> MeshedFace:
-    """The mesh of a smiling face."""
-    picture = decode((ROOT / "sample_images" / "happy_sample.jpg").read_bytes(), ImageLimits(max_pixels=1_000_000))
-    (face,) = find(make_detector(ROOT / "models", 0.5), picture, thorough=False)
-    mesh = MeshLoader(ROOT / "models").get().run(picture, face, blendshapes=True)
-    assert mesh is not None
-    return MeshedFace(mesh, head_pose(mesh.points))
-
-
 @pytest.fixture(autouse=True)
 def _mesh(script: Script) -> None:
     script.meshed = meshed()
-
-
-def with_closed_eyes() -> MeshedFace:
-    """The same face, as if its eyes were closed."""
-    mesh, shapes = meshed().mesh, meshed().mesh.blendshapes
-    assert shapes is not None
-    closed = shapes.copy()
-    closed[[BLENDSHAPES.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 0.95
-    return replace(meshed(), mesh=replace(mesh, blendshapes=closed))
 
 
 def predict(client: TestClient, query: str = "", **headers: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Application:
 
     def reset(self) -> None:
         """Forgets what an earlier test asked for and sent."""
-        self.script.gate = self.script.fails = self.faces = None
+        self.script.gate = self.script.fails = self.script.meshed = self.faces = None
         self.uploads.clear()
         self._recorder.reset()
 
