@@ -139,7 +139,8 @@ class _Search:
     def near(self) -> None:
         """The near network's look at the whole picture."""
         for face in self._near(self._pixels, self._threshold)[:_MOST_CANDIDATES]:
-            self._add(face if face.score >= self._threshold + _SURE else self._confirmed(face))
+            again = face if face.score >= self._threshold + _SURE else self._confirmed(face)
+            self._add(again and (again if again is face else replace(again, first=face)))
 
     def far(self, side: int) -> bool:
         """The far network's look at a copy. True if faces with few pixels are found, so that others may be missed."""

@@ -53,18 +53,21 @@ class Box:
 class Face:
     """One face. ``landmarks`` holds six points in the order of :data:`LANDMARK_NAMES`.
 
-    ``assumed`` marks a face that was not detected: the caller asked for the centre of the picture instead.
+    ``assumed`` marks a face that was not detected: the caller asked for the centre of the picture instead. ``first`` is
+    the same face as a look at the whole picture showed it, where a close-up has corrected it since.
     """
 
     box: Box
     score: float
     landmarks: tuple[Point, ...]
     assumed: bool = False
+    first: Face | None = None
 
     def scaled(self, factor_x: float, factor_y: float) -> Face:
         points = tuple((x * factor_x, y * factor_y) for x, y in self.landmarks)
-        return Face(self.box.scaled(factor_x, factor_y), self.score, points, self.assumed)
+        first = self.first and self.first.scaled(factor_x, factor_y)
+        return Face(self.box.scaled(factor_x, factor_y), self.score, points, self.assumed, first)
 
     def moved(self, dx: float, dy: float) -> Face:
         points = tuple((x + dx, y + dy) for x, y in self.landmarks)
-        return Face(self.box.moved(dx, dy), self.score, points, self.assumed)
+        return Face(self.box.moved(dx, dy), self.score, points, self.assumed, self.first and self.first.moved(dx, dy))

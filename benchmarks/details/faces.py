@@ -78,7 +78,7 @@ class Finder:
 
     def first(self, picture: Picture) -> Face | None:
         """The face of one look at the whole picture, without the close-up that confirms it."""
-        found = self._detector.detect(picture.pixels)
+        found = self._detector.near.detect(picture.pixels, 0.5)
         return found[0] if found else None
 
     def mesh(self, picture: Picture) -> FaceMesh | None:
