@@ -115,7 +115,7 @@ def test_where_they_cannot_be_had_the_photo_is_still_read(start: Start, open_pag
     page = open_page(application)
     read_sample(page)
     (models / "face_mesh" / "face_mesh.onnx").write_bytes(b"damaged")
-    page.check(SWITCH)
+    page.click(SWITCH)
     expect(page.locator("#photo-error h1")).to_have_text("No details of the face")
     page.click("#photo-error button >> nth=0")
     page.wait_for_selector(DONE)
