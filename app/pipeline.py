@@ -96,6 +96,15 @@ class Pipeline:
         checkpoint()
         with timings.stage("decode"):
             picture = decode(data, self._limits)
+        return self._detect_in(picture, data, options, timings, checkpoint)
+
+    def detect_pixels(self, picture: Picture, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
+        """Finds the faces of a frame that is decoded already; there may be none."""
+        return self._detect_in(picture, b"", options, Timings(), checkpoint)
+
+    def _detect_in(
+        self, picture: Picture, data: bytes, options: FrameOptions, timings: Timings, checkpoint: Checkpoint
+    ) -> DetectedPicture:
         checkpoint()
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.every_face)

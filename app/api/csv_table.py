@@ -10,7 +10,7 @@ from typing import Final
 
 from python_multipart.multipart import parse_options_header
 
-from app.api.results import BatchItem, BatchPrediction
+from app.api.results import BatchItem, BatchPrediction, PredictedFace
 from app.api.session_body import PostedFrame
 from app.expression.action_units import methods
 from app.expression.details import DETAILS, NO_DETAILS, Detail
@@ -18,7 +18,7 @@ from app.expression.emotion_vector import EmotionVector
 from app.sessions.profile import PracticePoint
 from app.vision.mesh import BLENDSHAPES
 
-_DETAIL_COLUMNS: Final[Mapping[Detail, Sequence[str]]] = {
+DETAIL_COLUMNS: Final[Mapping[Detail, Sequence[str]]] = {
     "action_units": [*methods(), "active_units"],
     "blendshapes": [f"blendshape_{name}" for name in BLENDSHAPES],
     "head_pose": ["yaw", "pitch", "roll"],
@@ -41,7 +41,7 @@ def table(items: Iterable[BatchItem], labels: Sequence[str], details: frozenset[
         *("index", "filename", "success", "emotion", "confidence", "is_uncertain"),
         *(neutral(f"p_{label}") for label in labels),
         *("faces_detected", "x", "y", "width", "height", "warnings"),
-        *(name for detail in DETAILS if detail in details for name in _DETAIL_COLUMNS[detail]),
+        *(name for detail in DETAILS if detail in details for name in DETAIL_COLUMNS[detail]),
         *("error", "message"),
     ]
     writer = csv.DictWriter(text, columns)
@@ -73,11 +73,11 @@ def _predicted(item: BatchPrediction) -> dict[str, object]:
         "faces_detected": item["faces_detected"],
         **item["face"]["box"],
         "warnings": " ".join(warning["code"] for warning in item["warnings"]),
-        **_detailed(item),
+        **detail_cells(item),
     }
 
 
-def _detailed(item: BatchPrediction) -> dict[str, object]:
+def detail_cells(item: BatchPrediction | PredictedFace) -> dict[str, object]:
     """The details of a face by column. A cell stays empty where a detail is null."""
     units = item.get("action_units") or {}
     pose = item.get("head_pose")

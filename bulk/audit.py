@@ -1,0 +1,402 @@
+"""``visage audit``: how well a model does on labelled faces of somebody's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+
+from app.config import Settings
+from app.inference.manifest import MANIFEST_FILE
+from bulk.engine import Load, LocalEngine, Part, Worker
+from bulk.progress import Progress
+from bulk.report import page
+from bulk.rows import Row, counted
+from bulk.score import PART_SIZE, ScoreOptions, Scorer
+from bulk.sources import Item, Table, find_items, read_table, reason_of, shown
+from bulk.statistics import (
+    Figure,
+    Indexes,
+    Numbers,
+    Share,
+    bootstrap,
+    calibration_error,
+    common,
+    confusion,
+    difference_interval,
+    fitted_temperature,
+    holm,
+    log_loss,
+    macro_f1,
+    macro_recall,
+    mcnemar,
+    reliability,
+    sharpened,
+    threshold_for,
+    two_shares,
+)
+from bulk.stops import Stop
+
+_FEWEST: Final = 30
+"""Faces that a group needs to be compared."""
+_MISTAKES: Final = 50
+_ANOTHER_NAME: Final = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What is audited. ``models`` has one name, None for the default, or the two that are compared."""
+
+    sources: tuple[str, ...]
+    labels: str | None
+    column: str | None
+    groups: tuple[str, ...]
+    models: tuple[str | None, ...]
+    ignored: tuple[str, ...]
+    precision: float
+    pictures: bool
+    write_threshold: bool
+    write_temperature: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture with the label that somebody gave it, and the groups that it belongs to."""
+
+    item: Item
+    label: str
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a model says of the labelled pictures in which it finds a face."""
+
+    labels: tuple[str, ...]
+    faces: Sequence[Labelled]
+    rows: Sequence[Row]
+    errors: Mapping[str, int]
+
+    @property
+    def truth(self) -> Indexes:
+        return np.array([self.labels.index(face.label) for face in self.faces], np.int64)
+
+    @property
+    def probabilities(self) -> Numbers:
+        values = np.array([[row[f"p_{label}"] for label in self.labels] for row in self.rows], np.float64)
+        return values.reshape(-1, len(self.labels))
+
+
+def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngine, progress: Progress) -> int:
+    """Writes the figures as JSON and as a page. Returns the exit status."""
+    if len(options.models) > 2:
+        raise Stop("--compare takes two models, such as --compare default,accurate.")
+    labelled = [each for each in find_labelled(options) if each.label not in options.ignored]
+    if not labelled:
+        raise Stop("There is no picture with a label to audit.")
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stop(f"{shown(out)} cannot be written to: {reason_of(error)}.") from None
+    progress.begin(len(labelled) * len(options.models), len(labelled) * len(options.models))
+    outcomes = [_predict(labelled, name, settings, engine, progress) for name in options.models]
+    model = engine.registry.get(options.models[0])
+    result = figures(outcomes[0], settings.confidence_threshold, options.precision)
+    result["model"] = {"name": model.manifest.name, "version": model.manifest.version, "sha256": model.manifest.sha256}
+    if len(outcomes) > 1:
+        result["comparison"] = compared(outcomes[0], outcomes[1], (options.models[0] or "", options.models[1] or ""))
+    _write(folder, result, outcomes[0], pictures=options.pictures)
+    progress.end(shown(out))
+    if options.write_threshold and result["threshold"] is not None:
+        (folder / "settings.env").write_text(f"CONFIDENCE_THRESHOLD={result['threshold']['confidence']}\n", "utf-8")
+    if options.write_temperature:
+        _write_temperature(
+            Path(options.write_temperature), settings, model.manifest.name, result["temperature"]["value"]
+        )
+    return 0
+
+
+def find_labelled(options: AuditOptions) -> list[Labelled]:
+    """The pictures with their labels: from a table, or from folders of the labels' names."""
+    if options.labels is None:
+        items = [item for item in find_items(options.sources, options.column) if not item.is_video]
+        return [Labelled(item, _label(PurePosixPath(item.source).parent.name)) for item in items]
+    try:
+        table = read_table(options.labels)
+    except OSError as error:
+        raise Stop(f"{shown(options.labels)} cannot be read: {reason_of(error)}.") from None
+    path, label = (
+        _column(table, options.labels, ("path", "file", "source"), options.column),
+        _column(table, options.labels, ("label", "emotion"), None),
+    )
+    for name in options.groups:
+        _column(table, options.labels, (name,), name)
+    names, labels = table.values(path), table.values(label)
+    groups = {name: table.values(name) for name in options.groups}
+    by_name = _by_name(find_items(options.sources, None))
+    found = []
+    for number, name in enumerate(names):
+        item = by_name.get(str(name)) or by_name.get(str(name).lstrip("./"))
+        if item is None:
+            raise Stop(f"{shown(str(name))} of {shown(options.labels)} is not in {shown(options.sources[0])}.")
+        groups_of = {group: str(values[number] or "") for group, values in groups.items()}
+        found.append(Labelled(item, _label(str(labels[number])), groups_of))
+    return found
+
+
+def _by_name(items: Sequence[Item]) -> dict[str, Item]:
+    """Items by every end of their path. An end that two items share stands for none of them."""
+    names: dict[str, Item | None] = {}
+    for item in items:
+        parts = item.source.split("/")
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            names[end] = item if end not in names else None
+    return {name: item for name, item in names.items() if item is not None}
+
+
+def _column(table: Table, location: str, names: Sequence[str], wanted: str | None) -> str:
+    found = wanted if wanted in table.columns else next((name for name in names if name in table.columns), None)
+    if found is None:
+        raise Stop(f"{shown(location)} has no column {wanted or names[0]}: it has {', '.join(table.columns)}.")
+    return found
+
+
+def _label(name: str) -> str:
+    lower = name.strip().lower()
+    return _ANOTHER_NAME.get(lower, lower)
+
+
+def _predict(
+    labelled: Sequence[Labelled], name: str | None, settings: Settings, engine: LocalEngine, progress: Progress
+) -> Outcome:
+    model = engine.registry.get(name)
+    labels = tuple(_label(label) for label in model.manifest.labels)
+    unknown = sorted({each.label for each in labelled} - set(labels))
+    if unknown:
+        known, missing = ", ".join(labels), ", ".join(map(shown, unknown))
+        raise Stop(
+            f"The model {model.manifest.name} knows no label {missing}: it knows {known}. Leave others out with "
+            "--ignore-labels."
+        )
+    options = ScoreOptions((), None, "parquet", name, "largest", (), None, None)
+    scorer = Scorer(options, settings, model, video=False)
+
+    def rows_of(worker: Worker, _part: Part, _number: int, load: Load) -> list[Row]:
+        rows = scorer.picture(worker, load)
+        progress.count(counted(rows))
+        progress.item()
+        return rows
+
+    items = [each.item for each in labelled]
+    parts = [
+        Part(n, start, items[start : start + PART_SIZE]) for n, start in enumerate(range(0, len(items), PART_SIZE))
+    ]
+    rows = [row for _, found in engine.run(parts, rows_of, scorer.largest) for row in found]
+    read = [(each, row) for each, row in zip(labelled, rows, strict=True) if row["success"]]
+    names = dict(zip(model.manifest.labels, labels, strict=True))
+    renamed = [_renamed(row, names) for _, row in read]
+    return Outcome(labels, [each for each, _ in read], renamed, {k: n for k, n in counted(rows).items() if k})
+
+
+def _renamed(row: Row, names: Mapping[str, str]) -> Row:
+    """A row with the model's labels under the names that labels have here."""
+    probabilities = {f"p_{new}": row[f"p_{old}"] for old, new in names.items()}
+    return row | probabilities | {"emotion": names[row["emotion"]]}
+
+
+def figures(outcome: Outcome, threshold: float, precision: float) -> dict[str, Any]:
+    """Every figure of an audit."""
+    truth, probabilities = outcome.truth, outcome.probabilities
+    if not len(truth):
+        raise Stop("No face was found in any of the pictures.")
+    predicted = probabilities.argmax(1)
+    right = predicted == truth
+    pictures = len(truth) + sum(outcome.errors.values())
+    found = threshold_for(probabilities, truth, precision)
+    return {
+        "pictures": pictures,
+        "faces": len(truth),
+        "errors": dict(outcome.errors),
+        "without_face_share": _share(outcome.errors.get("no_face_detected", 0), pictures),
+        "uncertain_share": _share(int((probabilities.max(1) < threshold).sum()), len(truth)),
+        "accuracy": _share(int(right.sum()), len(truth)),
+        "macro_recall": _mean_over_labels(macro_recall, truth, predicted),
+        "macro_f1": _mean_over_labels(macro_f1, truth, predicted),
+        "left_out_of_macro": [label for n, label in enumerate(outcome.labels) if n not in common(truth)],
+        "labels": _by_label(outcome.labels, truth, predicted),
+        "confusion": {
+            "labels": list(outcome.labels),
+            "matrix": confusion(truth, predicted, len(outcome.labels)).tolist(),
+        },
+        "log_loss": log_loss(probabilities, truth),
+        "calibration_error": calibration_error(probabilities, truth),
+        "reliability": [asdict(each) for each in reliability(probabilities, truth)],
+        "temperature": _temperature(probabilities, truth),
+        "threshold": None if found is None else {"confidence": found[0], "precision": precision, "share": found[1]},
+        "groups": _groups(outcome, right),
+        "warnings": _by_warning(outcome.rows, right),
+        "mistakes": _mistakes(outcome, probabilities, predicted),
+    }
+
+
+def _mean_over_labels(figure: Figure, truth: Indexes, predicted: Indexes) -> dict[str, Any]:
+    labels = common(truth)
+    if not len(labels):
+        return {"value": None, "interval": None}
+    return {"value": figure(truth, predicted, labels), "interval": bootstrap(figure, truth, predicted, labels)}
+
+
+def _share(hits: int, count: int) -> dict[str, Any]:
+    share = Share(hits, count)
+    return {"value": share.value, "interval": share.interval, "hits": hits, "count": count}
+
+
+def _by_label(labels: Sequence[str], truth: Indexes, predicted: Indexes) -> dict[str, Any]:
+    result = {}
+    for number, label in enumerate(labels):
+        hits = int(((truth == number) & (predicted == number)).sum())
+        result[label] = {
+            "recall": _share(hits, int((truth == number).sum())),
+            "precision": _share(hits, int((predicted == number).sum())),
+        }
+    return result
+
+
+def _temperature(probabilities: Numbers, truth: Indexes) -> dict[str, float]:
+    """A temperature that one half of the faces fits, and what it gives on the other."""
+    order = np.random.default_rng(0).permutation(len(truth))
+    fit, rest = order[::2], order[1::2]
+    if not len(rest):
+        return {"value": 1.0, "calibration_error_before": 0.0, "calibration_error_after": 0.0}
+    value = fitted_temperature(probabilities[fit], truth[fit])
+    return {
+        "value": value,
+        "calibration_error_before": calibration_error(probabilities[rest], truth[rest]),
+        "calibration_error_after": calibration_error(sharpened(probabilities[rest], value), truth[rest]),
+    }
+
+
+def _groups(outcome: Outcome, right: Any) -> dict[str, Any]:
+    """The accuracy of each group, and how far it lies from that of all others in the same column."""
+    result: dict[str, Any] = {}
+    for column in outcome.faces[0].groups:
+        names = np.array([face.groups[column] for face in outcome.faces])
+        groups = [Share(int(right[names == name].sum()), int((names == name).sum())) for name in np.unique(names)]
+        rest = [Share(int(right.sum()) - each.hits, len(right) - each.count) for each in groups]
+        large = [n for n, each in enumerate(groups) if each.count >= _FEWEST and rest[n].count >= _FEWEST]
+        corrected = dict(zip(large, holm([two_shares(groups[n], rest[n]) for n in large]), strict=True))
+        result[column] = {}
+        for number, name in enumerate(np.unique(names)):
+            entry: dict[str, Any] = {"accuracy": _share(groups[number].hits, groups[number].count)}
+            if number in corrected:
+                one, other = groups[number], rest[number]
+                gap = one.hits / one.count - other.hits / other.count
+                entry["gap"] = {"value": gap, "interval": difference_interval(one, other), "p": corrected[number]}
+            else:
+                entry["note"] = f"Fewer than {_FEWEST} faces in it or beside it: too few to compare."
+            result[column][str(name)] = entry
+    return result
+
+
+def _by_warning(rows: Sequence[Row], right: Any) -> dict[str, Any]:
+    """The accuracy on faces with each warning, and on those without any."""
+    codes = [set(row["warnings"].split()) for row in rows]
+    result = {}
+    for code in sorted({code for each in codes for code in each}):
+        chosen = np.array([code in each for each in codes])
+        result[code] = _share(int(right[chosen].sum()), int(chosen.sum()))
+    clean = np.array([not each for each in codes])
+    result["none"] = _share(int(right[clean].sum()), int(clean.sum()))
+    return result
+
+
+def _mistakes(outcome: Outcome, probabilities: Numbers, predicted: Indexes) -> list[dict[str, Any]]:
+    """The surest predictions that differ from the label."""
+    wrong = np.flatnonzero(predicted != outcome.truth)
+    surest = wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:_MISTAKES]
+    return [
+        {
+            "source": outcome.faces[n].item.source,
+            "label": outcome.faces[n].label,
+            "predicted": outcome.labels[predicted[n]],
+            "confidence": float(probabilities[n].max()),
+        }
+        for n in surest
+    ]
+
+
+def compared(one: Outcome, other: Outcome, names: tuple[str, str]) -> dict[str, Any]:
+    """Two models on the pictures in which both have found a face, by McNemar's exact test."""
+    first, second = _right_by_item(one), _right_by_item(other)
+    both = [item for item in first if item in second]
+    only_first = sum(first[item] and not second[item] for item in both)
+    only_second = sum(second[item] and not first[item] for item in both)
+    return {
+        "models": list(names),
+        "faces": len(both),
+        "accuracy": [_share(sum(right[item] for item in both), len(both)) for right in (first, second)],
+        "only_first_right": only_first,
+        "only_second_right": only_second,
+        "p": mcnemar(only_first, only_second),
+    }
+
+
+def _right_by_item(outcome: Outcome) -> dict[Item, bool]:
+    predicted = outcome.probabilities.argmax(1)
+    return {face.item: bool(p == t) for face, p, t in zip(outcome.faces, predicted, outcome.truth, strict=True)}
+
+
+def _write(folder: Path, result: Mapping[str, Any], outcome: Outcome, *, pictures: bool) -> None:
+    try:
+        (folder / "audit.json").write_text(json.dumps(result, indent=2), "utf-8")
+        by_source = {face.item.source: face.item for face in outcome.faces}
+        shown_pictures = (
+            {m["source"]: by_source[m["source"]].load(1 << 24) for m in result["mistakes"]} if pictures else {}
+        )
+        (folder / "audit.html").write_text(page(result, shown_pictures), "utf-8")
+        (folder / "predictions.csv").write_text(_predictions(outcome), "utf-8")
+    except OSError as error:
+        raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
+
+
+def _predictions(outcome: Outcome) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(
+        ["source", "label", "emotion", "confidence", *(f"p_{label}" for label in outcome.labels), "warnings"]
+    )
+    for face, row in zip(outcome.faces, outcome.rows, strict=True):
+        probabilities = [row[f"p_{label}"] for label in outcome.labels]
+        writer.writerow(
+            [face.item.source, face.label, row["emotion"], row["confidence"], *probabilities, row["warnings"]]
+        )
+    return text.getvalue()
+
+
+def _write_temperature(target: Path, settings: Settings, name: str, value: float) -> None:
+    """A copy of the model whose manifest has the temperature that was found."""
+    if target.exists():
+        raise Stop(f"{shown(str(target))} is there already: name a new folder with --write-temperature.")
+    shutil.copytree(settings.models_dir / name, target)
+    path = target / MANIFEST_FILE
+    manifest = json.loads(path.read_text("utf-8"))
+    output = manifest["output"]
+    output["temperature"] = round(output.get("temperature", 1.0) * value, 4)
+    manifest["name"] = target.name
+    path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")

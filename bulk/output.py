@@ -1,0 +1,165 @@
+"""Where rows go: one folder, one file a part. A part is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import fsspec
+
+from app.api.csv_table import neutral
+from bulk.rows import Layout, Row
+from bulk.sources import is_url, reason_of, shown
+from bulk.stops import Stop
+
+Format = Literal["parquet", "csv", "jsonl"]
+
+PLAN: Final = "plan.json"
+_NO_ROOM: Final = 1
+
+
+class Output:
+    """A folder on a disk or in an object store that holds the parts of a run and its plan."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location.rstrip("/")
+        self._remote = is_url(location)
+        try:
+            self._system, self._path = fsspec.core.url_to_fs(self.location)
+            self._system.makedirs(self._path, exist_ok=True)
+        except Exception as error:  # Each store has errors of its own.
+            raise Stop(f"{shown(location)} cannot be written to: {reason_of(error)}.", _NO_ROOM) from None
+        # Parts are written here first: in the folder itself, so that moving them is one step, or beside a remote one.
+        self._own = Path(tempfile.mkdtemp(prefix="visage-")) if self._remote else Path(self._path)
+
+    def close(self) -> None:
+        if self._remote:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def names(self) -> set[str]:
+        """The files that are there whole."""
+        self._system.invalidate_cache()
+        return {name.rsplit("/", 1)[-1] for name in self._system.ls(self._path, detail=False)}
+
+    def plan(self) -> dict[str, Any] | None:
+        """What the run that began here was told to do; None where none has begun."""
+        path = f"{self._path}/{PLAN}"
+        if not self._system.exists(path):
+            return None
+        try:
+            plan = json.loads(self._system.cat_file(path))
+        except ValueError:
+            raise Stop(f"{shown(self.location)}/{PLAN} is damaged: use another folder with --out.") from None
+        return dict(plan)
+
+    def remove_unfinished(self) -> None:
+        """Removes what a run that was killed left behind."""
+        if not self._remote:
+            for path in self._own.glob(".unfinished-*"):
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def whole(self, name: str) -> Iterator[Path]:
+        """A path to write a file to, which appears in the folder under its name when the block ends well."""
+        unfinished = self._own / f".unfinished-{os.getpid()}-{name}"
+        try:
+            yield unfinished
+            self._publish(unfinished, name)
+        except OSError as error:
+            raise Stop(
+                f"{shown(self.location)} cannot be written to: {reason_of(error)}. Make room, and run the same line "
+                "again: it goes on where it stopped.",
+                _NO_ROOM,
+            ) from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _publish(self, unfinished: Path, name: str) -> None:
+        if self._remote:
+            self._system.put_file(str(unfinished), f"{self._path}/{name}")
+            return
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(self._own / name)
+        folder = os.open(self._own, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class PartWriter(Protocol):
+    """Writes the rows of one part, in pieces."""
+
+    def write(self, rows: Sequence[Row]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def part_writer(path: Path, kind: Format, layout: Layout) -> PartWriter:
+    writers: dict[Format, Callable[[Path, Layout], PartWriter]] = {
+        "parquet": _Parquet,
+        "csv": _Csv,
+        "jsonl": _JsonLines,
+    }
+    return writers[kind](path, layout)
+
+
+class _Parquet:
+    def __init__(self, path: Path, layout: Layout) -> None:
+        import pyarrow as arrow  # noqa: PLC0415 - only this format needs it
+        from pyarrow import parquet  # noqa: PLC0415
+
+        types = {"text": arrow.string(), "integer": arrow.int32(), "number": arrow.float64(), "truth": arrow.bool_()}
+        self._schema = arrow.schema([(name, types[kind]) for name, kind in layout.columns.items()])
+        self._table = arrow.Table
+        self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._writer.write_table(self._table.from_pylist(list(rows), schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Csv:
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.DictWriter(self._file, [*layout.columns])
+        self._writer.writeheader()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _JsonLines:
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._columns = [*layout.columns]
+
+    def write(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._file.write(json.dumps(_present(row, self._columns), ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _present(row: Mapping[str, Any], columns: Sequence[str]) -> Row:
+    return {name: row[name] for name in columns if row.get(name) is not None}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return neutral(value) if isinstance(value, str) else value

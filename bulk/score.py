@@ -1,0 +1,264 @@
+"""``visage score``: pictures and video in, a table out, one row a face."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import app
+from app.api.details import DetailsRequest
+from app.api.results import picture_info, predicted_face
+from app.config import Settings
+from app.errors import NoFaceDetected, VisageError
+from app.expression.details import Detail, needs_mesh
+from app.inference.classifier import Classifier
+from app.memory_budget import NotEnoughMemory
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, FrameOptions
+from bulk.engine import Load, LocalEngine, Part, Worker, wait_for_memory
+from bulk.output import PLAN, Format, Output, part_writer
+from bulk.progress import Progress
+from bulk.rows import Layout, Row, counted, error_row, face_row
+from bulk.sources import Item, Unreadable, digest, find_items, is_url, shown
+from bulk.stops import Stop
+from bulk.video import TrackedFaces, frames_of
+
+PART_SIZE: Final = 1000
+_PIECE: Final = 2000
+"""Rows of a video that are written at once."""
+NOT_READ: Final = 1
+"""Exit status when some items could not be read."""
+
+_READ_WITHOUT_A_FACE: Final = frozenset({"", "no_face_detected"})
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """What a run is told to do. A run that is resumed must be told the same."""
+
+    sources: tuple[str, ...]
+    column: str | None
+    format: Format
+    model: str | None
+    faces: Literal["largest", "all"]
+    details: tuple[Detail, ...]
+    fps: float | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the parts go, and which share of them this process makes: the K-th of N."""
+
+    out: str
+    shard: tuple[int, int] = (1, 1)
+
+
+def score(options: ScoreOptions, target: Target, settings: Settings, engine: LocalEngine, progress: Progress) -> int:
+    """Scores what is not scored yet. Returns the exit status."""
+    out, shard = target.out, target.shard
+    _check_apart(options.sources, out)
+    model = engine.registry.get(options.model)
+    items = find_items(options.sources, options.column)[: options.limit]
+    output = Output(out)
+    try:
+        scorer = Scorer(options, settings, model, video=any(item.is_video for item in items))
+        if needs_mesh(scorer.details.names):
+            engine.mesh.get()
+        _begin(output, options, model, items)
+        parts = [part for part in split(items) if part.number % shard[1] == shard[0] - 1]
+        done = output.names()
+        waiting = [part for part in parts if scorer.name(part) not in done]
+        if shard == (1, 1):
+            output.remove_unfinished()
+        progress.begin(sum(len(part.items) for part in parts), sum(len(part.items) for part in waiting))
+        scorer.run(engine, output, waiting, progress)
+    finally:
+        output.close()
+    progress.end(shown(out))
+    return NOT_READ if progress.not_read(_READ_WITHOUT_A_FACE) else 0
+
+
+class Scorer:
+    """Turns items into rows."""
+
+    def __init__(self, options: ScoreOptions, settings: Settings, model: Classifier, *, video: bool) -> None:
+        self.options = options
+        self.details = DetailsRequest(frozenset(options.details))
+        self.layout = Layout(model.manifest.labels, self.details.names, video)
+        self._model = model
+        self._settings = settings
+        self.largest = int(settings.max_file_size_mb * 1_048_576)
+
+    def name(self, part: Part) -> str:
+        return f"part-{part.number:06d}.{self.options.format}"
+
+    def run(self, engine: LocalEngine, output: Output, parts: Sequence[Part], progress: Progress) -> None:
+        def rows_of(worker: Worker, part: Part, number: int, load: Load) -> list[Row]:
+            item = part.items[number]
+            if item.is_video:
+                self._write_video(worker, output, part, progress)
+                return []
+            rows = list(self._complete(part.start + number, item, self.picture(worker, load)))
+            progress.count(counted(rows))
+            progress.item()
+            return rows
+
+        for part, rows in engine.run(parts, rows_of, self.largest):
+            if not part.is_video:
+                self._write(output, part, [rows])
+
+    def _write(self, output: Output, part: Part, pieces: Iterable[list[Row]]) -> None:
+        with output.whole(self.name(part)) as path:
+            writer = part_writer(path, self.options.format, self.layout)
+            try:
+                for rows in pieces:
+                    writer.write(rows)
+            finally:
+                writer.close()
+
+    def _write_video(self, worker: Worker, output: Output, part: Part, progress: Progress) -> None:
+        """Writes the rows of a video as they come, so that memory does not grow with its length."""
+        (item,) = part.items
+
+        def pieces() -> Iterator[list[Row]]:
+            rows = self._complete(part.start, item, self._frames(worker, item, progress))
+            while piece := list(itertools.islice(rows, _PIECE)):
+                progress.count(counted(piece))
+                yield piece
+
+        self._write(output, part, pieces())
+        progress.item()
+
+    def _frames(self, worker: Worker, item: Item, progress: Progress) -> Iterator[Row]:
+        """The rows of a video: one a face and frame, with its track and its smoothed probabilities."""
+        tracks = TrackedFaces(self.layout.labels)
+        options = FrameOptions(self.options.faces == "all", self.details.names)
+        try:
+            for frame in frames_of(item, self.options.fps, self._settings.max_image_pixels):
+                progress.frame()
+                about = {"frame": frame.number, "t": round(frame.t, 3)}
+                detected = worker.pipeline.detect_pixels(frame.picture, options, _go_on)
+                if not detected.faces:
+                    yield about | {"faces_detected": 0} | error_row(NoFaceDetected.code, NoFaceDetected.default_message)
+                    continue
+                rows = self._rows(worker, detected)
+                for row, added in zip(rows, tracks.add(frame.t, detected.faces, rows), strict=True):
+                    yield about | row | added
+        except Unreadable as error:
+            yield error_row("unreadable", str(error))
+
+    def picture(self, worker: Worker, load: Load) -> list[Row]:
+        """The rows of a picture: one a face, or one that says why there is none."""
+        try:
+            data = load()
+            while True:
+                try:
+                    return self._predict(worker, data)
+                except NotEnoughMemory:
+                    wait_for_memory()
+        except Unreadable as error:
+            return [error_row("unreadable", str(error))]
+        except VisageError as error:
+            return [error_row(error.code, str(error))]
+
+    def _predict(self, worker: Worker, data: bytes) -> list[Row]:
+        if len(data) > self.largest:
+            return [error_row("file_too_large", f"The file has more than {self._settings.max_file_size_mb:g} MB.")]
+        options = DetectOptions(faces=self.options.faces, details=self.details.names)
+        return self._rows(worker, worker.pipeline.detect(data, options, _go_on))
+
+    def _rows(self, worker: Worker, detected: DetectedPicture) -> list[Row]:
+        predicted = worker.pipeline.predict(detected, self._model, ClassifyOptions(), _go_on)
+        info = picture_info(detected)
+        threshold = self._settings.confidence_threshold
+        shared = {
+            "faces_detected": detected.faces_detected,
+            "image_width": info["width"],
+            "image_height": info["height"],
+            "image_format": info["format"],
+        }
+        results = [predicted_face(face, predicted, threshold, "false", self.details) for face in predicted.faces]
+        return [face_row(result, number) | shared for number, result in enumerate(results)]
+
+    def _complete(self, index: int, item: Item, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows with what all rows of a run have."""
+        manifest = self._model.manifest
+        about = {
+            "index": index,
+            "source": item.source,
+            "model": manifest.name,
+            "model_version": manifest.version,
+            "model_sha256": manifest.sha256,
+        }
+        return (about | row for row in rows)
+
+
+def split(items: Sequence[Item]) -> Iterator[Part]:
+    """The items in parts, each of which becomes one file. A video is a part of its own."""
+    number = start = 0
+    for stop in range(1, len(items) + 1):
+        full = stop - start == PART_SIZE or items[stop - 1].is_video
+        if stop < len(items) and not full and not items[stop].is_video:
+            continue
+        yield Part(number, start, items[start:stop])
+        number, start = number + 1, stop
+
+
+def _begin(output: Output, options: ScoreOptions, model: Classifier, items: Sequence[Item]) -> None:
+    """Writes down what this run does, or checks that it does what was begun here."""
+    manifest = model.manifest
+    plan: dict[str, Any] = {
+        "options": json.loads(json.dumps(asdict(options))),
+        "items": len(items),
+        "items_sha256": digest(items),
+        "model": {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256},
+        "part_size": PART_SIZE,
+        "version": app.__version__,
+    }
+    begun = output.plan()
+    if begun is None:
+        if any(name.startswith("part-") for name in output.names()):
+            raise Stop(f"{shown(output.location)} holds parts without a plan: use an empty folder with --out.")
+        with output.whole(PLAN) as path:
+            path.write_text(json.dumps(plan, indent=2, ensure_ascii=True), "utf-8")
+        return
+    changed = sorted(key for key in plan if begun.get(key) != plan[key])
+    if changed:
+        raise Stop(f"{shown(output.location)} was begun otherwise: {_difference(begun, plan, changed[0])}. {_ADVICE}")
+
+
+_ADVICE: Final = "Run it as it was begun, or use another folder with --out."
+
+
+def _difference(begun: dict[str, Any], plan: dict[str, Any], key: str) -> str:
+    before, now = begun.get(key), plan[key]
+    if key == "items_sha256":
+        return "the files in the source have changed since"
+    if isinstance(before, dict) and isinstance(now, dict):
+        inner = next(name for name in now if before.get(name) != now[name])
+        return f"its {inner} was {before.get(inner)!r} and is {now[inner]!r}"
+    return f"its {key} was {before!r} and is {now!r}"
+
+
+def _check_apart(sources: Sequence[str], out: str) -> None:
+    """Refuses an output inside a source, which would be read on the next run."""
+    if is_url(out):
+        inside = [source for source in sources if out.rstrip("/").startswith(source.rstrip("/"))]
+    else:
+        target = Path(out).resolve()
+        inside = [source for source in sources if not is_url(source) and _holds(Path(source), target)]
+    if inside:
+        raise Stop(f"--out {shown(out)} lies in the source {shown(inside[0])}: choose a folder outside of it.")
+
+
+def _holds(source: Path, target: Path) -> bool:
+    source = source.resolve()
+    return source == target or source in target.parents
+
+
+def _go_on() -> None:
+    """A stage has no deadline here."""

@@ -1,0 +1,232 @@
+"""Finds the pictures and videos of a run. The listing has the same order each time, so that a run can be resumed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import fsspec
+
+from bulk.stops import Stop
+
+PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+VIDEOS: Final = frozenset({".mp4", ".webm", ".mkv", ".mov", ".gif"})
+_TABLES: Final = frozenset({".csv", ".parquet"})
+_GLOB: Final = frozenset("*?[")
+_CHUNK: Final = 1 << 20
+
+
+class Unreadable(Exception):
+    """An item that is there and cannot be read. The message becomes that of its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture or video. ``member`` is its place in a tar archive: the offset and the size of its data."""
+
+    source: str
+    location: str
+    member: tuple[int, int] | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return PurePosixPath(self.source).suffix.lower() in VIDEOS
+
+    def load(self, largest: int) -> bytes:
+        """The bytes of the item, one more than ``largest`` at most. Raises Unreadable."""
+        try:
+            with _opened(self.location) as file:
+                if self.member is None:
+                    return bytes(file.read(largest + 1))
+                offset, size = self.member
+                file.seek(offset)
+                return bytes(file.read(min(size, largest + 1)))
+        except Exception as error:  # Each store has errors of its own, and none of them may end the run.
+            raise Unreadable(f"The file cannot be read: {reason_of(error)}.") from None
+
+
+def is_url(location: str) -> bool:
+    return "://" in location
+
+
+def shown(text: str) -> str:
+    """A name as text; bytes that are none are escaped."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def reason_of(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+
+
+def find_items(sources: Sequence[str], column: str | None) -> list[Item]:
+    """Every item of the sources, in order. Raises Stop when a source is not there or nothing is found."""
+    items = [item for source in sources for item in _find(source, column)]
+    if not items:
+        kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in PICTURES | VIDEOS))
+        raise Stop(f"Nothing to read in {', '.join(map(shown, sources))}: there are no files of the kinds {kinds}.")
+    return items
+
+
+def digest(items: Iterable[Item]) -> str:
+    """A hash of the listing, which tells whether a source has changed between two runs."""
+    total = hashlib.sha256()
+    for item in items:
+        total.update(f"{item.location}\0{item.source}\0{item.member}\n".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+
+def _find(source: str, column: str | None) -> Iterator[Item]:
+    suffix = PurePosixPath(source).suffix.lower()
+    if is_url(source):
+        yield from _find_remote(source, suffix, column)
+        return
+    path = Path(source)
+    if any(character in _GLOB for character in source) and not path.exists():
+        yield from _globbed(source)
+    elif path.is_dir():
+        yield from _walk(path)
+    elif not path.exists():
+        raise Stop(f"{shown(source)} is not there.")
+    else:
+        yield from _from_file(source, suffix, column)
+
+
+def _from_file(location: str, suffix: str, column: str | None) -> Iterator[Item]:
+    """The items of one file: a table or list of names, an archive, or the file itself."""
+    if suffix in _TABLES or suffix == ".txt":
+        yield from (Item(shown(name), _relative_to(location, name)) for name in _names(location, suffix, column))
+    elif suffix == ".tar":
+        yield from _members(location)
+    elif suffix in PICTURES | VIDEOS:
+        yield Item(shown(location), location)
+    elif location.endswith((".tar.gz", ".tgz", ".tar.zst", ".zip")):
+        raise Stop(f"{shown(location)} is compressed: unpack it, or pack it again as a plain .tar.")
+    else:
+        raise Stop(f"{shown(location)} is no picture, video, list (.txt, .csv, .parquet) or .tar archive.")
+
+
+def _find_remote(url: str, suffix: str, column: str | None) -> Iterator[Item]:
+    if suffix and not any(character in _GLOB for character in url):
+        yield from _from_file(url, suffix, column)
+        return
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+        found = system.glob(path) if any(character in _GLOB for character in url) else system.find(path)
+        locations = sorted(system.unstrip_protocol(name) for name in found)
+    except Exception as error:  # Each store has errors of its own.
+        raise Stop(f"{url} cannot be listed: {reason_of(error)}.") from None
+    yield from _kinds(locations)
+
+
+def _globbed(pattern: str) -> Iterator[Item]:
+    import glob  # noqa: PLC0415
+
+    for location in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern may be absolute
+        if Path(location).is_dir():
+            yield from _walk(Path(location))
+        else:
+            yield from _kinds([location])
+
+
+def _kinds(locations: Iterable[str]) -> Iterator[Item]:
+    for location in locations:
+        suffix = PurePosixPath(location).suffix.lower()
+        if suffix in PICTURES | VIDEOS:
+            yield Item(shown(location), location)
+        elif suffix == ".tar":
+            yield from _members(location)
+
+
+def _walk(folder: Path) -> Iterator[Item]:
+    """The files below a folder by name. Links are followed, but into no folder twice."""
+    seen: set[tuple[int, int]] = set()
+
+    def enter(here: Path) -> Iterator[Item]:
+        status = here.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        for entry in sorted(os.scandir(here), key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield from enter(Path(entry.path))
+            else:
+                yield from _kinds([entry.path])
+
+    try:
+        yield from enter(folder)
+    except OSError as error:
+        raise Stop(f"{shown(str(error.filename))} cannot be listed: {reason_of(error)}.") from None
+
+
+def _members(location: str) -> Iterator[Item]:
+    """The pictures in a tar archive, each with its place, so that any of them can be read by itself."""
+    try:
+        with _opened(location) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            members = [(each.name, each.offset_data, each.size) for each in archive if each.isreg()]
+    except Exception as error:  # Each store has errors of its own.
+        raise Stop(f"{shown(location)} cannot be read as a tar archive: {reason_of(error)}.") from None
+    for name, offset, size in members:
+        if PurePosixPath(name).suffix.lower() in PICTURES:
+            yield Item(f"{shown(location)}/{shown(name)}", location, (offset, size))
+
+
+def _names(location: str, suffix: str, column: str | None) -> list[str]:
+    """The names in a list: one a line, or a column of a table."""
+    try:
+        if suffix == ".txt":
+            with _opened(location) as file:
+                lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+            return [line for line in lines if line.strip()]
+        rows = read_table(location)
+    except Stop:
+        raise
+    except Exception as error:
+        raise Stop(f"{shown(location)} cannot be read: {reason_of(error)}.") from None
+    name = column or next((name for name in ("path", "file", "url", "source") if name in rows.columns), None)
+    if name is None or name not in rows.columns:
+        wanted, present = column or "path", ", ".join(rows.columns)
+        raise Stop(f"{shown(location)} has no column {wanted}: it has {present}. Use --column.")
+    return [str(value) for value in rows.values(name) if value not in (None, "")]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns of a CSV or Parquet file."""
+
+    columns: tuple[str, ...]
+    values: Callable[[str], list[Any]]
+
+
+def read_table(location: str) -> Table:
+    if PurePosixPath(location).suffix.lower() == ".parquet":
+        from pyarrow import parquet  # noqa: PLC0415 - not every run needs it
+
+        with _opened(location) as file:
+            table = parquet.read_table(file)
+        return Table(tuple(table.column_names), lambda name: list(table[name].to_pylist()))
+    with _opened(location) as file:
+        text = file.read().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    columns = tuple(rows[0]) if rows else ()
+    return Table(columns, lambda name: [row[name] for row in rows])
+
+
+def _relative_to(location: str, name: str) -> str:
+    """Names in a list are relative to the list."""
+    if is_url(name) or os.path.isabs(name):  # noqa: PTH117
+        return name
+    folder = location.rsplit("/", 1)[0] if "/" in location else "."
+    return f"{folder}/{name}"
+
+
+def _opened(location: str) -> Any:
+    if is_url(location):
+        return fsspec.open(location, "rb").open()
+    return Path(location).open("rb")

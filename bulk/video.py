@@ -1,0 +1,102 @@
+"""Frames of a video file, one after the other, and the tracks of their faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from app.sessions.smoothing import Smoother
+from app.sessions.tracks import Tracker
+from app.vision.decode import Picture
+from app.vision.geometry import Face
+from bulk.rows import Row
+from bulk.sources import Item, Unreadable, is_url, reason_of
+
+_SMOOTHING_SECONDS: Final = 0.5
+_HALF_A_FRAME: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: its number among all of the video, its time in seconds from the first, and its pixels."""
+
+    number: int
+    t: float
+    picture: Picture
+
+
+def frames_of(item: Item, fps: float | None, most_pixels: int) -> Iterator[Frame]:
+    """The frames of a video, or about ``fps`` of them a second. Raises Unreadable, also after the frames before the
+    damage of a file that is cut off."""
+    import av  # noqa: PLC0415 - only runs with video need it
+
+    try:
+        with av.open(_location(item)) as container:
+            if not container.streams.video:
+                raise Unreadable("The file has no video stream.")
+            yield from _decoded(container, fps, most_pixels)
+    except (av.error.FFmpegError, OSError) as error:
+        raise Unreadable(f"The video cannot be read to its end: {reason_of(error)}.") from None
+
+
+def _location(item: Item) -> Any:
+    if not is_url(item.location):
+        return item.location
+    import fsspec  # noqa: PLC0415
+
+    return fsspec.open(item.location, "rb").open()
+
+
+def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Frame]:
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    rate = float(stream.average_rate or 25)
+    first: float | None = None
+    wanted = t = 0.0
+    number = -1
+    for number, frame in enumerate(container.decode(stream)):
+        time = frame.time if frame.time is not None else number / rate
+        first = time if first is None else first
+        # Times in damaged files fall; those of a session do not.
+        t = max(t, time - first)
+        if fps is not None and t + _HALF_A_FRAME < wanted:
+            continue
+        if fps is not None:
+            wanted = (int((t + _HALF_A_FRAME) * fps) + 1) / fps
+        if frame.width * frame.height > most_pixels:
+            raise Unreadable(f"Its frames of {frame.width}x{frame.height} have more than {most_pixels} pixels.")
+        yield Frame(number, t, _picture(frame))
+    if number < 0:
+        raise Unreadable("The video has no frame.")
+
+
+def _picture(frame: Any) -> Picture:
+    pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+    height, width = pixels.shape[:2]
+    # Pixels without loss, as those of a bitmap.
+    return Picture(pixels, width, height, "bmp")
+
+
+class TrackedFaces:
+    """The tracks of a video's faces, with their smoothed probabilities."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._tracker = Tracker()
+        self._smoothers: dict[int, Smoother] = {}
+
+    def add(self, t: float, faces: Sequence[Face], rows: Sequence[Row]) -> list[Row]:
+        """What the faces of a frame have besides their predictions."""
+        added = []
+        tracks = self._tracker.update(t, faces)
+        known = {track.number for track in self._tracker.tracks}
+        self._smoothers = {number: each for number, each in self._smoothers.items() if number in known}
+        for track, row in zip(tracks, rows, strict=True):
+            smoother = self._smoothers.setdefault(track.number, Smoother(_SMOOTHING_SECONDS))
+            means = smoother.add(t, [row[f"p_{label}"] for label in self._labels])
+            smoothed = {f"smoothed_{label}": round(mean, 4) for label, mean in zip(self._labels, means, strict=True)}
+            added.append({"track": track.number, **smoothed})
+        return added
