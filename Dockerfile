@@ -15,7 +15,8 @@ RUN case "$FLAVOUR" in \
       cpu) file=service ;; \
       otel) file=otel ;; \
       cuda) file=gpu ;; \
-      *) echo "FLAVOUR takes cpu, otel or cuda, not $FLAVOUR" >&2; exit 2 ;; \
+      bulk) file=bulk ;; \
+      *) echo "FLAVOUR takes cpu, otel, cuda or bulk, not $FLAVOUR" >&2; exit 2 ;; \
     esac \
     && python -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-cache-dir --no-compile \
       --no-deps --only-binary :all: --require-hashes --target /opt/site --requirement "requirements/$file.txt" \
@@ -27,9 +28,10 @@ COPY LICENSE ATTRIBUTION.md ./
 COPY sample_images/ sample_images/
 COPY models/ models/
 COPY app/ app/
+COPY bulk/ bulk/
 # Nothing is written at run time, so byte-code has to be there; it halves the time from start to ready. Importing
 # proves that what was taken out is not missed.
-RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/site app \
+RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/site app bulk \
     && PYTHONPATH=/opt/site python -c "import app.main, cv2, onnxruntime, PIL.Image, redis" \
     && chmod -R a+rX,go-w /opt/site /srv/visage
 

@@ -54,7 +54,7 @@ format: $(DEV) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
--include ops.mk train.mk drills.mk bench.mk clients.mk
+-include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--fps", type=_positive, help="frames a second of a video that are read; without it, all")
     score.add_argument("--limit", type=_count, help="read only so many items")
     score.add_argument("--shard", type=_shard, default=(1, 1), metavar="K/N", help="read the K-th of N shares")
+    score.add_argument("--lenient", action="store_true", help="exit with 0 also when some items could not be read")
     score.set_defaults(command=_score)
 
     audit = commands.add_parser("audit", help="how well a model does on labelled faces of your own")
@@ -112,7 +113,8 @@ def _score(options: argparse.Namespace) -> int:
     progress = Progress(quiet=options.quiet)
     try:
         target = Target(options.out, options.shard)
-        return score(wanted, target, settings, _engine(options, settings), progress)
+        status = score(wanted, target, settings, _engine(options, settings), progress)
+        return 0 if options.lenient else status
     finally:
         progress.stop()
 

@@ -202,6 +202,6 @@ def _mistakes(mistakes: Sequence[Mapping[str, Any]], pictures: Mapping[str, byte
 
 def _svg(figure: Any, alt: str) -> str:
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = text.getvalue()
     return f'<figure role="img" aria-label="{escape(alt)}">{svg[svg.index("<svg") :]}</figure>'

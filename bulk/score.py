@@ -147,7 +147,8 @@ class Scorer:
                     continue
                 rows = self._rows(worker, detected)
                 for row, added in zip(rows, tracks.add(frame.t, detected.faces, rows), strict=True):
-                    yield about | row | added
+                    # Its pixels were never in a file of their own.
+                    yield about | row | added | {"image_format": None}
         except Unreadable as error:
             yield error_row("unreadable", str(error))
 

@@ -29,11 +29,13 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture or video. ``member`` is its place in a tar archive: the offset and the size of its data."""
+    """One picture or video. ``member`` is its place in a tar archive: the offset and the size of its data. ``fault``
+    says why there is nothing to read."""
 
     source: str
     location: str
     member: tuple[int, int] | None = None
+    fault: str | None = None
 
     @property
     def is_video(self) -> bool:
@@ -41,6 +43,8 @@ class Item:
 
     def load(self, largest: int) -> bytes:
         """The bytes of the item, one more than ``largest`` at most. Raises Unreadable."""
+        if self.fault is not None:
+            raise Unreadable(self.fault)
         try:
             with _opened(self.location) as file:
                 if self.member is None:
@@ -141,7 +145,11 @@ def _kinds(locations: Iterable[str]) -> Iterator[Item]:
         if suffix in PICTURES | VIDEOS:
             yield Item(shown(location), location)
         elif suffix == ".tar":
-            yield from _members(location)
+            # One that is damaged ends no run over its folder.
+            try:
+                yield from _members(location)
+            except Stop as error:
+                yield Item(shown(location), location, fault=str(error))
 
 
 def _walk(folder: Path) -> Iterator[Item]:
