@@ -284,6 +284,19 @@ export interface components {
             version: string;
         };
         /**
+         * OutputValue
+         * @description One further number of a model.
+         */
+        OutputValue: {
+            /** Value */
+            value: number;
+            /**
+             * Active
+             * @description Whether a probability reaches its threshold.
+             */
+            active?: boolean;
+        };
+        /**
          * OverlayExplanation
          * @description Which parts of the face support a label, as a picture (`explain=true`).
          */
@@ -723,6 +736,13 @@ export interface components {
          * @description A face of a frame, with its prediction.
          */
         TrackedFace: {
+            /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
             /**
              * Emotion
              * @description The most probable label: what the face shows, not what a person feels.

@@ -497,6 +497,13 @@ export interface components {
             message?: string;
             model: components["schemas"]["ModelVersion"];
             /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
+            /**
              * Request Id
              * @description Finds the request in the service's log.
              */
@@ -618,6 +625,13 @@ export interface components {
              * @description Names the two most probable labels when the prediction is uncertain.
              */
             message?: string;
+            /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
             /**
              * Probabilities
              * @description Calibrated probabilities, in the model's order.
@@ -790,6 +804,13 @@ export interface components {
              */
             message?: string;
             model: components["schemas"]["ModelVersion"];
+            /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
             /**
              * Probabilities
              * @description Calibrated probabilities, in the model's order.
@@ -1025,6 +1046,29 @@ export interface components {
              * @description Frames that were read and show no face.
              */
             without_face: number;
+        };
+        /**
+         * FurtherOutputInfo
+         * @description What a model gives beside its labels.
+         */
+        FurtherOutputInfo: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "regression" | "multilabel";
+            /** Names */
+            names: string[];
+            /**
+             * Range
+             * @description Least and greatest value of a regression.
+             */
+            range?: number[];
+            /**
+             * Thresholds
+             * @description The probability from which each name of a multilabel is active.
+             */
+            thresholds?: number[];
         };
         /**
          * GridExplanation
@@ -1309,6 +1353,11 @@ export interface components {
             /** Name */
             name: string;
             /**
+             * Outputs
+             * @description Beside the labels; most models have none.
+             */
+            outputs: components["schemas"]["FurtherOutputInfo"][];
+            /**
              * Providers
              * @description Execution providers in use.
              */
@@ -1408,6 +1457,11 @@ export interface components {
             };
             /** Name */
             name: string;
+            /**
+             * Outputs
+             * @description Beside the labels; most models have none.
+             */
+            outputs: components["schemas"]["FurtherOutputInfo"][];
             /**
              * Providers
              * @description Execution providers in use.
@@ -1524,6 +1578,19 @@ export interface components {
             texts: {
                 [key: string]: string;
             };
+        };
+        /**
+         * OutputValue
+         * @description One further number of a model.
+         */
+        OutputValue: {
+            /**
+             * Active
+             * @description Whether a probability reaches its threshold.
+             */
+            active?: boolean;
+            /** Value */
+            value: number;
         };
         /**
          * OverlayExplanation
@@ -1655,6 +1722,13 @@ export interface components {
              */
             message?: string;
             /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
+            /**
              * Probabilities
              * @description Calibrated probabilities, in the model's order.
              */
@@ -1737,6 +1811,13 @@ export interface components {
              */
             message?: string;
             model: components["schemas"]["ModelVersion"];
+            /**
+             * Outputs
+             * @description What the model gives beside its labels, by name; only of models whose manifest has some.
+             */
+            outputs?: {
+                [key: string]: components["schemas"]["OutputValue"];
+            };
             /**
              * Probabilities
              * @description Calibrated probabilities, in the model's order.
@@ -2201,8 +2282,11 @@ export interface components {
             alive: number;
             /** Count */
             count: number;
-            /** Face Detector */
-            face_detector: string;
+            /**
+             * Face Detector
+             * @constant
+             */
+            face_detector: "blazeface+yunet";
         };
     };
     responses: never;
@@ -2604,6 +2688,16 @@ export interface operations {
                     "application/json": components["schemas"]["MultimodalResult"];
                 };
             };
+            /** @description `empty_file`, `invalid_image` */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -2624,7 +2718,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `file_too_large` */
+            /** @description `file_too_large`, `image_too_large` */
             413: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2644,7 +2738,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `invalid_request` */
+            /** @description `invalid_request`, `image_too_small`, `no_face_detected`, `multiple_faces` */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3076,7 +3170,7 @@ export interface operations {
                      *             "threshold": 0.238
                      *           },
                      *           "AU15": {
-                     *             "experimental": false,
+                     *             "experimental": true,
                      *             "name": "lip corner depressor",
                      *             "threshold": 0.485
                      *           },
@@ -3086,7 +3180,7 @@ export interface operations {
                      *             "threshold": 0.42
                      *           },
                      *           "AU17": {
-                     *             "experimental": false,
+                     *             "experimental": true,
                      *             "name": "chin raiser",
                      *             "threshold": 0.377
                      *           },
@@ -3121,7 +3215,7 @@ export interface operations {
                      *             "threshold": 0.604
                      *           },
                      *           "AU25": {
-                     *             "experimental": true,
+                     *             "experimental": false,
                      *             "name": "lips part",
                      *             "threshold": 0.313
                      *           },
@@ -3131,7 +3225,7 @@ export interface operations {
                      *             "threshold": 0.326
                      *           },
                      *           "AU27": {
-                     *             "experimental": true,
+                     *             "experimental": false,
                      *             "name": "mouth stretch",
                      *             "threshold": 0.6
                      *           },
@@ -3166,7 +3260,7 @@ export interface operations {
                      *             "threshold": 0.381
                      *           },
                      *           "AU9": {
-                     *             "experimental": false,
+                     *             "experimental": true,
                      *             "name": "nose wrinkler",
                      *             "threshold": 0.337
                      *           }
@@ -3281,6 +3375,7 @@ export interface operations {
                      *             "accuracy": 0.83
                      *           },
                      *           "name": "default",
+                     *           "outputs": [],
                      *           "providers": [
                      *             "cpu"
                      *           ],
@@ -3365,7 +3460,7 @@ export interface operations {
                      *       "workers": {
                      *         "alive": 2,
                      *         "count": 2,
-                     *         "face_detector": "mediapipe"
+                     *         "face_detector": "blazeface+yunet"
                      *       }
                      *     }
                      */
@@ -3374,6 +3469,16 @@ export interface operations {
             };
             /** @description `unauthorized` */
             401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -3473,6 +3578,16 @@ export interface operations {
             };
             /** @description `unauthorized` */
             401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -3599,6 +3714,7 @@ export interface operations {
                      *             "accuracy": 0.83
                      *           },
                      *           "name": "default",
+                     *           "outputs": [],
                      *           "providers": [
                      *             "cpu"
                      *           ],
@@ -3615,6 +3731,16 @@ export interface operations {
             };
             /** @description `unauthorized` */
             401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -3723,6 +3849,16 @@ export interface operations {
             };
             /** @description `model_rejected` */
             409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -4594,6 +4730,16 @@ export interface operations {
             };
             /** @description `not_found` */
             404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
