@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     execution_providers: Words = Field(
         ("auto",),
         description="ONNX Runtime providers in order of preference (`cpu`, `cuda`, `tensorrt`, `openvino`, `coreml`, "
-        "`directml`), or `auto`.",
+        "`directml`), or `auto`. The batcher that serves GPUs is experimental: it was not measured on one.",
     )
     strict_providers: bool = Field(False, description="Refuse to start when the first provider cannot be used.")
     workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core of the container.")

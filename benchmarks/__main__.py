@@ -1,4 +1,4 @@
-"""``python -m benchmarks run``, ``report`` and ``check``, which the targets of ``bench.mk`` call."""
+"""``python -m benchmarks run``, ``report`` and ``against``, which the targets of ``bench.mk`` call."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ def main() -> int:
     report.add_argument("--json", type=Path, default=RESULTS)
     report.add_argument("--docs", type=Path, default=DOCS)
     report.add_argument("--readme", type=Path)
-    check = verbs.add_parser("check", help="compare a run with the committed one")
-    check.add_argument("fresh", type=Path)
-    check.add_argument("--committed", type=Path, default=RESULTS)
+    against = verbs.add_parser("against", help="compare with another revision, in turns")
+    against.add_argument("revision", help="a commit, a tag or a branch")
+    against.add_argument("--rounds", type=int, default=9, help="turns of each build for each row")
+    against.add_argument("--most", type=float, help="fail when a row moved and is more than this")
+    against.add_argument("--json", type=Path, default=Path("build/bench/against.json"), help="file for the figures")
+    against.add_argument("--build", type=Path, default=Path("build/bench"), help="folder for pictures, trees and logs")
     asked = parser.parse_args()
-    return {"run": _run, "report": _report, "check": _check}[asked.verb](asked)
+    return {"run": _run, "report": _report, "against": _against}[asked.verb](asked)
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -85,13 +88,17 @@ def _report(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _check(asked: argparse.Namespace) -> int:
-    from benchmarks.check import losses  # noqa: PLC0415
+def _against(asked: argparse.Namespace) -> int:
+    from benchmarks import against  # noqa: PLC0415
 
-    if not asked.committed.exists():
-        sys.exit(f"There is no {asked.committed} to compare with: make bench writes it.")
-    lost = losses(asked.committed, asked.fresh)
-    print("\n".join(lost) or "No figure lost more than a tenth.")
+    # On SIGTERM, stop the servers that the run has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    rows = against.compare(asked.revision, asked.build.resolve(), asked.rounds)
+    against.save(rows, asked.revision, asked.json)
+    print(against.table(rows))
+    lost = against.losses(rows, asked.most) if asked.most else []
+    if lost:
+        print(f"More than {asked.most:g} times as much: {', '.join(lost)}.")
     return 1 if lost else 0
 
 

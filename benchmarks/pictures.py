@@ -34,6 +34,7 @@ def make_pictures(folder: Path) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     portrait = _portrait()
     made = {name: _jpeg(_enlarged(portrait, size), size.quality) for name, size in SIZES.items()}
+    made["seventh"] = _jpeg(_seventh(portrait), 90)
     made["group"] = _jpeg(_group(portrait), 88)
     made["no-face"] = _jpeg(_fitted(np.asarray(data.coffee(), np.uint8), 640, 480), 90)
     paths = {}
@@ -43,8 +44,11 @@ def make_pictures(folder: Path) -> dict[str, Path]:
     return paths
 
 
+_FACE_SHARE = 0.38
+"""Share of the portrait's width that its face fills."""
+
+
 def _portrait() -> NDArray[np.uint8]:
-    """A face that fills 0.38 of the width."""
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     return np.asarray(Image.open(path).convert("RGB"), np.uint8)
 
@@ -63,6 +67,15 @@ def _fitted(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     top, left = round((rows - kept_rows) * 0.45), (columns - kept_columns) // 2
     part = picture[top : top + kept_rows, left : left + kept_columns]
     return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _seventh(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A face that fills a seventh of the width of 640×480."""
+    picture = np.full((480, 640, 3), 168, np.uint8)
+    side = round(640 / 7 / _FACE_SHARE)
+    top, left = (480 - side) // 2, 640 - side - 40
+    picture[top : top + side, left : left + side] = _fitted(portrait, side, side)
+    return picture
 
 
 def _group(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:

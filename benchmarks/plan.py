@@ -25,6 +25,7 @@ class Work:
 ONE_FACE = Work("640x480", "640x480")
 FULL_HD = Work("1080p", "1080p")
 TWELVE_MP = Work("12mp", "12mp")
+SEVENTH = Work("seventh", "seventh")
 GROUP = Work("group", "group", path="/predict?faces=all", faces="all")
 NO_FACE = Work("no-face", "no-face", status=422)
 
@@ -110,6 +111,9 @@ def _batches(*pictures: int) -> tuple[Cell, ...]:
     return tuple(Cell("visage", batch(count), 1) for count in pictures)
 
 
+_COSTS = Group("costs", tuple(Cell("visage", work, 8) for work in (ONE_FACE, NO_FACE, SEVENTH, GROUP)))
+"""What pictures cost that are not of one large face."""
+
 _ONE_WORKER = tuple(Cell(name, ONE_FACE, 8) for name in ("visage-1-worker", "visage-1-core"))
 
 
@@ -126,6 +130,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
             Group("12mp", _compared(TWELVE_MP, ("plain",), 8), stretch=2),
             Group("concurrency", (Cell("limit", ONE_FACE, 1), *_concurrency(1, 8, 256), *_ONE_WORKER)),
             Group("batch", (*_batches(32), *_concurrency(32))),
+            _COSTS,
         ),
         open=(OpenCell("visage", 0.8, "even"), OpenCell("visage", 0.8, "random")),
         open_seconds=3 * seconds,
@@ -136,8 +141,8 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
 
 
 def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
-    """Everything, in about twenty minutes. Groups without a ratio have fewer rounds."""
-    seconds = seconds or 3
+    """Everything, in about a quarter of an hour. Groups without a ratio have fewer rounds."""
+    seconds = seconds or 2
     return Plan(
         name="full",
         rounds=rounds or 5,
@@ -150,9 +155,10 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
             Group(
                 "concurrency",
                 (Cell("limit", ONE_FACE, 1), *_concurrency(1, 2, 8, 64, 256), *_ONE_WORKER),
-                stretch=3,
+                stretch=2,
             ),
             Group("batch", (*_batches(1, 8, 32), *_concurrency(32))),
+            _COSTS,
             Group("one at a time", _compared(ONE_FACE, _OTHERS, 1, threads=1), rounds=3),
             Group("64 connections", _compared(ONE_FACE, _OTHERS, 64), rounds=3),
             Group("1080p", _compared(FULL_HD, _OTHERS, 8), rounds=3),
@@ -163,7 +169,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
             OpenCell("visage", share, arrivals) for share in (0.5, 0.8, 0.95) for arrivals in ("even", "random")
         ),
         open_seconds=3 * seconds,
-        open_rounds=3,
+        open_rounds=2,
         quotas=(0.5, 1.0, 2.0),
-        cold_starts=7,
+        cold_starts=5,
     )

@@ -35,15 +35,23 @@ class Server:
     """A server and its child processes."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path, *, prefix: Sequence[str] = ()
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        prefix: Sequence[str] = (),
+        folder: Path | None = None,
     ) -> None:
-        """``prefix`` is a command that starts ``command`` with fewer cores, such as ``taskset``."""
+        """``prefix`` is a command that starts ``command`` with fewer cores, such as ``taskset``; ``folder`` is where it
+        runs."""
         self._log = log
         self._output = log.open("wb")
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [*prefix, *command],
             env={**clean_environment(), **environment},
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -83,6 +91,10 @@ class Server:
     def cpu_seconds(self) -> float:
         """CPU time of all processes so far, including children that have ended."""
         return _total(self.processes, lambda process: sum(process.cpu_times()[:4]))
+
+    def precise_cpu_seconds(self) -> float:
+        """CPU time of the threads that run now, in nanoseconds' precision; Linux only."""
+        return _total(self.processes, lambda process: sum(map(_thread_seconds, _threads(process))))
 
     def memory(self) -> Memory:
         tree = self.processes
@@ -133,6 +145,17 @@ class MemoryWatch:
         tree = self._server.processes
         while not self._done.wait(_SAMPLING):
             self.peak = max(self.peak, _resident(tree) / 1e6)
+
+
+def _threads(process: psutil.Process) -> list[Path]:
+    return list(Path(f"/proc/{process.pid}/task").iterdir())
+
+
+def _thread_seconds(thread: Path) -> float:
+    try:
+        return int((thread / "schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def busy_seconds() -> float:

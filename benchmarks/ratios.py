@@ -142,8 +142,14 @@ def _footprint(values_of: Callable[[Any], Values]) -> Callable[[Results], Values
     return values
 
 
-def _inference(results: Results) -> Values:
-    return [stages["inference"] for stages in results.stages.get(_ONE, ())]
+def _cost(work: str) -> Callable[[Results], Values]:
+    """CPU time of the server for a picture, against one face at 640×480."""
+
+    def values(results: Results) -> Values:
+        picture, one = (results.cell("costs", "visage", name, 8) for name in (work, _ONE))
+        return _paired(picture, one, "cpu_ms")
+
+    return values
 
 
 FIGURES = (
@@ -162,6 +168,7 @@ FIGURES = (
     Figure("connections", "throughput, 256 connections / 8", "higher", 0.95, 1.0, _connections),
     Figure("idle", "memory idle after warm-up", "lower", 250, 150, _footprint(lambda f: [f.idle_mb]), "MB"),
     Figure("loaded", "memory under full load", "lower", 350, 200, _footprint(lambda f: [f.peak_mb]), "MB"),
-    Figure("start", "process start to ready", "lower", 2, 1, _footprint(lambda f: f.cold_starts), "s"),
-    Figure("inference", "default model, one face, in the pipeline", "lower", 1.7, 0.8, _inference, "ms"),
+    Figure("no-face", "CPU, no face / one face", "lower", 2.5, 1.8, _cost("no-face")),
+    Figure("seventh", "CPU, a face of a seventh of the width / one face", "lower", 2, 1.4, _cost("seventh")),
+    Figure("group", "CPU, six faces at 1440×960 / one face", "lower", 6, 4.5, _cost("group")),
 )
