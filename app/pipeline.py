@@ -29,10 +29,14 @@ from app.inference.manifest import ByBox, ByEyes
 from app.inference.session import Tensor
 from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing, extract, region_of
 from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.face_search import FaceDetector, assumed, find
+from app.vision.face_search import FaceDetector, assumed, find, find_again, find_near
 from app.vision.geometry import Box, Face
 from app.vision.mesh import MESH_SIDE, MOST_TURNED, FaceMesh, MeshLoader, mesh_region
 from app.vision.quality import QualityWarning, assess
+
+_MOST_CLOSE_UPS: Final = 4
+_SMALL_FACE: Final = 0.18
+"""Share of a frame's longer side. A larger face is found by one look at the whole frame."""
 
 FacesMode = Literal["one", "largest", "all"]
 NoFaceMode = Literal["error", "center"]
@@ -55,6 +59,11 @@ class FrameOptions:
 
     every_face: bool = False
     details: frozenset[Detail] = NO_DETAILS
+    full_look: bool = True
+    """Search the whole frame. Otherwise only where faces were, or for large faces if there were none."""
+    known: tuple[Box, ...] = ()
+    """Where the wanted faces were in the frame before, and how many faces there were."""
+    known_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +116,28 @@ class Pipeline:
     ) -> DetectedPicture:
         checkpoint()
         with timings.stage("detect"):
-            found = find(self._detector, picture, thorough=options.every_face)
+            found, full_look = self.look(picture, options)
         wanted = tuple(found[: self._max_faces if options.every_face else 1])
-        detected = DetectedPicture(data, picture, wanted, len(found), timings)
+        count = len(found) if full_look else max(options.known_count, len(found))
+        detected = DetectedPicture(data, picture, wanted, count, timings, full_look=full_look)
         if wanted and needs_mesh(options.details):
             self._find_meshes(detected, options.details, checkpoint)
         return detected
+
+    def look(self, picture: Picture, options: FrameOptions) -> tuple[list[Face], bool]:
+        """The faces of a frame, and whether the whole of it was searched."""
+        if not options.full_look and not options.known:
+            return find_near(self._detector, picture), False
+        if not options.full_look and _pays(options.known, picture, options):
+            again = find_again(self._detector, picture, options.known)
+            if again is not None:
+                return again, False
+        found = find(self._detector, picture, thorough=options.every_face)
+        boxes = [face.box for face in found]
+        if _pays(boxes, picture, options):
+            # Close-ups place a face a little otherwise, and it should not jump from frame to frame.
+            found = find_again(self._detector, picture, boxes) or found
+        return found, True
 
     def crop(self, detected: DetectedPicture, model: Classifier, checkpoint: Checkpoint) -> CroppedPicture:
         """Cuts out the faces of a picture and prepares a model's input tensor."""
@@ -242,6 +267,8 @@ class DetectedPicture:
     faces: tuple[Face, ...]
     faces_detected: int
     timings: Timings = field(default_factory=Timings)
+    full_look: bool = True
+    """Whether the whole picture was searched for faces."""
     meshed: list[MeshedFace | None] = field(default_factory=list)
     """The mesh of each face, None where none can be relied on; empty when no detail needs one."""
 
@@ -282,6 +309,14 @@ class PicturePrediction:
     model: Classifier
     faces: tuple[FacePrediction, ...]
     inference_ms: float
+
+
+def _pays(boxes: Sequence[Box], picture: Picture, options: FrameOptions) -> bool:
+    """Whether a close-up of each of these faces takes less than a search of the whole frame."""
+    if not options.every_face:
+        boxes = boxes[:1]
+    small = _SMALL_FACE * max(picture.width, picture.height)
+    return 0 < len(boxes) <= _MOST_CLOSE_UPS and (options.every_face or boxes[0].width < small)
 
 
 def _framing(face: ByEyes | ByBox) -> Framing:

@@ -15,14 +15,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from app.pipeline import Pipeline
+from app.vision.decode import ImageLimits
+from app.vision.detectors import make_detector
 from drills.client import HOST, Response, get, quantile, send, upload
 from drills.process_stats import process_stats
 from drills.report import Report, run
+from tests.crossing import numbers_kept
 from tests.pictures import framed
-from tests.process import ServerProcess
+from tests.process import ROOT, ServerProcess
 
 FRAME = framed()
 REQUEST = upload("/predict", FRAME)
@@ -74,6 +79,7 @@ async def listen(websocket: ClientConnection, session: Session) -> None:
 
 
 def drill(report: Report) -> None:
+    _crossings(report)
     with ServerProcess(MANY) as server:
         server.wait_ready()
         _one(report, server)
@@ -83,6 +89,15 @@ def drill(report: Report) -> None:
     _beside_requests(report)
     _not_reading(report)
     _terminated(report)
+
+
+def _crossings(report: Report) -> None:
+    """Two people who walk past each other, as the detector finds them."""
+    cv2.setNumThreads(1)
+    pipeline = Pipeline(make_detector(ROOT / "models", 0.5), ImageLimits(max_pixels=50_000_000))
+    draws = 200 if report.long else 50
+    kept = sum(numbers_kept(pipeline, draw) for draw in range(draws))
+    report.figure(f"pairs who cross and keep their numbers, of {draws}", kept, at_least=draws if draws == 50 else 196)
 
 
 def _one(report: Report, server: ServerProcess) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -48,12 +48,13 @@ from app.sessions.smoothing import Smoother
 from app.sessions.summary import Session, SessionFace
 from app.sessions.tracks import Tracker
 from app.telemetry.records import PictureRecord, request_record
-from app.vision.geometry import Box
+from app.vision.geometry import Box, Face
 from app.worker_pool import ClientDisconnected, Reservation
 
 logger = logging.getLogger("visage.streams")
 
 _LONGEST_TEXT: Final = 1024
+_FULL_LOOK_SECONDS: Final = 0.5
 _LATEST: Final = 1e9
 """Largest time of a frame in seconds."""
 
@@ -422,13 +423,33 @@ class Stream:
         logger.info("A stream ended after %.1f s and %d frames: %s.", seconds, self._received, end.reason)
 
 
+class Looks:
+    """Decides how the frames of a stream are searched for faces: the whole frame every half second and while a track is
+    lost, else where the faces were."""
+
+    def __init__(self, options: FrameOptions) -> None:
+        self._options = options
+        self._full_look_at: float | None = None
+
+    def options(self, t: float, tracker: Tracker) -> FrameOptions:
+        lost = len(tracker.tracks) > len(self._options.known)
+        full_look = lost or self._full_look_at is None or t - self._full_look_at >= _FULL_LOOK_SECONDS
+        return replace(self._options, full_look=full_look)
+
+    def took(self, t: float, faces: Sequence[Face], count: int, *, full: bool) -> None:
+        """Notes what a frame shows: the wanted faces, and how many there are."""
+        if full:
+            self._full_look_at = t
+        self._options = replace(self._options, known=tuple(face.box for face in faces), known_count=count)
+
+
 class _Frames:
     """What a stream remembers from frame to frame. Used on worker threads, by one job at a time."""
 
     def __init__(self, options: StreamOptions, threshold: float, request_id: str, memory: HeldMemory) -> None:
         self._memory = memory
         self._options = options
-        self._frame_options = FrameOptions(options.every_face, options.details.names)
+        self._looks = Looks(FrameOptions(options.every_face, options.details.names))
         self._threshold = threshold
         self._id = request_id
         self._tracker = Tracker()
@@ -448,7 +469,7 @@ class _Frames:
         skipped: int,
     ) -> _Read:
         """The predictions for a frame, as the client gets them."""
-        detected = pipeline.detect_frame(frame.data, self._frame_options, checkpoint)
+        detected = pipeline.detect_frame(frame.data, self._looks.options(frame.t, self._tracker), checkpoint)
         predicted = PicturePrediction(model, (), 0.0)
         if detected.faces:
             predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
@@ -457,6 +478,7 @@ class _Frames:
         checkpoint()
         size = len(detected.faces) * (FACE_BYTES + result_bytes(self._options.details))
         self._memory.take(size)
+        self._looks.took(frame.t, detected.faces, detected.faces_detected, full=detected.full_look)
         tracks = [track.number for track in self._tracker.update(frame.t, detected.faces)]
         smoothed = self._smoothed(frame.t, tracks, predicted)
         faces = tracked_faces(predicted, self._threshold, tracks, smoothed, self._options.details)

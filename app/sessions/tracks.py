@@ -13,8 +13,15 @@ from app.vision.geometry import Face, Point
 LOST_AFTER: Final = 1.0
 """Seconds without its face after which a track ends."""
 
-_VELOCITY_SECONDS: Final = 0.25
-"""Time constant of the mean velocity. Boxes tremble by a few pixels from frame to frame."""
+_SECONDS, _CROWDED_SECONDS = 0.3, 2.0
+"""Time constants of a track's mean velocity and width: alone, and while another face overlaps it. Boxes tremble by a
+few pixels from frame to frame, and a face that is partly hidden is found smaller than it is and beside its place."""
+
+_CROWDED: Final = 0.05
+"""Overlap with another face from which a face may be partly hidden."""
+
+_PARTIAL: Final = 1.25
+"""Factor between the width of a face and its mean from which it counts as partly hidden, if another overlaps it."""
 
 _LEAST_OVERLAP: Final = 0.1
 """Overlap of a face with the predicted box of a track from which they may be the same."""
@@ -26,16 +33,17 @@ _FARTHER_A_SECOND: Final = 2.0
 """Face widths by which that distance grows for each second that the track is not seen."""
 
 _LARGEST_CHANGE: Final = 2.0
-"""Largest factor between the widths of a face in two frames."""
+"""Largest factor between the width of a face and the mean of its track."""
 
 
 @dataclass(slots=True)
 class Track:
-    """One face followed through frames. The velocity is in pixels a second."""
+    """One face followed through frames. ``velocity`` is in pixels a second; it and ``width`` are means over time."""
 
     number: int
     face: Face
     seen: float
+    width: float
     velocity: Point = (0.0, 0.0)
     frames: int = 1
 
@@ -44,16 +52,23 @@ class Track:
         elapsed = t - self.seen
         return self.face.moved(self.velocity[0] * elapsed, self.velocity[1] * elapsed)
 
-    def follow(self, face: Face, t: float) -> None:
+    def follow(self, face: Face, t: float, *, crowded: bool) -> None:
+        """Goes on with a face; ``crowded`` says that another one overlaps it."""
         elapsed = t - self.seen
-        if elapsed > 0:
-            (x, y), (before_x, before_y) = face.box.center, self.face.box.center
-            share = 1.0 if self.frames == 1 else -math.expm1(-elapsed / _VELOCITY_SECONDS)
-            now = ((x - before_x) / elapsed, (y - before_y) / elapsed)
-            self.velocity = (
-                self.velocity[0] + share * (now[0] - self.velocity[0]),
-                self.velocity[1] + share * (now[1] - self.velocity[1]),
-            )
+        if elapsed <= 0:
+            return
+        expected = self.predicted(t)
+        if crowded and _factor(face.box.width, self.width) > _PARTIAL:
+            # Its place is not where its visible part is.
+            face = expected
+        (x, y), (before_x, before_y) = face.box.center, self.face.box.center
+        share = -math.expm1(-elapsed / (_CROWDED_SECONDS if crowded else _SECONDS))
+        share = max(share, 1 / self.frames)
+        self.velocity = (
+            self.velocity[0] + share * ((x - before_x) / elapsed - self.velocity[0]),
+            self.velocity[1] + share * ((y - before_y) / elapsed - self.velocity[1]),
+        )
+        self.width += share * (face.box.width - self.width)
         self.face, self.seen = face, t
         self.frames += 1
 
@@ -81,12 +96,14 @@ class Tracker:
                 taken.add(number)
                 chosen[index] = self.tracks[number]
         for index, track in chosen.items():
-            track.follow(faces[index], t)
+            others = [other.predicted(t).box for other in self.tracks if other is not track]
+            crowded = any(faces[index].box.overlap(box) > _CROWDED for box in others)
+            track.follow(faces[index], t, crowded=crowded)
         return [chosen.get(index) or self._begin(face, t) for index, face in enumerate(faces)]
 
     def _begin(self, face: Face, t: float) -> Track:
         self._last_number += 1
-        track = Track(self._last_number, face, t)
+        track = Track(self._last_number, face, t, face.box.width)
         self.tracks.append(track)
         return track
 
@@ -94,15 +111,19 @@ class Tracker:
 def _cost(track: Track, face: Face, t: float) -> float | None:
     """How badly a face fits a track; None when it cannot be the same."""
     expected = track.predicted(t)
-    widths = sorted((expected.box.width, face.box.width))
-    change = widths[1] / max(widths[0], 1e-6)
+    change = _factor(face.box.width, track.width)
     if change > _LARGEST_CHANGE:
         return None
-    distance = _distance(expected, face) / (sum(widths) / 2)
+    distance = _distance(expected, face) / max(track.width, face.box.width)
     farthest = _FARTHEST + _FARTHER_A_SECOND * (t - track.seen)
     if expected.box.overlap(face.box) < _LEAST_OVERLAP and distance > farthest:
         return None
     return distance + math.log(change)
+
+
+def _factor(one: float, other: float) -> float:
+    """How many times as large as the smaller the larger is."""
+    return max(one, other) / max(min(one, other), 1e-6)
 
 
 def _distance(one: Face, other: Face) -> float:

@@ -9,6 +9,7 @@ far network is sure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -110,9 +111,27 @@ def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Fa
         for side in (LARGE_COPY, SMALL_COPY) if thorough else (SMALL_COPY, LARGE_COPY):
             if not search.found:
                 search.far(side)
+    return search.sorted(picture)
+
+
+def find_near(detector: FaceDetector, picture: Picture) -> list[Face]:
+    """The large faces of a picture, as the near network finds them in one look."""
+    search = _Search(detector, picture.pixels)
+    search.near()
+    return search.sorted(picture)
+
+
+def find_again(detector: FaceDetector, picture: Picture, boxes: Sequence[Box]) -> list[Face] | None:
+    """The faces that were in these boxes a moment ago, largest first; None when not each of them is found again.
+
+    Looks at close-ups alone, so that it finds no face that is new.
+    """
     height, width = picture.pixels.shape[:2]
-    found = sorted(_without_parts(search.found), key=lambda face: face.box.area, reverse=True)
-    return [face.scaled(picture.width / width, picture.height / height) for face in found]
+    search = _Search(detector, picture.pixels)
+    for box in boxes:
+        search.again(box.scaled(width / picture.width, height / picture.height))
+    found = search.sorted(picture)
+    return found if len(found) == len(boxes) else None
 
 
 def assumed(picture: Picture) -> Face:
@@ -136,11 +155,24 @@ class _Search:
     def finds_only_small_faces(self) -> bool:
         return all(face.box.width < _SMALL_FACE * self._side for face in self.found)
 
+    def sorted(self, picture: Picture) -> list[Face]:
+        """What is found, in the picture's full-size pixels, largest first."""
+        height, width = picture.pixels.shape[:2]
+        found = sorted(_without_parts(self.found), key=lambda face: face.box.area, reverse=True)
+        return [face.scaled(picture.width / width, picture.height / height) for face in found]
+
     def near(self) -> None:
         """The near network's look at the whole picture."""
         for face in self._near(self._pixels, self._threshold)[:_MOST_CANDIDATES]:
             again = face if face.score >= self._threshold + _SURE else self._confirmed(face)
             self._add(again and (again if again is face else replace(again, first=face)))
+
+    def again(self, box: Box) -> None:
+        """The near network's look at the surroundings of a face that was there."""
+        close_up = self._close_up(box)
+        if close_up is not None:
+            face = _best(self._near(close_up.pixels, self._threshold), close_up.inside(box))
+            self._add(None if face is None else close_up.outside(face))
 
     def far(self, side: int) -> bool:
         """The far network's look at a copy. True if faces with few pixels are found, so that others may be missed."""

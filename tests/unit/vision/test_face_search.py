@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.vision.decode import Picture
-from app.vision.face_search import LARGE_COPY, FaceDetector, FaceNetwork, assumed, find
+from app.vision.face_search import LARGE_COPY, FaceDetector, FaceNetwork, assumed, find, find_again, find_near
 from app.vision.geometry import Box, Face
 
 
@@ -251,3 +251,36 @@ def test_the_close_up_of_a_face_that_fills_a_large_picture_takes_little_memory()
     tracemalloc.stop()
     assert_near(found, [Box(200, 200, 3600, 3600)])
     assert peak < 40_000_000
+
+
+class TestFrames:
+    """Looks at a frame that follows another one."""
+
+    def test_a_face_is_found_again_in_a_close_up_alone(self) -> None:
+        far, near = Squares(all_sizes), Squares(large_ones)
+        shown = painted(640, 480, Box(205, 200, 40, 40), Box(500, 100, 60, 60))
+        found = find_again(FaceDetector(near, far, 0.5), shown, [Box(200, 198, 40, 40)])
+        assert found is not None
+        assert [round(face.box.x) for face in found] == [205]
+        assert far.shown == []
+        assert max(near.shown[0]) <= 2 * 88
+
+    def test_a_frame_in_which_one_face_is_lost_has_to_be_searched(self) -> None:
+        detector = FaceDetector(Squares(large_ones), Squares(all_sizes), 0.5)
+        shown = painted(640, 480, Box(200, 200, 40, 40))
+        assert find_again(detector, shown, [Box(200, 200, 40, 40), Box(500, 100, 60, 60)]) is None
+        # Nor may two tracks end in the same face.
+        assert find_again(detector, shown, [Box(200, 200, 40, 40), Box(205, 203, 40, 40)]) is None
+
+    def test_it_is_found_in_the_full_size_of_a_reduced_picture(self) -> None:
+        detector = FaceDetector(Squares(large_ones), Squares(all_sizes), 0.5)
+        shown = painted(640, 480, Box(200, 200, 40, 40), full=2.0)
+        found = find_again(detector, shown, [Box(404, 400, 80, 80)])
+        assert found is not None
+        assert (round(found[0].box.x), round(found[0].box.width)) == (400, 80)
+
+    def test_without_a_face_the_near_network_looks_alone(self) -> None:
+        far, near = Squares(all_sizes), Squares(large_ones)
+        assert find_near(FaceDetector(near, far, 0.5), painted(640, 480, Box(200, 200, 40, 40))) == []
+        assert len(find_near(FaceDetector(near, far, 0.5), painted(640, 480, Box(100, 100, 300, 300)))) == 1
+        assert far.shown == []
