@@ -276,12 +276,13 @@ class RedisCounter:
         self._script: Any = self._redis.register_script(_SCRIPT)
 
     async def take(self, budgets: Sequence[Budget]) -> list[int]:
-        """As :meth:`MemoryCounter.take`. Raises what the client raises if Redis does not execute the script."""
+        """As :meth:`MemoryCounter.take`. Raises an error if Redis does not execute the script."""
         keys = [f"visage:{_anonymous(key)}" for key, _, _ in budgets]
         arguments = [number for _, rate, cost in budgets for number in (cost * rate.interval, rate.span)]
         async with asyncio.timeout(2 * _REDIS_TIMEOUT):
-            debts: list[int] = await self._script(keys, arguments)
-        return debts
+            debts = await self._script(keys, arguments)
+        # What responds may be something else than Redis.
+        return [int(debt) for debt, _ in zip(debts, budgets, strict=True)]
 
     async def close(self) -> None:
         await self._redis.aclose()

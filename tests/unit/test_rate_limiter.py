@@ -330,6 +330,22 @@ async def test_without_redis_limits_are_counted_in_memory(caplog: pytest.LogCapt
     await limiter.close()
 
 
+@pytest.mark.parametrize(
+    "response", [b"+OK\r\n", b"*0\r\n", b"$-1\r\n", b":1\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+)
+async def test_what_responds_like_no_redis_counts_as_away(response: bytes) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            writer.write(response * 3)
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        limiter = RateLimiter("2/minute", f"redis://127.0.0.1:{port}/0", max_clients=10)
+        assert await granted(limiter, 3) == 2
+        assert limiter.backend == "memory while redis is away"
+        await limiter.close()
+
+
 async def test_a_redis_that_responds_and_fails_scripts_stays_away_until_they_succeed(
     redis_server: str, redis: redis_client.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
