@@ -8,6 +8,7 @@ import subprocess
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -335,8 +336,9 @@ async def test_without_redis_limits_are_counted_in_memory(caplog: pytest.LogCapt
 )
 async def test_what_responds_like_no_redis_counts_as_away(response: bytes) -> None:
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65536):
-            writer.write(response * 3)
+        with closing(writer):
+            while await reader.read(65536):
+                writer.write(response * 3)
 
     async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
