@@ -1,4 +1,5 @@
-"""Files that are small to send and large to decode: alone, in a batch, and on all workers at once.
+"""Files that are small to send and large to decode: alone, in a batch, and on all workers at once. Then requests that
+are large to parse.
 
 The limiter is on, and honest requests and probes are sent meanwhile. Where the machine lets it, the server runs in a
 cgroup of 512 MB, which ends it if it takes more.
@@ -17,7 +18,7 @@ import psutil
 from PIL import Image
 from skimage import data
 
-from drills.client import Response, get, quantile, send, statuses, upload
+from drills.client import Response, get, post, quantile, send, statuses, upload
 from drills.process_stats import process_stats, reset_peak
 from drills.report import Report, run
 from tests.hostile import HostileFile, hostile_files
@@ -98,6 +99,10 @@ class _Drill:
             await self._send(f"{file.name}, a batch of {BATCH}", [batch], pictures=BATCH)
             request = upload("/predict", file.data)
             await self._send(f"{file.name}, {WORKERS} at once", [request] * WORKERS, pictures=WORKERS)
+        brackets = post("/analyze/facial", b"[" * 7_000_000, "application/json")
+        await self._send("bodies of brackets", [brackets] * 2, pictures=2)
+        pipelined = get("/docs/swagger-ui-bundle.js") + get("/health/live") * 100_000
+        await self._send("requests behind a file of the page", [pipelined] * 2, pictures=2)
         await self._explained()
         for task in beside:
             task.cancel()
