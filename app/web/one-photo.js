@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
-import { Comparison } from "./comparison.js";
 import { Details } from "./details.js";
 import { $, announce, copy, h, icon } from "./dom.js";
 import { showError } from "./error-panel.js";
@@ -29,8 +28,8 @@ class Photo {
   #wantsExplanation = false;
   #url = "";
   #bars = new Bars($("bars"));
-  #comparison = new Comparison($("compare-body"));
   #details = new Details($("details"), $("picture-mesh"), () => this.#changeDetails());
+  #comparison = null;
   #call = null;
   #hideError = () => {};
 
@@ -55,6 +54,7 @@ class Photo {
       this.#model = event.target.value;
       this.#predict();
     });
+    $("compare").addEventListener("toggle", () => this.#offerComparison());
     for (const button of document.querySelectorAll("#request [data-copy]")) {
       button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
     }
@@ -113,7 +113,7 @@ class Photo {
   #showLimits() {
     const { formats, fileSize } = service.limits;
     const names = formats.length ? formats.map((name) => (name === "webp" ? "WebP" : name.toUpperCase())) : ["JPEG", "PNG", "WebP", "BMP"];
-    $("photo-note").textContent = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}, up to ${fileSize}. Larger photos are made smaller here before they are sent.`;
+    $("photo-note").textContent = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}, up to ${fileSize}. Larger ones are made smaller here first.`;
   }
 
   #stop() {
@@ -255,8 +255,8 @@ class Photo {
     $("faces").hidden = true;
     $("heatmap-opacity").value = 0;
     this.#setOpacity();
-    this.#comparison.clear();
     this.#details.clear();
+    this.#comparison?.clear();
   }
 
   #show(result) {
@@ -303,7 +303,7 @@ class Photo {
     this.#bars.show(face.probabilities, face.emotion, level);
     this.#showExplanation(face);
     this.#details.show(face, this.#result.image);
-    this.#comparison.show(index);
+    this.#comparison?.show(index);
     for (const button of document.querySelectorAll("#picture-boxes button, #faces button")) {
       button.setAttribute("aria-pressed", Number(button.dataset.face) === index);
     }
@@ -425,7 +425,15 @@ class Photo {
     if (!several) return;
     const chosen = this.#model || service.defaultModel;
     $("model").replaceChildren(...models.map(({ name, version }) => h("option", { value: name, selected: name === chosen }, version ? `${name} ${version}` : name)));
-    if (this.#result) this.#comparison.offer(models, this.#picture.file, this.#result, this.#query(), this.#face);
+    this.#offerComparison();
+  }
+
+  /** Its module is loaded when it is wanted first: most who come here have one photo and one model. */
+  async #offerComparison() {
+    if (!$("compare").open) return;
+    const { Comparison } = await import("./comparison.js");
+    this.#comparison ??= new Comparison($("compare-body"));
+    if (this.#result) this.#comparison.offer(service.models, this.#picture.file, this.#result, this.#query(), this.#face);
   }
 
   async #openPreview() {

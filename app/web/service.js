@@ -132,7 +132,7 @@ class Service extends EventTarget {
   }
 
   #showAllowance() {
-    const text = this.allowance ? `${this.left} of ${plural(this.allowance.limit, "photo")} left for now.` : "";
+    const text = this.allowance ? `${this.left.toLocaleString("en")} of ${plural(this.allowance.limit, "photo")} left for now.` : "";
     for (const line of document.querySelectorAll("[data-allowance]")) if (line.textContent !== text) line.textContent = text;
   }
 }
