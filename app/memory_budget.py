@@ -109,11 +109,26 @@ class MemoryBudget:
         """An account of what one request or connection holds; nothing at first."""
         return HeldMemory(self)
 
+    def shrink(self, size: int, owner: object) -> None:
+        """Takes bytes that ``owner`` will hold for long out of the total. The next ``follow`` finds them at rest."""
+        with self._lock:
+            self.total -= size
+        weakref.finalize(owner, self._grow, size).atexit = False
+
     def follow(self) -> None:
-        """Sets the total to what the limit leaves beside what the process holds at rest, which is assumed to be now."""
+        """Sets the total to what the limit leaves beside what the process holds at rest.
+
+        To be called when no work runs. Does nothing while requests hold memory, as not all of it may be resident.
+        """
+        if self._held:
+            return
         limit = self.limit
         at_rest = max(resident_memory() - self.used, 0)
         self.total = max(int(min(max(_SHARE * limit - at_rest, LARGEST), _MOST * limit - at_rest)), 0)
+
+    def _grow(self, size: int) -> None:
+        with self._lock:
+            self.total += size
 
     def _give_back(self, size: int) -> None:
         with self._lock:

@@ -226,6 +226,5 @@ async def _free_periodically(service: Service) -> None:
         if idle:
             service.limiter.forget()
             trim_memory()
-            if not process_memory().used:
-                process_memory().follow()
+            process_memory().follow()
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)

@@ -90,7 +90,7 @@ class MeshNetworks:
     def __init__(self, mesh: bytes, blendshapes: bytes, threads: int) -> None:
         self._mesh = _session(mesh)
         self._blendshapes = _session(blendshapes)
-        process_memory().keep(_LOADED_BYTES + threads * _PASS_BYTES, self)
+        process_memory().shrink(_LOADED_BYTES + threads * _PASS_BYTES, self)
 
     def run(self, picture: Picture, face: Face, *, blendshapes: bool) -> FaceMesh | None:
         """The mesh of one face, in full-size pixels, or None where none can be seen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -100,6 +101,29 @@ def test_the_total_follows_the_limit(monkeypatch: pytest.MonkeyPatch, limit_mb: 
     budget.limit_mb = limit_mb
     budget.follow()
     assert budget.total == int(total)
+
+
+def test_what_is_held_for_good_leaves_the_total_at_once_and_is_at_rest_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_rest = 170_000_000
+    monkeypatch.setattr(memory_budget, "resident_memory", lambda: at_rest)
+    budget = MemoryBudget()
+    budget.limit_mb = 2048
+    budget.follow()
+    before = budget.total
+    networks = Event()
+    budget.shrink(40_000_000, networks)
+    assert budget.total == before - 40_000_000
+    at_rest += 30_000_000
+    with budget.held() as memory:
+        memory.take(1)
+        budget.follow()
+        assert budget.total == before - 40_000_000
+    budget.follow()
+    assert budget.total == before - 30_000_000
+    del networks
+    assert budget.total == before + 10_000_000
 
 
 @pytest.mark.parametrize(
