@@ -11,6 +11,7 @@ $(BENCH_READY): requirements/bench.txt | $(BENCH)
 
 bench: $(BENCH_READY) ## Compare with other servers, a quarter of an hour (needs wrk)
 	$(BENCH) -m benchmarks run --docs docs/performance.md --readme README.md
+	$(BENCH) -m benchmarks.details cost
 
 bench-quick: $(BENCH_READY) ## Measure every ratio, less than three minutes (needs wrk)
 	$(BENCH) -m benchmarks run --quick --json build/bench/quick.json --docs build/bench/performance.md

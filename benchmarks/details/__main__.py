@@ -1,19 +1,22 @@
-"""Fits the action units, or measures the details and writes the tables of ``docs/details.md``.
+"""Fits the action units, measures the details for the tables of ``docs/details.md``, or measures what they cost.
 
 python -m benchmarks.details fit --data data
 python -m benchmarks.details evaluate --data data
+python -m benchmarks.details cost
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.details import evaluate, fit
+from benchmarks.details.cost import measure
 from benchmarks.details.faces import Faces, Finder, faces_of, fer, photos, some
 from benchmarks.details.parity import parity
 
@@ -29,10 +32,13 @@ _VALID: Final = dict.fromkeys(_FER_TRAIN, 400)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("action", choices=("fit", "evaluate"))
+    parser.add_argument("action", choices=("fit", "evaluate", "cost"))
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--photos", type=int, default=300, help="photos for stability and parity")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of the costs")
     options = parser.parse_args()
+    if options.action == "cost":
+        sys.exit(not measure(options.rounds))
     finder = Finder()
     if options.action == "fit":
         _fit(options.data, finder)
