@@ -102,7 +102,7 @@ def sides(method: UnitMethod, shape: FaceShape) -> tuple[float, float]:
     """The intensity of a unit on the person's left and right."""
     left = right = method.bias
     if method.points.size:
-        origin = shape.origin(method.origin)
+        origin = shape.origins[method.origin]
         left += float(np.vdot(method.points, shape.points[method.left] - origin))
         right += float(np.vdot(method.points * _MIRROR, shape.points[method.right] - origin))
     for weights, pair_of in ((method.logits, shape.logits), (method.values, shape.values.__getitem__)):

@@ -6,6 +6,7 @@ weights serves both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,24 +26,24 @@ _LEAST: Final = 1e-7
 @dataclass(frozen=True, slots=True)
 class FaceShape:
     """The points of a mesh (478, 3) turned to the front, in centimetres of an average face: x to the person's left, y
-    up, z to the camera. And the blendshapes by name, each with the values of both sides."""
+    up, z to the camera. The places that they are measured from, by the names of :data:`ORIGINS`. And the blendshapes by
+    name, each with the values of both sides."""
 
     points: NDArray[np.float64]
+    origins: Mapping[str, NDArray[np.float64]]
     values: Mapping[str, tuple[float, float]]
-
-    def origin(self, name: str) -> NDArray[np.float64]:
-        """The middle of the points that others are measured from."""
-        return np.asarray(self.points[list(ORIGINS[name])].mean(axis=0))
 
     def logits(self, name: str) -> tuple[float, float]:
         """A blendshape as logits, which grow evenly with the movement."""
         left, right = (min(max(value, _LEAST), 1 - _LEAST) for value in self.values[name])
-        return float(np.log(left / (1 - left))), float(np.log(right / (1 - right)))
+        return math.log(left / (1 - left)), math.log(right / (1 - right))
 
 
 def face_shape(mesh: NDArray[np.float64], blendshapes: Mapping[str, float]) -> FaceShape:
     """The shape of a face from its mesh and its blendshapes by their own names."""
-    return FaceShape(fit(mesh).frontal(mesh), _paired(blendshapes))
+    points = fit(mesh).frontal(mesh)
+    origins = {name: points[list(around)].mean(axis=0) for name, around in ORIGINS.items()}
+    return FaceShape(points, origins, _paired(blendshapes))
 
 
 def _paired(blendshapes: Mapping[str, float]) -> dict[str, tuple[float, float]]:

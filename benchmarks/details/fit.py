@@ -148,7 +148,7 @@ def _rows(plan: Plan, shapes: list[FaceShape]) -> NDArray[np.float64]:
     left, right = [*plan.pairs], [*plan.pairs.values()]
     rows = []
     for shape in shapes:
-        origin = shape.origin(plan.origin)
+        origin = shape.origins[plan.origin]
         at_left, at_right = shape.points[left] - origin, (shape.points[right] - origin) * (-1, 1, 1)
         pairs = [shape.logits(name) if plan.labels else shape.values[name] for name in plan.blendshapes]
         sides = zip((at_left, at_right), zip(*pairs, strict=True) if pairs else ((), ()), strict=True)
