@@ -2,14 +2,16 @@
 
     python -m scripts.convert_face_detector
 
-The ONNX file takes uint8 (n, 128, 128, 3) RGB and scales it to [-1, 1] itself; its two outputs are those of the
-TFLite file: ``regressors`` (n, 896, 16) and ``classificators`` (n, 896, 1). TFLite has the layout NHWC and ONNX has
-NCHW, so the axes of the weights and of the channel paddings are transposed. Nothing else changes.
+The ONNX file takes uint8 (1, 128, 128, 3) RGB and scales it to [-1, 1] itself. TFLite has the layout NHWC and ONNX has
+NCHW, so the axes of the weights and of the channel paddings are transposed. The service's file has wider maps, of zeros
+(:mod:`scripts.widen_channels`), and two outputs in place of the TFLite file's four heads: ``fine`` (1, 34, 16, 16) and
+``coarse`` (1, 102, 8, 8) have the logits of each cell's 2 and 6 anchors, then 16 numbers for each anchor.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from flatbuffers.number_types import Int8Flags, Int32Flags, Uint32Flags
 from flatbuffers.table import Table
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from scripts.widen_channels import Widener
 
 FOLDER = Path("models/face_detector")
 SOURCE = FOLDER / "face_detection_short_range.tflite"
@@ -226,6 +230,19 @@ class Converter:
         return name
 
 
+def service_model(data: bytes) -> onnx.ModelProto:
+    """The network as the service runs it."""
+    outputs = {"fine": (34, 16), "coarse": (102, 8)}
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, side, side])
+        for name, (channels, side) in outputs.items()
+    ]
+    converted = Converter(data).model()
+    converted.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    heads = {"fine": ("tensor_160", "tensor_166"), "coarse": ("tensor_163", "tensor_169")}
+    return Widener(converted, heads).model("tensor_0", infos)
+
+
 def require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise ValueError(f"This file has {otherwise}, which the converter does not support.")
@@ -236,9 +253,9 @@ def main() -> None:
     parser.add_argument("--source", type=Path, default=SOURCE)
     parser.add_argument("--target", type=Path, default=TARGET)
     options = parser.parse_args()
-    content = Converter(options.source.read_bytes()).model().SerializeToString(deterministic=True)
+    content = service_model(options.source.read_bytes()).SerializeToString(deterministic=True)
     options.target.write_bytes(content)
-    print(f"{options.target}: {len(content):,} bytes")
+    print(f"{options.target}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":

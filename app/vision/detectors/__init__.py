@@ -14,7 +14,7 @@ from app.vision.face_search import FaceDetector
 
 _FOLDER: Final = "face_detector"
 _SHA256: Final = {
-    "face_detection_short_range.onnx": "a0877af1a8d3ea2d284d3a4bb2ceb9bb4d39aec32a1c178a8186287f506edda1",
+    "face_detection_short_range.onnx": "3f4968244ed090c8916ef75f696ead928b72263c48c9077f2b4827aaf4a5ca3b",
     "yunet.onnx": "8ece5fcb32d83809f01f6438c97ca75e76ea0d4f09412ff2b4b2fcafdb3be879",
 }
 

@@ -34,13 +34,14 @@ class BlazeFace:
     def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
         """The faces in uint8 (h, w, 3) RGB from a score on, best first."""
         square, scale, left, top = _letterbox(pixels)
-        logits, raw = self._session.run(["classificators", "regressors"], {"image": square[None]})
+        grids = self._session.run(["fine", "coarse"], {"image": square[None]})
+        logits, raw = _by_anchor(grids)
         # Comparing logits saves 896 exponentials.
-        likely = np.flatnonzero(logits[0, :, 0] >= math.log(least_score / (1 - least_score)))
+        likely = np.flatnonzero(logits >= math.log(least_score / (1 - least_score)))
         if not likely.size:
             return []
-        scores = 1 / (1 + np.exp(-logits[0, likely, 0].astype(np.float64)))
-        points = _points(raw[0, likely].astype(np.float64), self._anchors[likely])
+        scores = 1 / (1 + np.exp(-logits[likely].astype(np.float64)))
+        points = _points(raw[likely].astype(np.float64), self._anchors[likely])
         points = points * (_SIDE * scale) + (left, top)
         return [_face(score, face) for score, face in _averaged(scores, points)]
 
@@ -53,6 +54,16 @@ def _anchors() -> NDArray[np.float64]:
         grid = (np.stack((x, y), axis=-1).reshape(-1, 2) + 0.5) / cells
         centres.append(grid.repeat(count, axis=0))
     return np.concatenate(centres)
+
+
+def _by_anchor(grids: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits (896,) and raw boxes (896, 16) from the network's outputs, in the order of the anchors."""
+    logits, raw = [], []
+    for (_, count), grid in zip(_GRIDS, grids, strict=True):
+        cells = grid[0].transpose(1, 2, 0)
+        logits.append(cells[..., :count].reshape(-1))
+        raw.append(cells[..., count:].reshape(-1, 16))
+    return np.concatenate(logits), np.concatenate(raw)
 
 
 def _letterbox(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float, float]:

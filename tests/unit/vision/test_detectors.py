@@ -14,6 +14,7 @@ import pytest
 
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import BadDetector, make_detector
+from app.vision.detectors.blazeface import _by_anchor
 from app.vision.face_search import FaceDetector, FaceNetwork, find
 from app.vision.geometry import Box
 
@@ -207,6 +208,37 @@ def test_the_network_is_what_the_script_makes_of_the_published_file() -> None:
     for one, other in zip(made.graph.initializer, kept.graph.initializer, strict=True):
         assert one.name == other.name
         assert np.array_equal(numpy_helper.to_array(one), numpy_helper.to_array(other))
+
+
+def test_blazeface_is_what_the_script_makes_of_the_published_file() -> None:
+    from onnx import load, numpy_helper
+
+    from scripts.convert_face_detector import SOURCE, TARGET, service_model
+
+    made, kept = service_model((ROOT / SOURCE).read_bytes()), load(ROOT / TARGET)
+
+    assert [node.op_type for node in made.graph.node] == [node.op_type for node in kept.graph.node]
+    for one, other in zip(made.graph.initializer, kept.graph.initializer, strict=True):
+        assert one.name == other.name
+        assert np.array_equal(numpy_helper.to_array(one), numpy_helper.to_array(other))
+
+
+def test_wider_maps_change_nothing() -> None:
+    from onnxruntime import InferenceSession
+
+    from scripts.convert_face_detector import SOURCE, Converter, service_model
+
+    published = (ROOT / SOURCE).read_bytes()
+    narrow, wide = (
+        InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        for model in (Converter(published).model(), service_model(published))
+    )
+    image = {"image": cv2.resize(sample("happy_sample.jpg").pixels, (128, 128))[None]}
+    logits, raw = narrow.run(["classificators", "regressors"], image)
+    found = _by_anchor(wide.run(["fine", "coarse"], image))
+
+    assert np.allclose(found[0], logits[0, :, 0], atol=1e-3)
+    assert np.allclose(found[1], raw[0], atol=1e-3)
 
 
 def test_the_samples_are_what_the_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,122 @@
+"""Gives a network's feature maps a multiple of 16 channels, so that ONNX Runtime keeps them in blocks.
+
+ONNX Runtime's fastest convolutions take channels in blocks of 8 or 16, by CPU. Between maps of 24, 28 or 42 channels it
+converts layouts back and forth. The added channels are zero, so the results are the same. Paddings of channels go:
+either the wider map has room, or a 1×1 convolution copies the channels, which is faster than leaving the blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+_BLOCK = 16
+
+
+class Widener:
+    """Writes a graph of convolutions, rectifiers, sums, poolings and channel paddings again, up to some tensors.
+
+    ``heads`` names the tensors in front of each new output, whose channels are joined in that order.
+    """
+
+    def __init__(self, model: onnx.ModelProto, heads: dict[str, tuple[str, ...]]) -> None:
+        self._model = model
+        self._heads = heads
+        self._values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._channels: dict[str, int] = {}
+        """Channels of a tensor without the added ones."""
+        self._same: dict[str, str] = {}
+        """Paddings for which their input has room already."""
+
+    def model(self, source: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        """The wide model. ``source`` is the tensor from which maps are widened; what comes before it is kept."""
+        made = {node.output[0]: node for node in self._model.graph.node}
+        joined = {name for names in self._heads.values() for name in names}
+        before = True
+        for node in self._model.graph.node:
+            if before:
+                self._keep(node)
+                before = node.output[0] != source
+            elif node.op_type == "Conv" and node.output[0] not in joined:
+                self._convolution(node)
+            elif node.op_type == "Pad":
+                self._padding(node)
+            elif node.op_type in ("Relu", "Add", "MaxPool"):
+                self._keep(node)
+                self._channels[node.output[0]] = self._channels[node.input[0]]
+        for output, names in self._heads.items():
+            self._head(output, [made[name] for name in names])
+        graph = helper.make_graph(
+            self._nodes, self._model.graph.name, self._model.graph.input, outputs, list(self._constants.values())
+        )
+        model = helper.make_model(graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+    def _keep(self, node: onnx.NodeProto) -> None:
+        inputs = [self._same.get(name, name) for name in node.input]
+        for name in inputs:
+            if name in self._values:
+                self._constant(name, self._values[name])
+        self._node(node.op_type, inputs, node.output[0], **_attributes(node))
+
+    def _convolution(self, node: onnx.NodeProto) -> None:
+        kernel, bias = (self._values[name] for name in node.input[1:])
+        attributes = _attributes(node)
+        name = node.output[0]
+        self._channels[name] = len(kernel)
+        wide = _wide(len(kernel))
+        if attributes["group"] > 1:
+            attributes["group"] = wide
+            kernel = _grown(kernel, (wide, 1))
+        else:
+            # The picture has three channels and is not widened.
+            given = self._channels.get(node.input[0])
+            kernel = _grown(kernel, (wide, _wide(given) if given else kernel.shape[1]))
+        inputs = [node.input[0], self._constant(f"kernel_{name}", kernel)]
+        self._node("Conv", [*inputs, self._constant(f"bias_{name}", _grown(bias, (wide,)))], name, **attributes)
+
+    def _padding(self, node: onnx.NodeProto) -> None:
+        source, name = node.input[0], node.output[0]
+        before = self._channels[source]
+        after = before + int(self._values[node.input[1]][5])
+        self._channels[name] = after
+        if _wide(before) == _wide(after):
+            self._same[name] = self._same.get(source, source)
+            return
+        kernel = np.eye(_wide(after), _wide(before), dtype=np.float32)[:, :, None, None]
+        self._node("Conv", [source, self._constant(f"kernel_{name}", kernel)], name, kernel_shape=[1, 1])
+
+    def _head(self, output: str, nodes: list[onnx.NodeProto]) -> None:
+        kernel, bias = (np.concatenate([self._values[node.input[part]] for node in nodes]) for part in (1, 2))
+        source = nodes[0].input[0]
+        kernel = _grown(kernel, (len(kernel), _wide(self._channels[source])))
+        inputs = [source, self._constant(f"kernel_{output}", kernel), self._constant(f"bias_{output}", bias)]
+        self._node("Conv", inputs, output, kernel_shape=[1, 1])
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+
+def _wide(channels: int) -> int:
+    return -(-channels // _BLOCK) * _BLOCK
+
+
+def _grown(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The values with zeros behind them in the first dimensions."""
+    more = [(0, wanted - size) for wanted, size in zip(shape, values.shape, strict=False)]
+    return np.pad(values, more + [(0, 0)] * (values.ndim - len(more)))
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
