@@ -17,6 +17,7 @@ from bulk.stops import BAD_INPUT, Stop
 if TYPE_CHECKING:
     from app.expression.details import Detail
     from bulk.engine import LocalEngine
+    from bulk.score import Cluster
 
 _INTERRUPTED = 130
 
@@ -69,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--fps", type=_positive, help="frames a second of a video that are read; without it, all")
     score.add_argument("--limit", type=_count, help="read only so many items")
     score.add_argument("--shard", type=_shard, default=(1, 1), metavar="K/N", help="read the K-th of N shares")
+    score.add_argument("--engine", choices=("local", "ray"), default="local", help="threads here, or Ray")
+    score.add_argument("--address", help="address of a Ray cluster; without it, Ray is started here")
+    score.add_argument("--actors", type=_count, help="actors of Ray at most; without it, one a core of this machine")
     score.add_argument("--lenient", action="store_true", help="exit with 0 also when some items could not be read")
     score.set_defaults(command=_score)
 
@@ -112,11 +116,18 @@ def _score(options: argparse.Namespace) -> int:
     )
     progress = Progress(quiet=options.quiet)
     try:
-        target = Target(options.out, options.shard)
+        target = Target(options.out, options.shard, _cluster(options))
         status = score(wanted, target, settings, _engine(options, settings), progress)
         return 0 if options.lenient else status
     finally:
         progress.stop()
+
+
+def _cluster(options: argparse.Namespace) -> Cluster | None:
+    from app.system import usable_cores  # noqa: PLC0415 - their imports take long
+    from bulk.score import Cluster  # noqa: PLC0415
+
+    return Cluster(options.address, options.actors or usable_cores()) if options.engine == "ray" else None
 
 
 def _audit(options: argparse.Namespace) -> int:

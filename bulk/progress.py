@@ -60,6 +60,19 @@ class Progress:
             self._items += 1
         self._tell()
 
+    def add(self, items: int, frames: int, codes: Mapping[str, int]) -> None:
+        """What another process has counted."""
+        with self._lock:
+            self._items += items
+            self._frames += frames
+            self._codes.update(codes)
+        self._tell()
+
+    @property
+    def counts(self) -> tuple[int, int, Mapping[str, int]]:
+        """Items, frames, and rows by code."""
+        return self._items, self._frames, self._codes
+
     def end(self, out: str) -> None:
         self._bar.stop()
         self._say(f"{self._line()} The rows are in {out}.")

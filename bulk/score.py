@@ -55,6 +55,15 @@ class Target:
 
     out: str
     shard: tuple[int, int] = (1, 1)
+    cluster: Cluster | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where Ray runs: its address (None starts one here), and how many actors score."""
+
+    address: str | None
+    actors: int
 
 
 def score(options: ScoreOptions, target: Target, settings: Settings, engine: LocalEngine, progress: Progress) -> int:
@@ -75,7 +84,12 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         if shard == (1, 1):
             output.remove_unfinished()
         progress.begin(sum(len(part.items) for part in parts), sum(len(part.items) for part in waiting))
-        scorer.run(engine, output, waiting, progress)
+        if target.cluster is None:
+            scorer.run(engine, output, waiting, progress)
+        elif waiting:
+            from bulk import ray_engine  # noqa: PLC0415 - only these runs need Ray
+
+            ray_engine.run(options, target, waiting, progress, video=scorer.layout.video)
     finally:
         output.close()
     progress.end(shown(out))
