@@ -56,15 +56,17 @@ function poseDrawing({ yaw, pitch, roll }) {
 
 /**
  * The units as a chart: the active ones first, then the strongest. The mark in each bar is where a unit becomes active.
- * For the live view and reports too: `new UnitsChart(place)`, then `show(face.action_units)` for every frame.
+ * With `steady` the rows keep the order of their numbers, for a face that moves.
  */
 export class UnitsChart {
   #place;
   #most;
+  #steady;
 
-  constructor(place, most = 6) {
+  constructor(place, { most = 6, steady = false } = {}) {
     this.#place = place;
     this.#most = most;
+    this.#steady = steady;
   }
 
   show(units) {
@@ -72,6 +74,7 @@ export class UnitsChart {
       .filter(([, { active, intensity }]) => active || intensity >= 0.1)
       .sort(([, one], [, other]) => other.active - one.active || other.intensity - one.intensity)
       .slice(0, this.#most);
+    if (this.#steady) rows.sort(([one], [other]) => Number(one.slice(2)) - Number(other.slice(2)));
     if (!rows.length) {
       this.#place.replaceChildren(h("p", { class: "units__none" }, units ? "No movement stands out." : "Too little of the face shows to measure its movements."));
       return;
@@ -137,7 +140,9 @@ export class Details {
     this.#panel.append(h("div", { class: "details__said" }, this.#text, button), this.#pose, this.#chart);
     place.append(this.#outputs, h("label", { class: "details__switch" }, this.#switch, h("span", {}, "What the face does")), this.#panel);
     this.#switch.addEventListener("change", () => changed());
-    service.addEventListener("loaded", () => (place.querySelector("label").hidden = !service.hasDetails));
+    service.addEventListener("loaded", () => {
+      for (const label of [place.querySelector("label"), document.getElementById("live-details-choice")]) label.hidden = !service.hasDetails;
+    });
   }
 
   /** What a request has to ask for. */

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { cameras, closeCamera, openCamera, snapshot } from "./camera.js";
+import { UnitsChart } from "./details.js";
 import { $, announce, h } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { FaceMarks } from "./faces-over-video.js";
@@ -66,6 +67,7 @@ class Live {
   #session = null;
   #timeline = null;
   #marks = null;
+  #units = new UnitsChart($("live-units"), { steady: true });
   #selected = null;
   #arrivals = [];
   #announced = { label: "", at: 0 };
@@ -139,7 +141,8 @@ class Live {
   #begin(source) {
     const isFile = source instanceof FileSource;
     const profile = !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
-    const query = { faces: "all", ...(profile ? { profile, purpose: "own_practice" } : {}) };
+    const measures = service.hasDetails && $("live-measure").checked;
+    const query = { faces: "all", ...(measures ? { details: "action_units" } : {}), ...(profile ? { profile, purpose: "own_practice" } : {}) };
     const session = (this.#session = { stream: new Stream(source, query), log: new SessionLog(), profile });
     const { videoWidth, videoHeight } = source.video;
     if (isFile) $("live-mirror").removeAttribute("data-mirrored");
@@ -149,6 +152,7 @@ class Live {
     $("live-report").hidden = true;
     $("live-play").hidden = !isFile;
     $("live-practice").hidden = !profile;
+    $("live-units").hidden = !measures;
     this.#show("on", "Looking for a face");
     $("live-off").focus({ preventScroll: true });
     this.#connection("Connecting");
@@ -242,6 +246,7 @@ class Live {
     this.#marks.clear();
     this.#timeline.clear();
     $("live-faces").replaceChildren();
+    $("live-units").replaceChildren();
     $("live-now").dataset.level = $("live-timeline").dataset.level = "none";
     $("live-label").textContent = NOTHING;
     for (const name of ["fps", "latency", "frames", "skipped"]) $(`live-${name}`).textContent = NOTHING;
@@ -317,6 +322,7 @@ class Live {
     const warnings = face.warnings.filter(({ code }) => code !== "multiple_faces").map(({ code, message }) => WARNINGS[code]?.[0] ?? message);
     $("live-warnings").textContent = warnings.join(" · ");
     this.#timeline.add(face.smoothed ?? face.probabilities, label);
+    if (face.action_units !== undefined) this.#units.show(face.action_units);
     this.#announce(label, share);
   }
 

@@ -12,11 +12,11 @@ from playwright.sync_api import Page, expect
 from app.inference.further import FurtherValue
 from tests.api.fakes import FakeModel, FakeRegistry
 from tests.api.meshes import meshed
-from tests.e2e.page.actions import DONE, read_sample, rect, text
+from tests.e2e.page.actions import DONE, go, read_sample, rect, text
 from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.conftest import OpenPage, Start
-from tests.e2e.page.pictures import SURE
-from tests.e2e.page.test_accessibility import needs_axe, on_both_screens, violations
+from tests.e2e.page.pictures import SURE, FaceIn
+from tests.e2e.page.test_accessibility import AXE, needs_axe, on_both_screens, violations
 from tests.process import ROOT
 
 SWITCH = "#details-switch"
@@ -140,3 +140,27 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(start: Start, open_page: OpenP
     turn_on(page)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_live_session_measures_it_when_asked(page: Page, measured: Application) -> None:
+    measured.faces = [FaceIn((0.3, 0.2, 0.3, 0.4))]
+    go(page, "live")
+    page.check("#live-measure")
+    page.click("#live-on")
+    page.wait_for_selector("#live-units [data-unit=AU12][data-active=true]")
+    codes = page.eval_on_selector_all(
+        "#live-units .units__row", "rows => rows.map(row => Number(row.dataset.unit.slice(2)))"
+    )
+    assert codes == sorted(codes)
+    if AXE.exists():
+        assert violations(page) == []
+    page.click("#live-off")
+    page.wait_for_selector("#view-live[data-state=report]")
+
+
+def test_a_live_session_measures_nothing_otherwise(page: Page, measured: Application) -> None:
+    measured.faces = [FaceIn((0.3, 0.2, 0.3, 0.4))]
+    go(page, "live")
+    page.click("#live-on")
+    page.wait_for_selector("#live-boxes .live-box")
+    expect(page.locator("#live-units")).to_be_hidden()
