@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from benchmarks.details import evaluate, fit
 from benchmarks.details.cost import measure
-from benchmarks.details.faces import Faces, Finder, faces_of, fer, photos, some
+from benchmarks.details.faces import LABELS, Faces, Finder, faces_of, fer, photos, some
 from benchmarks.details.parity import parity
 
 DOCUMENT: Final = Path("docs/details.md")
@@ -27,7 +27,8 @@ _FER_TRAIN: Final = {
     **{"neutral": 900, "happy": 400, "surprise": 400, "sad": 450, "angry": 450},
     **{"disgust": 300, "fear": 400, "contempt": 100},
 }
-_VALID: Final = dict.fromkeys(_FER_TRAIN, 400)
+_PHOTOS: Final = 1878
+"""The photos of ``wild-dev``."""
 
 
 def main() -> None:
@@ -35,30 +36,31 @@ def main() -> None:
     parser.add_argument("action", choices=("fit", "evaluate", "cost"))
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--photos", type=int, default=300, help="photos for stability and parity")
+    parser.add_argument("--faces", type=int, default=1000, help="most faces of each label to evaluate on")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the costs")
     options = parser.parse_args()
     if options.action == "cost":
         sys.exit(not measure(options.rounds))
     finder = Finder()
     if options.action == "fit":
-        _fit(options.data, finder)
+        _fit(options.data, options.faces, finder)
     else:
-        _evaluate(options.data, options.photos, finder)
+        _evaluate(options.data, options.faces, options.photos, finder)
 
 
-def _fit(data: Path, finder: Finder) -> None:
+def _fit(data: Path, count: int, finder: Finder) -> None:
     # The students' label "disgust" separates nothing: their photos are left out, and FER+ alone gives its faces.
     wild = faces_of("wild-train", lambda: some(photos(data, "wild-train"), _TRAIN), finder)
     enlarged = faces_of("fer-train", lambda: some(fer(data, "train"), _FER_TRAIN), finder)
     fit.write(fit.fitted([wild, enlarged], wild))
-    weak = evaluate.experimental([*evaluate.separation(_sets(data, finder))])
+    weak = evaluate.experimental([*evaluate.separation(_sets(data, count, finder))])
     fit.mark_experimental(weak)
 
 
-def _evaluate(data: Path, count: int, finder: Finder) -> None:
-    sets = _sets(data, finder)
+def _evaluate(data: Path, faces: int, count: int, finder: Finder) -> None:
+    sets = _sets(data, faces, finder)
     rows = [*evaluate.separation(sets)]
-    every = max(len(sets["wild-dev"]) // count, 1)
+    every = max(_PHOTOS // count, 1)
     chosen = [*islice(photos(data, "wild-dev"), 0, every * count, every)]
     _write(
         units=_units_table(rows, evaluate.at_rest(sets["wild-dev"])),
@@ -69,10 +71,11 @@ def _evaluate(data: Path, count: int, finder: Finder) -> None:
     )
 
 
-def _sets(data: Path, finder: Finder) -> dict[str, Faces]:
+def _sets(data: Path, count: int, finder: Finder) -> dict[str, Faces]:
+    most = dict.fromkeys(LABELS, count)
     return {
-        "wild-dev": faces_of("wild-dev", lambda: photos(data, "wild-dev"), finder),
-        "FER+ valid": faces_of("fer-valid", lambda: some(fer(data, "valid"), _VALID), finder),
+        "wild-dev": faces_of(f"wild-dev-{count}", lambda: some(photos(data, "wild-dev"), most), finder),
+        "FER+ valid": faces_of(f"fer-valid-{count}", lambda: some(fer(data, "valid"), most), finder),
     }
 
 
