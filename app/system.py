@@ -51,7 +51,7 @@ def resident_memory() -> int:
 def worker_cores(workers: int) -> tuple[int, ...]:
     """One core for each of several workers if there are exactly as many cores; otherwise none.
 
-    A worker and MediaPipe's threads pass each picture back and forth, and the kernel is slow to move a waiting thread
+    A worker and the event loop pass each request back and forth, and the kernel is slow to move a waiting thread
     to a core that idles for half a millisecond. With more cores than workers, threads find a free core anyway.
     """
     if workers < 2 or not hasattr(os, "sched_getaffinity"):

@@ -3,7 +3,7 @@
     python scripts/check_environment.py requirements/dev.txt requirements/fuzz.txt [--exact]
 
 `--exact` also refuses packages that no file lists. `pip check` knows no list, and in newer releases it refuses
-mediapipe 0.10.31, whose WHEEL file names another platform than its file name.
+mediapipe 0.10.31, which the benchmarks need, as its WHEEL file names another platform than its file name.
 """
 
 from __future__ import annotations
