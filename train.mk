@@ -1,13 +1,16 @@
 # Training, apart from the service: its environment has everything that the tests have, and PyTorch.
 DATA ?= data
 MODEL ?= default
-RUNS ?= first second deeper deepest sibling light taught default accurate
+DEVICE ?= cpu
+STARTS := runs/starts
+RUNS ?= first second deeper deepest sibling light taught default steady
+TAUGHT ?= long accurate
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
 SMOKE := runs/smoke
 
-.PHONY: prepare train ship evaluate report train-test train-types train-smoke
+.PHONY: prepare train teacher ship evaluate report train-test train-types train-smoke
 
 # PyTorch itself is pinned by version, not by hash: which build fits a machine, and whether it brings gigabytes of
 # CUDA libraries, is for the package index at hand to say. Everything else that it needs is in requirements/train.txt.
@@ -25,10 +28,20 @@ $(TRAINING): requirements/torch.txt $(TRAIN_VENV)/.pinned
 prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like
 	$(TRAIN) prepare --report docs/training
 
-train: $(TRAINING) ## Train $RUNS that are not finished, one after the other; goes on where it was stopped
-	for run in $(RUNS); do \
-		test -f runs/$$run/weights.pt || $(TRAIN) train --config training/configs/$$run.toml || exit 1; \
+# Trains the runs of a list that are not finished, on $DEVICE.
+trained = for run in $(1); do \
+	test -f runs/$$run/weights.pt || $(TRAIN) train --config training/configs/$$run.toml device=$(DEVICE) || exit 1; \
 	done
+
+train: $(TRAINING) ## Train $RUNS, the teachers and $TAUGHT, all that are not finished; goes on where it was stopped
+	$(call trained,$(RUNS))
+	$(MAKE) teacher
+	$(call trained,$(TAUGHT))
+
+teacher: $(TRAINING) ## Train the networks that start from other weights, on DEVICE=cpu or cuda, and join the teachers
+	test -f $(STARTS)/dlib_resnet.pt || $(TRAIN) dlib_resnet $(STARTS)/dlib_face_recognition_resnet_model_v1.dat
+	$(call trained,dlib_resnet dlib_resnet_level efficientnet_lite0)
+	test -f runs/joined/soft_labels.npz || $(TRAIN) join --device $(DEVICE) --to runs/joined $(addprefix runs/,steady default dlib_resnet_level efficientnet_lite0)
 
 ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL
 	$(TRAIN) export --run runs/$(MODEL) --model runs/float/$(MODEL)

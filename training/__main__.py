@@ -8,7 +8,10 @@ import sys
 VERBS = {
     "prepare": "prepare the training arrays from the data folder",
     "faceres": "convert the weights of a package to a start for training",
+    "dlib_resnet": "convert the weights of dlib's network to a start for training",
     "train": "train one network from a config file",
+    "join": "join several teachers, and write soft labels for students",
+    "folds": "compare runs by five-fold cross-validation",
     "recover": "recover the networks of a shipped file, to continue training",
     "blend": "compare shares of the second head in the served predictions",
     "export": "export a trained network as ONNX file with its manifest",
@@ -22,7 +25,7 @@ VERBS = {
 
 def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] not in VERBS:
-        lines = "\n".join(f"  {verb:10} {meaning}" for verb, meaning in VERBS.items())
+        lines = "\n".join(f"  {verb:12} {meaning}" for verb, meaning in VERBS.items())
         raise SystemExit(f"usage: python -m training VERB [--help]\n\n{lines}")
     # Imported late: only some verbs need PyTorch.
     importlib.import_module(f"training.{arguments[0]}").main(arguments[1:])

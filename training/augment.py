@@ -31,11 +31,15 @@ class Augmentation:
 
 
 class Augmenter:
-    """Applies an :class:`Augmentation` with its own random generator, so that an epoch can be repeated."""
+    """Applies an :class:`Augmentation` with its own random generator, so that an epoch can be repeated.
+
+    It works on the device of the generator, where the faces have to be too.
+    """
 
     def __init__(self, settings: Augmentation, generator: torch.Generator) -> None:
         self._settings = settings
         self._generator = generator
+        self._device = generator.device
 
     def __call__(self, faces: Tensor, side: int, strength: Tensor) -> Tensor:
         """(n, 1, h, w) in 0–255 to (n, 1, side, side) in 0–255.
@@ -50,13 +54,13 @@ class Augmenter:
     def mixing(self, strength: Tensor) -> tuple[Tensor, Tensor]:
         """Weights (n,) and partners (n,) of mixup; a weight of one leaves a face unchanged."""
         settings, count = self._settings, len(strength)
-        partners = torch.randperm(count, generator=self._generator)
+        partners = torch.randperm(count, generator=self._generator, device=self._device)
         weight = 1 - self._uniform(count, 0, settings.mixup_share)
         mixed = self._chance(settings.mixup_probability * strength, count)
-        return torch.where(mixed, weight, torch.ones(count)), partners
+        return torch.where(mixed, weight, 1.0), partners
 
     def _uniform(self, count: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        return torch.rand(count, generator=self._generator) * (high - low) + low
+        return torch.rand(count, generator=self._generator, device=self._device) * (high - low) + low
 
     def _spread(self, strength: Tensor) -> Tensor:
         """A random number for each face, between minus and plus its strength."""
@@ -73,7 +77,7 @@ class Augmenter:
         stretch = torch.exp(self._spread(strength) * settings.stretch)
         mirror = torch.where(self._chance(0.5, count), -1.0, 1.0)
         cos, sin = torch.cos(angle), torch.sin(angle)
-        matrix = torch.empty(count, 2, 3)
+        matrix = torch.empty(count, 2, 3, device=self._device)
         matrix[:, 0, 0] = cos * scale * stretch * mirror
         matrix[:, 0, 1] = -sin * scale / stretch
         matrix[:, 1, 0] = sin * scale * stretch * mirror
@@ -107,7 +111,8 @@ class Augmenter:
         mean = faces.mean((1, 2, 3), keepdim=True)
         faces = (faces - mean) * column(contrast) + mean + column(brightness)
         noise = self._uniform(count, 0, settings.noise) * self._chance(settings.noise_probability * strength, count)
-        faces = faces + torch.randn(faces.shape, generator=self._generator) * column(noise)
+        sensor = torch.randn(faces.shape, generator=self._generator, device=self._device)
+        faces = faces + sensor * column(noise)
         return faces.clamp(0, 255)
 
     def _erased(self, faces: Tensor, strength: Tensor) -> Tensor:
@@ -118,7 +123,7 @@ class Augmenter:
         height, width = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
         top = self._uniform(count) * (1 - height)
         left = self._uniform(count) * (1 - width)
-        place = (torch.arange(side) + 0.5) / side
+        place = (torch.arange(side, device=self._device) + 0.5) / side
         rows = (place >= top[:, None]) & (place < (top + height)[:, None])
         columns = (place >= left[:, None]) & (place < (left + width)[:, None])
         chosen = self._chance(settings.erase_probability * strength, count)

@@ -14,7 +14,8 @@ from training.augment import Augmentation
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Which network, and its shape. Only ``facenet`` uses ``widths`` and ``depths``.
+    """Which network, and its shape. Only ``facenet`` uses ``widths``, ``depths`` and ``inner``, the share of the
+    channels of a block that lie between its convolutions.
 
     ``weights`` is a file to start from: the weights of another run for ``facenet``, ImageNet weights for the others.
     """
@@ -22,6 +23,7 @@ class Network:
     name: str = "facenet"
     widths: tuple[int, ...] = (32, 64, 128, 256)
     depths: tuple[int, ...] = (0, 2, 2, 2)
+    inner: float = 1.0
     dropout: float = 0.2
     stochastic_depth: float = 0.1
     weights: str = ""
@@ -72,6 +74,8 @@ class Run:
 
     name: str = "default"
     seed: int = 1
+    fold: int = -1
+    """The fifth of ``train`` and ``valid`` together, 0 to 4, that is held out; by default ``valid`` is."""
     batch: int = 128
     rate: float = 0.1
     momentum: float = 0.9
@@ -102,6 +106,10 @@ class Run:
     """Whether the exported model averages the logits of each face and its mirror image."""
     threads: int = 2
     device: str = "cpu"
+    recorded: bool = True
+    """Whether steps are recorded as CUDA graphs; it has no effect on a CPU."""
+    validate_every: int = 1
+    """Epochs between two validations, each with a checkpoint. The last epoch always has one."""
     compiler: str = ""
     """Backend of ``torch.compile``, or none. ``inductor`` needs a C++ compiler and a minute for each picture size, and
     makes an epoch of the default a seventh shorter."""

@@ -27,13 +27,16 @@ class SqueezeExcite(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions with channel attention, and a shortcut that pools before it projects."""
+    """Two 3×3 convolutions with channel attention, and a shortcut that pools before it projects.
 
-    def __init__(self, channels_in: int, channels: int, stride: int, drop: float) -> None:
+    Between the convolutions are ``inner`` channels.
+    """
+
+    def __init__(self, channels_in: int, inner: int, channels: int, stride: int, drop: float) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.conv1 = nn.Conv2d(channels_in, inner, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, channels, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(channels)
         self.attend = SqueezeExcite(channels)
         self.drop = drop
@@ -67,6 +70,7 @@ class FaceNet(TwoHeaded):
         depths: tuple[int, ...] = (1, 2, 2, 2),
         dropout: float = 0.2,
         stochastic_depth: float = 0.1,
+        inner: float = 1.0,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
@@ -76,7 +80,8 @@ class FaceNet(TwoHeaded):
             for position in range(depth):
                 stride = 2 if stage > 0 and position == 0 else 1
                 index += 1
-                blocks.append(ResidualBlock(channels, width, stride, stochastic_depth * index / total))
+                drop = stochastic_depth * index / total
+                blocks.append(ResidualBlock(channels, int(width * inner), width, stride, drop))
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self._add_heads(channels, dropout)

@@ -18,10 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from training.data import Faces
-from training.heads import TwoHeaded
+from training.imagenet import SamePadded
+from training.starts import Started, save_start
 
 SHA256: Final = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"
 """Of ``faceres.bin``."""
@@ -31,21 +30,8 @@ _WIDTHS: Final = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 10
 _HALVED: Final = frozenset({1, 3, 5, 11})
 """Blocks whose depthwise convolution halves the map, counted from 0."""
 
-_CALIBRATION_FACES: Final = 1024
 
-
-class _SamePadded(nn.Conv2d):
-    """A 3×3 convolution padded as TensorFlow pads: what is odd of the padding lies right and below."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.stride[0] == 1:
-            return functional.conv2d(x, self.weight, None, 1, 1, 1, self.groups)
-        height, width = (max((-(-size // 2) - 1) * 2 + 3 - size, 0) for size in x.shape[2:])
-        x = functional.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return functional.conv2d(x, self.weight, None, 2, 0, 1, self.groups)
-
-
-class Faceres(TwoHeaded):
+class Faceres(Started):
     """MobileNetV1 of full width without its last layers, for grey faces."""
 
     side: ClassVar[int] = 96
@@ -54,11 +40,11 @@ class Faceres(TwoHeaded):
 
     def __init__(self, dropout: float = 0.2) -> None:
         super().__init__()
-        layers: list[nn.Module] = _normed(_SamePadded(3, 32, 3, 2, bias=False))
+        layers: list[nn.Module] = _normed(SamePadded(3, 32, 3, 2, bias=False))
         channels = 32
         for block, width in enumerate(_WIDTHS):
             stride = 2 if block in _HALVED else 1
-            layers += _normed(_SamePadded(channels, channels, 3, stride, groups=channels, bias=False))
+            layers += _normed(SamePadded(channels, channels, 3, stride, groups=channels, bias=False))
             layers += _normed(nn.Conv2d(channels, width, 1, bias=False))
             channels = width
         self.layers = nn.Sequential(*layers)
@@ -68,12 +54,6 @@ class Faceres(TwoHeaded):
     def feature_map(self, x: Tensor) -> Tensor:
         maps: Tensor = self.layers(x - self.mean)
         return maps
-
-    def load_start(self, weights: dict[str, Tensor]) -> None:
-        """Takes over the body; heads are taken over where a file has them."""
-        missing, unexpected = self.load_state_dict(weights, strict=False)
-        if unexpected or any(name.startswith("layers.") for name in missing):
-            raise ValueError("these weights are not faceres's")
 
 
 def _normed(convolution: nn.Conv2d) -> list[nn.Module]:
@@ -101,26 +81,6 @@ def from_package(manifest: Path) -> Faceres:
     return network
 
 
-@torch.no_grad()
-def set_norms(network: Faceres, faces: Tensor) -> None:
-    """Gives each norm the mean and variance of what it sees of some faces, (n, 1, side, side).
-
-    Its weight and bias make up for it, so that the network computes what it did.
-    """
-    network.eval()
-    x = faces - network.mean
-    for layer in network.layers:
-        if isinstance(layer, nn.BatchNorm2d):
-            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
-            scale = layer.weight / (layer.running_var + layer.eps).sqrt()  # type: ignore[operator, union-attr]
-            bias = layer.bias + (mean - layer.running_mean) * scale  # type: ignore[operator]
-            layer.weight.copy_(scale * (variance + layer.eps).sqrt())
-            layer.bias.copy_(bias)
-            layer.running_mean.copy_(mean)  # type: ignore[union-attr]
-            layer.running_var.copy_(variance)  # type: ignore[union-attr]
-        x = layer(x)
-
-
 def _read(manifest: Path) -> dict[str, NDArray[np.floating]]:
     """The tensors of a TensorFlow.js model by name."""
     values: dict[str, NDArray[np.floating]] = {}
@@ -144,14 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=Path("runs/starts/faceres.pt"))
     options = parser.parse_args(arguments)
     network = from_package(options.manifest)
-    train = Faces.load(options.prepared / "train.npz")
-    chosen = np.random.default_rng(0).choice(len(train), min(_CALIBRATION_FACES, len(train)), replace=False)
-    faces = torch.from_numpy(train.subset(chosen).images)[:, None].float()
-    set_norms(network, functional.interpolate(faces, size=network.side, mode="bilinear", align_corners=False))
-    options.to.parent.mkdir(parents=True, exist_ok=True)
-    body = {name: value for name, value in network.state_dict().items() if name.startswith("layers.")}
-    torch.save(body, options.to)
-    print(options.to)
+    save_start(network, options.prepared, options.to)
 
 
 if __name__ == "__main__":

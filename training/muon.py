@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,31 +16,47 @@ class Muon(torch.optim.Optimizer):
     """SGD with Nesterov momentum. Steps of groups with ``orthogonal`` are orthogonalised first.
 
     For such a group the rate is the step size as a share of the norm of the weights. A batch norm follows them, so
-    their scale has no effect: their mean row norm is kept at 1, and they have no weight decay.
+    their scale has no effect: their mean row norm is kept at 1, and they have no weight decay. The rate of each group,
+    its ``share`` of the rate that is set, is a tensor beside its weights, so that a recorded CUDA graph follows it.
     """
 
     def __init__(self, groups: list[dict[str, Any]], lr: float, momentum: float, muon_momentum: float) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": 0.0, "orthogonal": False}
+        defaults = {"share": 1.0, "momentum": momentum, "weight_decay": 0.0, "orthogonal": False}
         groups = [{**group, "momentum": muon_momentum} if group.get("orthogonal") else group for group in groups]
-        super().__init__(groups, defaults)
+        super().__init__([group for group in groups if group["params"]], defaults)
+        for group in self.param_groups:
+            group["lr"] = torch.zeros((), device=group["params"][0].device)
+        self.set_rate(lr)
+
+    def set_rate(self, rate: float) -> None:
+        """Sets the rate of every group to its ``share`` of this one."""
+        for group in self.param_groups:
+            group["lr"].fill_(rate * group["share"])
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         for group in self.param_groups:
             moved = [weights for weights in group["params"] if weights.grad is not None]
-            steps = [self._nesterov(weights, group) for weights in moved]
+            if not moved:
+                continue
+            steps = self._nesterov(moved, group)
             if group["orthogonal"]:
                 steps = _orthogonal(steps)
                 for weights in moved:
                     weights.mul_(len(weights) ** 0.5 / weights.norm())
-            for weights, step in zip(moved, steps, strict=True):
-                weights.add_(step, alpha=-group["lr"])
+            torch._foreach_mul_(steps, group["lr"])
+            torch._foreach_sub_(moved, steps)
 
-    def _nesterov(self, weights: Tensor, group: dict[str, Any]) -> Tensor:
-        gradient = weights.grad.add(weights, alpha=group["weight_decay"])  # type: ignore[union-attr]
-        buffer: Tensor = self.state[weights].setdefault("momentum_buffer", torch.zeros_like(weights))
-        buffer.mul_(group["momentum"]).add_(gradient)
-        return gradient.add(buffer, alpha=group["momentum"])
+    def _nesterov(self, moved: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        gradients = [cast("Tensor", weights.grad) for weights in moved]
+        gradients = list(torch._foreach_add(gradients, moved, alpha=group["weight_decay"]))
+        for weights in moved:
+            if not self.state[weights]:
+                self.state[weights]["momentum_buffer"] = torch.zeros_like(weights)
+        buffers = [self.state[weights]["momentum_buffer"] for weights in moved]
+        torch._foreach_mul_(buffers, group["momentum"])
+        torch._foreach_add_(buffers, gradients)
+        return list(torch._foreach_add(gradients, buffers, alpha=group["momentum"]))
 
 
 def _orthogonal(steps: list[Tensor]) -> list[Tensor]:
@@ -61,7 +77,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     # An iteration multiplies from the left by a polynomial of the Gram matrix. These polynomials commute, so only the
     # Gram matrix, which is much smaller, is updated.
     gram = wide @ wide.mT
-    one = product = torch.eye(gram.shape[-1]).to(gram)
+    one = product = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     for _ in range(_ITERATIONS):
         factor = first * one + third * gram + fifth * gram @ gram
         product = factor @ product

@@ -19,11 +19,10 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from app.inference.manifest import load_manifest
-from training import config, networks
+from training import batch_norms, config, networks
 from training.config import Run
 from training.data import Faces
 from training.facenet import FaceNet, ResidualBlock
-from training.heads import TwoHeaded
 
 _FACES: Final = 2048
 _FOLDED: Final = re.compile(r"onnx::Conv_(\d+)")
@@ -52,7 +51,7 @@ def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[Face
         raise ValueError("the file has more convolutions than these runs")
     _fill_heads(found, tensors)
     for network in found:
-        _set_norms(network, faces)
+        batch_norms.unfold(network, faces)
     return found
 
 
@@ -102,33 +101,6 @@ def _fill_heads(found: list[FaceNet], tensors: dict[str, Tensor]) -> None:
         parts = torch.split(weight, [getattr(network, head).in_features for network in found], dim=1)
         for network, part in zip(found, parts, strict=True):
             getattr(network, head).load_state_dict({"weight": part * len(found), "bias": bias})
-
-
-def _set_norms(network: TwoHeaded, faces: Tensor) -> None:
-    """Sets the statistics of batch norms to those of their input, and their weights so that the output is the same."""
-    sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
-
-    def note(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        (maps,) = inputs
-        sums.setdefault(cast("nn.BatchNorm2d", norm), []).append(
-            torch.stack([maps.double().mean((0, 2, 3)), maps.double().square().mean((0, 2, 3))])
-        )
-
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
-    network.eval()
-    with torch.inference_mode():
-        for batch in torch.split(faces, 128):
-            network(batch)
-    for hook in hooks:
-        hook.remove()
-    with torch.no_grad():
-        for norm in norms:
-            mean, square = torch.stack(sums[norm]).mean(0).float()
-            variance = (square - mean.square()).clamp_min(norm.eps)
-            norm.running_mean, norm.running_var = mean, variance
-            norm.weight.copy_((variance + norm.eps).sqrt())
-            norm.bias.add_(mean)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,16 +1,26 @@
-"""Soft labels for distillation: predictions of finished networks for the training faces."""
+"""Soft labels for distillation: predictions of other networks for the training faces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training import config, networks
-from training.data import Faces
+from training.data import NO_LABEL, Faces
+from training.heads import Logits
+from training.predict import predict
+
+SOFT_LABELS: Final = "soft_labels.npz"
+"""File in the folder of a teacher with its predictions; a teacher without it is a finished run."""
+
+_PHOTO: Final = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +30,58 @@ class SoftLabels:
     votes: Tensor
     fer2013: Tensor
 
+    def to(self, device: torch.device) -> SoftLabels:
+        return SoftLabels(self.votes.to(device), self.fer2013.to(device))
 
-def soft_labels(runs: Sequence[Path], faces: Faces, device: torch.device) -> SoftLabels:
-    """The mean prediction of the networks of some runs, each averaged over a face and its mirror image."""
-    predictions = [_predict(run, faces, device) for run in runs]
-    votes, original = (torch.stack(views).mean(0) for views in zip(*predictions, strict=True))
-    return SoftLabels(votes, original)
+    @staticmethod
+    def mean_of(parts: Sequence[SoftLabels], weights: Sequence[float] | None = None) -> SoftLabels:
+        """The weighted mean; all weights are equal if there are none."""
+        shares = torch.tensor(weights or [1.0] * len(parts))
+        shares = (shares / shares.sum())[:, None, None]
+        votes, fer2013 = (torch.stack([getattr(part, name) for part in parts]) for name in ("votes", "fer2013"))
+        return SoftLabels((votes * shares).sum(0), (fer2013 * shares).sum(0))
+
+    def save(self, folder: Path, faces: Faces) -> None:
+        """Saves the labels of some faces as 16-bit floats."""
+        folder.mkdir(parents=True, exist_ok=True)
+        halves = {name: getattr(self, name).numpy().astype(np.float16) for name in ("votes", "fer2013")}
+        np.savez(folder / SOFT_LABELS, faces=_names(faces), **halves)
+
+    @staticmethod
+    def load(folder: Path, faces: Faces) -> SoftLabels:
+        """The saved labels of these faces; raises ValueError if one of them has none."""
+        with np.load(folder / SOFT_LABELS) as arrays:
+            known, votes, fer2013 = (arrays[name] for name in ("faces", "votes", "fer2013"))
+        order = np.argsort(known)
+        wanted = _names(faces)
+        places = order[np.searchsorted(known, wanted, sorter=order).clip(max=len(known) - 1)]
+        if not np.array_equal(known[places], wanted):
+            raise ValueError(f"{folder / SOFT_LABELS} has no labels for some of these faces")
+        return SoftLabels(*(torch.from_numpy(part[places].astype(np.float32)) for part in (votes, fer2013)))
 
 
-def _predict(run: Path, faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
-    settings = config.without_weights(config.read(run / "run.json").network)
+def soft_labels(teachers: Sequence[Path], faces: Faces, device: torch.device) -> SoftLabels:
+    """The mean prediction of some teachers."""
+    return SoftLabels.mean_of([of_teacher(teacher, faces, device) for teacher in teachers])
+
+
+def of_teacher(folder: Path, faces: Faces, device: torch.device) -> SoftLabels:
+    """The predictions of one teacher: as they were saved, or those of the network of a run."""
+    if (folder / SOFT_LABELS).exists():
+        return SoftLabels.load(folder, faces)
+    settings = config.without_weights(config.read(folder / "run.json").network)
     network = networks.build(settings)
-    network.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))
-    network = network.to(device).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    votes, original = [], []
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-        for batch in torch.split(torch.from_numpy(faces.images)[:, None], 256):
-            plain = batch.to(device).float()
-            views = [network(view.to(memory_format=torch.channels_last)) for view in (plain, plain.flip(3))]
-            votes.append(torch.stack([view.ferplus.float().softmax(1) for view in views]).mean(0).cpu())
-            original.append(torch.stack([view.fer2013.float().softmax(1) for view in views]).mean(0).cpu())
-    return torch.cat(votes), torch.cat(original)
+    network.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return both_ways([predict(network, faces, device, mirrored=mirrored) for mirrored in (False, True)])
+
+
+def both_ways(views: Sequence[Logits]) -> SoftLabels:
+    """The mean of the predictions for faces and for their mirror images."""
+    votes, fer2013 = (torch.stack([part.softmax(1) for part in parts]).mean(0) for parts in zip(*views, strict=True))
+    return SoftLabels(votes, fer2013)
+
+
+def _names(faces: Faces) -> NDArray[np.int64]:
+    """A number for each face, whichever split it is in."""
+    return np.where(faces.fer2013 == NO_LABEL, faces.ids + _PHOTO, faces.ids)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import dataclasses
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import batch_norms, config, networks, teacher
+from training import batch_norms, config, folds, networks, scores, teacher
 from training.augment import Augmenter
-from training.config import Finetuning, Run
+from training.config import Distillation, Finetuning, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
 from training.heads import Logits, TwoHeaded
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
 from training.muon import Muon
+from training.predict import predict
+from training.step import Average, Step
+
+_AUGMENTED_ON_GPU: Final = 32
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,51 +39,24 @@ class TrainingData:
     valid: Faces
 
     @staticmethod
-    def load(folder: Path) -> TrainingData:
-        return TrainingData(*(Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid")))
+    def load(folder: Path, fold: int = -1) -> TrainingData:
+        train, photos, valid = (Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid"))
+        if fold >= 0:
+            train, valid = folds.split(Faces.concatenated([train, valid]), fold)
+        return TrainingData(train, photos, valid)
 
 
 class Samples(NamedTuple):
-    """The shuffled faces of an epoch, or a batch of them, with their targets.
+    """The shuffled faces of an epoch, or a part of them, with their targets, on the device of the run.
 
-    ``images`` (n, 1, 48, 48); ``votes`` (n, 8) and ``original`` (n, 7), the targets; ``is_photo`` (n,).
+    ``images`` (n, 1, 48, 48) uint8; ``votes`` (n, 8) and ``original`` (n, 7), the targets; ``strength`` (n,) of the
+    augmentation.
     """
 
     images: Tensor
     votes: Tensor
     original: Tensor
-    is_photo: Tensor
-
-
-class Average:
-    """An exponential moving average of the weights of a network; it is what a run keeps.
-
-    The decay is lower at first: ``lag`` sets how much. With a lag of 2 it is the plain mean of all steps, until
-    ``decay`` limits it.
-    """
-
-    def __init__(self, network: TwoHeaded, decay: float, lag: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self._decay = decay
-        self._lag = lag
-        self._updates = 0
-
-    def update(self, network: nn.Module) -> None:
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (self._lag + self._updates))
-        with torch.no_grad():
-            for kept, live in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(live, 1 - decay)
-                else:
-                    kept.copy_(live)
-
-    def state(self) -> dict[str, Any]:
-        return {"network": self.network.state_dict(), "updates": self._updates}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self._updates = state["updates"]
+    strength: Tensor
 
 
 class Trainer:
@@ -95,20 +71,25 @@ class Trainer:
         network = networks.build(run.network).to(self._device)
         self._network: TwoHeaded = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # One compiled version for each picture size; dynamic sizes are slower.
-        self._forward: Callable[[Tensor], Logits] = (
+        forward: Callable[[Tensor], Logits] = (
             torch.compile(self._network, backend=run.compiler, dynamic=False) if run.compiler else self._network
         )
         self._average = Average(self._network, run.average_decay, run.average_lag)
-        self._optimizer, self._shares = _optimizer(self._network, run)
+        self._optimizer = _optimizer(self._network, run)
+        recorded = self._device.type == "cuda" and run.recorded
+        self._step = Step(forward, self._optimizer, self._average, run.fer2013_weight, recorded=recorded)
+        self._stage: tuple[int, bool] | None = None
         self._epoch = 0
-        self._faces = Faces.concatenated([data.train, data.photos])
+        faces = Faces.concatenated([data.train, data.photos])
+        self._images = torch.from_numpy(faces.images)[:, None].to(self._device)
+        self._votes = torch.from_numpy(faces.votes).to(self._device)
+        self._original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing).to(self._device)
         repeated = _repeated_rows(data.train, run.repeats)
         repeated_photos = _repeated_rows(data.photos, run.photos_repeats) + len(data.train)
-        self._repeated = torch.cat([repeated, repeated_photos])
+        self._repeated = torch.cat([repeated, repeated_photos]).to(self._device)
         self._soft_labels: teacher.SoftLabels | None = None
         if run.distillation.teachers:
-            teachers = [Path(folder) for folder in run.distillation.teachers]
-            self._soft_labels = teacher.soft_labels(teachers, self._faces, self._device)
+            self._soft_labels = _soft_labels(run.distillation, faces, self._device)
 
     @property
     def _checkpoint(self) -> Path:
@@ -127,95 +108,97 @@ class Trainer:
 
     def finish(self) -> TwoHeaded:
         """Trains the remaining epochs and returns the averaged network."""
-        while self._epoch < self._run.schedule.epochs:
+        run = self._run
+        while self._epoch < run.schedule.epochs:
             started = time.monotonic()
             loss = self._train_epoch()
             self._epoch += 1
+            if self._epoch % run.validate_every and self._epoch < run.schedule.epochs:
+                continue
             figures = validate(self._average.network, self._data.valid, self._device)
             seconds = time.monotonic() - started
             self._log({"epoch": self._epoch, "loss": round(loss, 4), **figures, "seconds": round(seconds, 1)})
             self._save()
-        if self._run.norm_refresh:
-            chosen = torch.randperm(len(self._data.train), generator=torch.Generator().manual_seed(self._run.seed))
+        if run.norm_refresh:
+            chosen = torch.randperm(len(self._data.train), generator=torch.Generator().manual_seed(run.seed))
             unchanged = self._data.train.subset(chosen.numpy())
-            batch_norms.refresh(self._average.network, unchanged, self._run.norm_refresh, self._device)
+            batch_norms.refresh(self._average.network, unchanged, run.norm_refresh, self._device)
         return self._average.network
 
     def _train_epoch(self) -> float:
         run, epoch = self._run, self._epoch
         # All randomness of an epoch depends on the seed and its number, so that an interrupted epoch can be repeated.
-        generator = torch.Generator().manual_seed(run.seed * 10_007 + epoch)
+        generator = torch.Generator(self._device).manual_seed(run.seed * 10_007 + epoch)
         torch.manual_seed(run.seed * 20_011 + epoch)
-        faces = self._samples(generator)
+        samples = self._samples(generator)
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
-        steps = len(faces.images) // run.batch
-        strength = torch.where(faces.is_photo, 1.0, run.augmentation_share_at(epoch))
+        steps = len(samples.images) // run.batch
         self._begin_stage(epoch)
-        total, started = 0.0, time.monotonic()
+        total, started = torch.zeros((), device=self._device), time.monotonic()
         for step in range(steps):
-            rows = slice(step * run.batch, (step + 1) * run.batch)
-            batch = Samples(*(values[rows] for values in faces))
-            rate = run.rate_at(epoch + step / steps)
-            for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
-                group["lr"] = rate * share
-            loss = self._loss(augmenter, batch, strength[rows], side)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            self._average.update(self._network)
-            total += float(loss.detach())
+            place = step % self._augmented_at_once
+            if place == 0:
+                rows = slice(step * run.batch, min(step + self._augmented_at_once, steps) * run.batch)
+                parts = self._augmented(augmenter, Samples(*(values[rows] for values in samples)), side)
+                batches = list(zip(*(torch.split(part, run.batch) for part in parts), strict=True))
+            self._optimizer.set_rate(run.rate_at(epoch + step / steps))
+            total += self._step(*batches[place])
             if (step + 1) % 20 == 0 or step + 1 == steps:
                 left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
-                place = f"epoch {epoch + 1}/{run.schedule.epochs}  step {step + 1}/{steps}"
-                print(f"\r{place}  loss {total / (step + 1):.3f}  {left:4.0f} s left ", end="", flush=True)
-        return total / steps
+                done = f"epoch {epoch + 1}/{run.schedule.epochs}  step {step + 1}/{steps}"
+                print(f"\r{done}  loss {float(total) / (step + 1):.3f}  {left:4.0f} s left ", end="", flush=True)
+        return float(total) / steps
+
+    @property
+    def _augmented_at_once(self) -> int:
+        """Batches that are augmented together: on a GPU many, since each kernel takes time to launch."""
+        return _AUGMENTED_ON_GPU if self._device.type == "cuda" else 1
 
     def _begin_stage(self, epoch: int) -> None:
         """Sets the mode of the network for an epoch: only the heads are trained in the first ones of a fine-tuning."""
         plan = self._run.stages
+        heads_alone = epoch < plan.head_epochs
         self._network.train()
         if plan.head_epochs:
-            heads_alone = epoch < plan.head_epochs
             for parameter in self._network.body():
                 parameter.requires_grad_(not heads_alone)
             if heads_alone:
                 # In training mode, batch-norm statistics of the frozen body would change.
                 self._network.eval()
                 self._network.dropout.train()
+        stage = (self._run.side_at(epoch), heads_alone)
+        if stage != self._stage:
+            self._stage = stage
+            self._step.forget()
 
     def _samples(self, generator: torch.Generator) -> Samples:
         run, data = self._run, self._data
-        photos = torch.randperm(len(data.photos), generator=generator)
+        device = self._device
+        photos = torch.randperm(len(data.photos), generator=generator, device=device)
         photos = photos[: int(len(photos) * run.photos_share)] + len(data.train)
-        rows = torch.cat([torch.arange(len(data.train)), photos, self._repeated])
-        rows = rows[torch.randperm(len(rows), generator=generator)]
-        faces = self._faces.subset(rows.numpy())
-        images = torch.from_numpy(faces.images)[:, None].float()
-        votes = torch.from_numpy(faces.votes)
+        rows = torch.cat([torch.arange(len(data.train), device=device), photos, self._repeated])
+        rows = rows[torch.randperm(len(rows), generator=generator, device=device)]
+        votes, original = self._votes[rows], self._original[rows]
         is_photo = rows >= len(data.train)
         smooth = torch.where(is_photo[:, None] & (votes.sum(1, keepdim=True) > 0), run.photos_smoothing, 0.0)
         votes = votes * (1 - smooth) + smooth / EMOTIONS
-        original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing)
         if self._soft_labels:
             share = run.distillation.share
             votes = _distilled(votes, self._soft_labels.votes[rows], share)
             original = _distilled(original, self._soft_labels.fer2013[rows], share)
-        return Samples(images, votes, original, is_photo)
+        strength = torch.where(is_photo, 1.0, run.augmentation_share_at(self._epoch))
+        return Samples(self._images[rows], votes, original, strength)
 
-    def _loss(self, augmenter: Augmenter, samples: Samples, strength: Tensor, side: int) -> Tensor:
-        run = self._run
-        faces = augmenter(samples.images, side, strength)
+    def _augmented(self, augmenter: Augmenter, samples: Samples, side: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Changed and mixed faces, and both of their targets."""
+        strength = samples.strength
+        faces = augmenter(samples.images.float(), side, strength)
         weight, partners = augmenter.mixing(strength)
         faces = torch.lerp(faces[partners], faces, weight[:, None, None, None])
         votes = torch.lerp(samples.votes[partners], samples.votes, weight[:, None])
         original = torch.lerp(samples.original[partners], samples.original, weight[:, None])
-        faces = faces.to(self._device, memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16):
-            logits = self._forward(faces)
-        ferplus = _soft_cross_entropy(logits.ferplus.float(), votes.to(self._device))
-        fer2013 = _soft_cross_entropy(logits.fer2013.float(), original.to(self._device))
-        return ferplus + run.fer2013_weight * fer2013
+        return faces.contiguous(memory_format=torch.channels_last), votes, original
 
     def _save(self) -> None:
         state = {
@@ -240,37 +223,32 @@ class Trainer:
 
 
 def validate(network: TwoHeaded, faces: Faces, device: torch.device) -> dict[str, float]:
-    """Quick figures on validation faces. Reported figures come from ``training.evaluate``."""
-    images = torch.from_numpy(faces.images)[:, None].float()
-    side = network.side
-    ferplus, fer2013 = [], []
-    network.eval()
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-        for batch in torch.split(images, 256):
-            sized = batch
-            if batch.shape[-1] != side:
-                sized = functional.interpolate(batch, size=side, mode="bilinear", align_corners=False)
-            logits = network(sized.to(device, memory_format=torch.channels_last))
-            ferplus.append(logits.ferplus.float().cpu())
-            fer2013.append(logits.fer2013.float().cpu())
-    votes = torch.cat(ferplus).numpy()
-    original = torch.cat(fer2013).numpy()
+    """Quick figures on validation faces. Reported figures come from ``training.evaluate``.
+
+    Log losses are those of the served labels at the best temperature; ``both_ways`` takes the mean of the logits of a
+    face and its mirror image.
+    """
+    plain, mirrored = predict(network, faces, device), predict(network, faces, device, mirrored=True)
+    votes, original = (values.numpy() for values in plain)
+    labels = scores.served_labels(faces.votes)
+    known = labels != NO_LABEL
+    both = (votes + mirrored.ferplus.numpy()) / 2
     return {
-        "ferplus7": _accuracy(votes[:, SERVED_FROM_FERPLUS], _top(faces.votes[:, SERVED_FROM_FERPLUS], faces.votes)),
-        "ferplus8": _accuracy(votes, _top(faces.votes, faces.votes)),
+        "ferplus7": _accuracy(votes[:, SERVED_FROM_FERPLUS], labels),
+        "ferplus8": _accuracy(votes, scores.top_labels(faces.votes, faces.votes)),
         "fer2013": _accuracy(original, faces.fer2013),
+        "log_loss": scores.log_loss(votes[known][:, SERVED_FROM_FERPLUS], labels[known]),
+        "both_ways": scores.log_loss(both[known][:, SERVED_FROM_FERPLUS], labels[known]),
     }
-
-
-def _top(columns: NDArray[np.float32], votes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The top column of each row if it is also the top of all labels, else no label."""
-    is_top = (votes.max(axis=1) > 0) & (columns.max(axis=1) == votes.max(axis=1))
-    return np.where(is_top, columns.argmax(axis=1), NO_LABEL)
 
 
 def _accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     known = labels != NO_LABEL
     return round(float((logits[known].argmax(axis=1) == labels[known]).mean()), 4)
+
+
+def _soft_labels(plan: Distillation, faces: Faces, device: torch.device) -> teacher.SoftLabels:
+    return teacher.soft_labels([Path(folder) for folder in plan.teachers], faces, device).to(device)
 
 
 def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
@@ -292,35 +270,25 @@ def _repeated_rows(faces: Faces, repeats: tuple[tuple[str, int], ...]) -> Tensor
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
-def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean over the faces that have a target; rows of zeros do not count."""
-    return -(targets * logits.log_softmax(dim=1)).sum() / targets.sum().clamp_min(1.0)
-
-
-def _optimizer(network: TwoHeaded, run: Run) -> tuple[torch.optim.Optimizer, list[float]]:
-    """The optimiser, and the share of the learning rate of each of its parameter groups.
+def _optimizer(network: TwoHeaded, run: Run) -> Muon:
+    """The optimiser, whose groups know their share of the learning rate.
 
     Only matrices have weight decay; on norms and biases it lowers the accuracy. The heads have groups of their own only
     if a run trains them at another rate than the body.
     """
     groups: list[dict[str, Any]] = []
-    shares: list[float] = []
     orthogonal = _before_norms(network) if run.muon_rate else []
     if orthogonal:
-        groups.append({"params": orthogonal, "orthogonal": True})
-        shares.append(run.muon_rate / run.rate)
+        groups.append({"params": orthogonal, "orthogonal": True, "share": run.muon_rate / run.rate})
     parts = [(1.0, list(network.parameters()))]
     if run.stages != Finetuning():
         parts = [(run.stages.body_rate, network.body()), (1.0, network.heads())]
     taken = {id(weights) for weights in orthogonal}
     for share, part in parts:
         left = [p for p in part if id(p) not in taken]
-        groups.append({"params": [p for p in left if p.ndim > 1], "weight_decay": run.weight_decay})
-        groups.append({"params": [p for p in left if p.ndim <= 1], "weight_decay": 0.0})
-        shares += [share, share]
-    if orthogonal:
-        return Muon(groups, run.rate, run.momentum, run.muon_momentum), shares
-    return torch.optim.SGD(groups, lr=run.rate, momentum=run.momentum, nesterov=True), shares
+        groups.append({"params": [p for p in left if p.ndim > 1], "weight_decay": run.weight_decay, "share": share})
+        groups.append({"params": [p for p in left if p.ndim <= 1], "share": share})
+    return Muon(groups, run.rate, run.momentum, run.muon_momentum)
 
 
 def _before_norms(network: nn.Module) -> list[torch.Tensor]:
@@ -332,12 +300,17 @@ def _before_norms(network: nn.Module) -> list[torch.Tensor]:
 def train(run: Run, prepared: Path, runs: Path) -> Path:
     """Trains a run to its end and returns the file with its weights."""
     torch.set_num_threads(run.threads)
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
     config.write(run, folder / "run.json")
-    trainer = Trainer(run, TrainingData.load(prepared), folder)
+    data = TrainingData.load(prepared, run.fold)
+    trainer = Trainer(run, data, folder)
     trainer.resume()
     network = trainer.finish()
+    if run.fold >= 0:
+        folds.save(folder, data.valid, predict(network, data.valid, torch.device(run.device)))
     path = folder / "weights.pt"
     torch.save(network.state_dict(), path)
     return path

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from training import faceres
-from training.faceres import Faceres, from_package, set_norms
+from training import batch_norms, faceres
+from training.faceres import Faceres, from_package
 
 
 def _package(folder: Path) -> Path:
@@ -44,7 +44,7 @@ def test_norms_that_are_set_change_nothing_and_fit_the_faces(tmp_path: Path, mon
     faces = torch.rand(16, 1, 64, 64) * 255
     with torch.no_grad():
         before = network.feature_map(faces)
-        set_norms(network, faces)
+        batch_norms.unfold(network, faces)
         after = network.feature_map(faces)
         training = network.train().feature_map(faces)
     assert before.std() > 0
@@ -59,11 +59,11 @@ def test_files_of_another_package_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    with pytest.raises(ValueError, match="not faceres"):
+    with pytest.raises(ValueError, match="belong to another network"):
         Faceres().load_start({"stem.0.weight": torch.zeros(1)})
 
 
-def test_a_run_goes_on_from_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_from_a_start() -> None:
     first = Faceres()
     body = {name: value for name, value in first.state_dict().items() if name.startswith("layers.")}
     second = Faceres()

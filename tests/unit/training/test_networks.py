@@ -24,7 +24,7 @@ def test_the_networks_of_imagenet_have_as_many_parameters_as_published(name: str
     assert body + (width + 1) * 1000 == whole
 
 
-@pytest.mark.parametrize("name", ["facenet", *PUBLISHED])
+@pytest.mark.parametrize("name", ["facenet", "efficientnet_lite0", *PUBLISHED])
 def test_grey_faces_give_both_heads(name: str) -> None:
     network = networks.build(Network(name=name)).eval()
     with torch.inference_mode():
@@ -49,6 +49,31 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(networks.build(Network(name="efficientnet_b0")).state_dict(), path)
     with pytest.raises(ValueError, match="another network"):
         networks.build(Network(name="efficientnet_b2", weights=str(path)))
+
+
+def test_the_weights_of_lite0_are_taken_in_their_order(tmp_path: Path) -> None:
+    donor = networks.build(Network(name="efficientnet_lite0"))
+    body = [value for name, value in donor.state_dict().items() if not name.startswith("fer")]
+    weights = {f"_other.{place}": value for place, value in enumerate(body)}
+    path = tmp_path / "weights.pth"
+    torch.save({**weights, "_fc.weight": torch.zeros(1000, 1280)}, path)
+    network = networks.build(Network(name="efficientnet_lite0", weights=str(path)))
+    assert sum(parameter.numel() for parameter in network.body()) == 4_652_008 - 1281 * 1000
+    for ours, theirs in zip(network.body(), donor.body(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_finished_run_is_trained_on_whole(tmp_path: Path) -> None:
+    donor = networks.build(Network(name="efficientnet_lite0"))
+    torch.save(donor.state_dict(), tmp_path / "weights.pt")
+    network = networks.build(Network(name="efficientnet_lite0", weights=str(tmp_path / "weights.pt")))
+    assert torch.equal(network.ferplus.weight, donor.ferplus.weight)
+
+
+def test_blocks_with_fewer_inner_channels_are_smaller() -> None:
+    whole, slim = (networks.build(Network(inner=inner)) for inner in (1.0, 0.5))
+    sizes = [sum(parameter.numel() for parameter in network.parameters()) for network in (whole, slim)]
+    assert 0.48 < sizes[1] / sizes[0] < 0.56
 
 
 def test_unknown_networks_are_named() -> None:

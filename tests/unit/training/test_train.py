@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.unit.training.synthetic import write_data
-from training import config, networks, prepare, teacher, train
+from training import config, networks, prepare, step, teacher, train
 from training.config import Network, Run
 from training.data import Faces
 from training.labels import FERPLUS
@@ -70,11 +70,12 @@ def test_a_stopped_run_continues_and_gives_the_same_weights(
 def test_a_lag_of_two_keeps_the_mean_of_all_steps() -> None:
     network = networks.build(Network(widths=(8, 8), depths=(0, 1)))
     followed = [network.ferplus.weight.detach().clone()]
-    kept = train.Average(network, 0.9999, 2.0)
-    for step in range(1, 6):
-        network.ferplus.weight.data.fill_(step)
+    kept = step.Average(network, 0.9999, 2.0)
+    for value in range(1, 6):
+        network.ferplus.weight.data.fill_(value)
         followed.append(network.ferplus.weight.detach().clone())
-        kept.update(network)
+        kept.advance()
+        kept.follow()
     # What it begins with counts twice.
     mean = torch.stack([followed[0], *followed]).mean(0)
     assert torch.allclose(kept.network.ferplus.weight, mean, atol=1e-5)
