@@ -17,6 +17,7 @@ VERBS = {
     "export": "export a trained network as ONNX file with its manifest",
     "quantize": "quantise the float model",
     "calibrate": "fit the calibration of the shipped file",
+    "golden": "write golden vectors beside a shipped file",
     "evaluate": "measure every figure of a shipped file",
     "framing": "compare crops of photos for a shipped file",
     "report": "write the report and the model cards",

@@ -101,8 +101,8 @@ def from_file(data: bytes) -> DlibResNet:
             # A convolution is one tensor with its biases last; an affine map, one with its factors first.
             weights, at = _tensor(data, at, convolution.weight.numel() + channels)
             affine, at = _tensor(data, at, 2 * channels)
-            kernel, bias = weights.split([len(weights) - channels, channels])
-            scale, shift = affine.split(channels)
+            kernel, bias = weights[:-channels], weights[-channels:]
+            scale, shift = affine[:channels], affine[channels:]
             convolution.weight.copy_(kernel.view_as(convolution.weight) * scale[:, None, None, None])
             norm.bias.copy_(bias * scale + shift)
             norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]

@@ -103,6 +103,22 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Ties:
+    """Accuracy and macro F1 on the faces of the plurality protocol, with each way to treat ties of the top vote.
+
+    ``served_order`` breaks them in the order of the served labels, as other publications do; ``untied`` leaves tied
+    faces out. ``log_loss`` is that of ``ferplus7_plurality``.
+    """
+
+    accuracy: Figure
+    served_order: Figure
+    untied: Figure
+    macro_f1: Figure
+    served_order_macro_f1: Figure
+    log_loss: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All figures of one model on one split. Figures with seven labels use the served labels."""
 
@@ -126,6 +142,7 @@ class Evaluation:
     surest_mistakes: tuple[Example, ...]
     surest_hits: tuple[Example, ...]
     sample: dict[str, float]
+    ties: Ties | None = None
 
 
 FILE: Final = TypeAdapter(Evaluation)
@@ -247,6 +264,24 @@ def examples(split: Split, logits: Floats, output: OutputSpec, *, right: bool) -
     )
 
 
+def ties(split: Split, logits: Floats, output: OutputSpec) -> Ties:
+    """Figures of the served logits under each treatment of ties."""
+    predicted = logits.argmax(axis=1)
+    labels = protocols.ferplus7(split, "plurality")
+    known = labels != NO_LABEL
+    served_order, untied = protocols.ferplus7_first_served(split), protocols.ferplus7_untied(split)
+    probabilities = calibrate(logits[known], output)[np.arange(known.sum()), labels[known]]
+    losses = -np.log(np.maximum(probabilities.astype(np.float64), 1e-12))
+    return Ties(
+        accuracy=metrics.accuracy(predicted[known], labels[known]),
+        served_order=metrics.accuracy(predicted[known], served_order[known]),
+        untied=metrics.accuracy(predicted[untied != NO_LABEL], untied[untied != NO_LABEL]),
+        macro_f1=metrics.macro_f1(predicted[known], labels[known]),
+        served_order_macro_f1=metrics.macro_f1(predicted[known], served_order[known]),
+        log_loss=metrics.bootstrapped(lambda rows: float(losses[rows].mean()), len(losses)),
+    )
+
+
 def sample(split: Split, outputs: Outputs) -> dict[str, float]:
     """Accuracies on the first faces."""
     head, part = outputs.head(SAMPLE), split.subset(slice(SAMPLE))
@@ -294,6 +329,7 @@ def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None
         surest_mistakes=examples(split, outputs.served, manifest.output, right=False),
         surest_hits=examples(split, outputs.served, manifest.output, right=True),
         sample=sample(split, outputs),
+        ties=ties(split, outputs.served, manifest.output),
     )
 
 
@@ -311,6 +347,12 @@ def headline(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.wild:
         figures["wild_dev_accuracy"] = evaluation.wild.recognition.accuracy
         figures["wild_dev_macro_recall"] = evaluation.wild.macro_recall_of_common
+    if (ties := evaluation.ties) is not None:
+        figures["ferplus7_served_order_accuracy"] = ties.served_order
+        figures["ferplus7_untied_accuracy"] = ties.untied
+        figures["ferplus7_macro_f1"] = ties.macro_f1
+        figures["ferplus7_served_order_macro_f1"] = ties.served_order_macro_f1
+        figures["log_loss"] = ties.log_loss
     shown: dict[str, Any] = {"split": evaluation.split}
     for name, figure in figures.items():
         shown[name] = round(figure.value, 4)

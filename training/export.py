@@ -188,6 +188,7 @@ def make_manifest(runs: list[Run], network: TwoHeaded, name: str, version: str) 
         ),
         face=ByEyes(eye_distance=EYE_DISTANCE, eye_center=EYE_CENTER),
         output=OutputSpec(tensor=_SERVED, kind="logits", temperature=1.0, entropy_exponent=0.0),
+        outputs=(),
         explain=ExplainSpec(features=_FEATURES, weights=_WEIGHTS) if network.linear_heads else None,
     )
 

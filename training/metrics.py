@@ -64,6 +64,18 @@ def macro_recall(predicted: Labels, labels: Labels, at_least: int = 1) -> Figure
     return bootstrapped(mean_recall, len(labels))
 
 
+def macro_f1(predicted: Labels, labels: Labels) -> Figure:
+    """The mean F1 over the labels that occur."""
+    kept = np.unique(labels)
+
+    def mean_f1(rows: Labels) -> float:
+        given, drawn = predicted[rows], labels[rows]
+        parts = [(given == label, drawn == label) for label in kept]
+        return float(np.mean([2 * (a & b).sum() / max(a.sum() + b.sum(), 1) for a, b in parts]))
+
+    return bootstrapped(mean_f1, len(labels))
+
+
 def bootstrapped(statistic: Callable[[Labels], float], faces: int, seed: int = 0) -> Figure:
     """A statistic of rows, with its bootstrap interval."""
     generator = np.random.default_rng(seed)

@@ -115,7 +115,7 @@ class Step:
 
     def _beside(self, batch: tuple[Tensor, ...]) -> Tensor:
         """A step on a stream of its own, as recordings need it."""
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             loss = self._train(*batch)

@@ -127,6 +127,7 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
     )
     classifier = Classifier(manifest, runner, weights)
     validation.check_inference(runner, manifest, classifier.prepare, weights)
+    validation.check_golden(folder, runner, manifest, classifier.prepare)
     return Classifier(manifest, Batcher(runner), weights) if on_gpu else classifier
 
 

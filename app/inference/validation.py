@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.inference import golden
 from app.inference.manifest import BadModel, FurtherOutput, Manifest, MultilabelSpec, open_within
 from app.inference.session import (
     RawOutputs,
@@ -168,6 +169,24 @@ def check_inference(
         _check_values(further, values)
     if weights is not None:
         _check_features(raw, weights)
+
+
+def check_golden(
+    folder: Path,
+    runner: Runner,
+    manifest: Manifest,
+    prepare: Callable[[Sequence[NDArray[np.uint8]]], Tensor],
+) -> None:
+    """Compares the outputs for the first golden vector, if the model has any."""
+    spec = manifest.input
+    try:
+        vectors = golden.read(folder, manifest)
+        crops = [vector.crop(spec.height, spec.width) for vector in vectors[:1]]
+        for vector, crop in zip(vectors, crops, strict=False):
+            if (off := golden.deviation(vector, manifest, runner, prepare([crop]))) > golden.TOLERANCE:
+                raise Defect(f"for {vector.name!r} of {golden.FILE} a probability is off by {off:.2f}")
+    except (TypeError, ValueError) as error:
+        raise Defect(f"its golden vectors cannot be used: {short_reason(error)}") from None
 
 
 def _check_values(further: FurtherOutput, values: NDArray[Any]) -> None:

@@ -60,3 +60,8 @@ def test_ranking_is_the_share_of_pairs_in_the_right_order() -> None:
 def test_log_loss_of_the_truth_is_its_entropy() -> None:
     half = np.array([[0.5, 0.5]])
     assert metrics.log_loss(half, half) == pytest.approx(np.log(2))
+
+
+def test_macro_f1_is_the_mean_over_labels() -> None:
+    labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    assert metrics.macro_f1(predicted, labels).value == pytest.approx((2 / 3 + 4 / 5) / 2)
