@@ -30,10 +30,13 @@ export function levelOf(confidence, isUncertain = false) {
 
 export const levelEmoji = (level) => levels.find(({ name }) => name === level)?.emoji ?? "";
 
+/** Warnings that say nothing about how reliable the expression is. */
+const HARMLESS = new Set(["multiple_faces", "mesh_unsure"]);
+
 /** The level that a face is shown with: one lower if its photo is poor, the lowest if no face was found. */
 export function shownLevel({ confidence, is_uncertain: isUncertain, warnings = [] }) {
   const level = levelOf(confidence, isUncertain);
-  const codes = warnings.map(({ code }) => code).filter((code) => code !== "multiple_faces");
+  const codes = warnings.map(({ code }) => code).filter((code) => !HARMLESS.has(code));
   if (codes.includes("face_assumed")) return levels[0].name;
   const index = levels.findIndex(({ name }) => name === level);
   return codes.length ? levels[Math.max(Math.min(index, levels.length - 2), 0)].name : level;

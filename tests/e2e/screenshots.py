@@ -198,7 +198,7 @@ SHOTS = (
     Shot("page-reading", result, screens=(DESKTOP,), schemes=("dark",)),
     Shot("page-several", several),
     Shot("page-request", request, screens=(PHONE,), whole=True),
-    Shot("page-compared", compared, lambda: Application(registry=two_models()), screens=(DESKTOP,)),
+    Shot("page-compared", compared, lambda: Application(registry=two_models()), whole=True, screens=(DESKTOP,)),
     Shot("page-uncertain", uncertain, Application, screens=(PHONE,)),
     Shot("page-loading", loading, Application, screens=(DESKTOP,)),
     Shot("page-no-face", no_face, Application),
