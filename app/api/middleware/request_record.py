@@ -61,11 +61,8 @@ class Requests:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._stream(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await (self._stream if scope["type"] == "websocket" else self.app)(scope, receive, send)
             return
         service = service_of(scope)
         record = RequestRecord.begin(scope, _request_id(scope))
