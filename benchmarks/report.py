@@ -27,6 +27,7 @@ _PICTURES = {
     "12mp": "4000×3000",
     "group": "six faces, 1440×960",
     "no-face": "no face, 640×480",
+    "seventh": "a face of a seventh of the width, 640×480",
 }
 _OTHER_PICTURES = ("1080p", "12mp", "group", "no-face")
 _IN_ALL = ("limit", "visage", "litserve", "bentoml", "plain")

@@ -37,6 +37,9 @@ _SURROUND: Final = (128, 128, 128)
 _FEW_PIXELS: Final = 48
 """Width of a face in a copy below which the far network's score says little."""
 
+_MISSED_PIXELS: Final = 36
+"""Width of a face in a copy from which others of its size may be missed there."""
+
 _SMALL_FACE: Final = 0.18
 """Width of a face, as a share of the picture's longer side, up to which the near network misses some."""
 
@@ -175,13 +178,14 @@ class _Search:
             self._add(None if face is None else close_up.outside(face))
 
     def far(self, side: int) -> bool:
-        """The far network's look at a copy. True if faces with few pixels are found, so that others may be missed."""
+        """The far network's look at a copy. True if small faces are found, so that others may be missed."""
         few = _FEW_PIXELS * self._side / side
         known = len(self.found)
         for face in self._candidates(side):
             if (face.score >= _CANDIDATE * self._threshold or not self.found) and not self._knows(face):
                 self._add(self._confirmed(face) or (self._alone(face, side) if face.box.width >= few else None))
-        return any(face.box.width < few for face in self.found[known:])
+        missed_nearby = _MISSED_PIXELS * self._side / side
+        return any(face.box.width < missed_nearby for face in self.found[known:])
 
     def _candidates(self, side: int) -> list[Face]:
         """What the far network finds in a copy and is worth a close-up, best first."""
