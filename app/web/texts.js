@@ -159,8 +159,7 @@ export const ERRORS = {
   },
   details_unavailable: {
     title: "No details of the face",
-    text: "This service does not measure the parts of a face.",
-    asSaid: true,
+    text: "This service does not measure the parts of a face. Try again to read the photo without them.",
     actions: ["again", "another"],
   },
   model_rejected: {

@@ -34,7 +34,8 @@ def test_every_error_has_its_own_words_and_a_next_step(page: Page, application: 
         expect(page.locator("#photo-error .small-print")).to_contain_text(f"{error.code} ·")
         titles.add(text(page, ERROR_TITLE))
         expect(page.locator("#photo-error button").first).to_be_visible()
-        if issubclass(error, RetryableError):
+        # Without details, which the page turns off, the photo can be read at once.
+        if issubclass(error, RetryableError) and error.code != "details_unavailable":
             expect(page.locator("#photo-error .countdown")).to_contain_text("Again in")
     assert len(titles) == len(codes)
 
