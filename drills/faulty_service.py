@@ -24,7 +24,6 @@ STEPS: Final = {
     "reservation": "app.worker_pool:WorkerPool.reserve",
     "rate limiter": "app.rate_limiter:RateLimiter.charge",
     "metrics of the picture": "app.telemetry.metrics:Metrics.picture",
-    "metrics of the start": "app.telemetry.metrics:Metrics.request_started",
     "metrics of the request": "app.telemetry.metrics:Metrics.request_finished",
     "tracer": "app.telemetry.tracing:Tracer.request_finished",
     "log": "app.telemetry.logs:JsonFormatter.format",

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.service import Phase
+from app.telemetry.metrics import Metrics
 from tests.api.conftest import PICTURE, Start, service_of, until, upload
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 
@@ -149,3 +150,14 @@ def test_a_service_that_starts_can_be_scraped(start: Start, script: Script) -> N
         assert Scrape(start(wait=False)).value("visage_ready") == 0
     finally:
         script.build_gate.set()
+
+
+def test_a_request_whose_start_cannot_be_counted_gets_an_error_like_others(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Metrics) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Metrics, "request_started", fails)
+    response = client.get("/health/live")
+    assert (response.status_code, response.json()["error"]) == (500, "internal_error")
