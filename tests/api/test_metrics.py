@@ -159,5 +159,5 @@ def test_a_request_whose_start_cannot_be_counted_gets_an_error_like_others(
         raise ZeroDivisionError
 
     monkeypatch.setattr(Metrics, "request_started", fails)
-    response = client.get("/health/live")
+    response = client.post("/predict", **upload())
     assert (response.status_code, response.json()["error"]) == (500, "internal_error")
