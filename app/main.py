@@ -59,18 +59,18 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
             "auto_configure": False,
         },
     )
-    # Paths may come with this prefix or without. A prefix of the server's would be put before both.
-    app.root_path = settings.root_path
     errors.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    _check_prefix(app, settings.root_path)
+    _set_prefix(app, settings.root_path)
     return app
 
 
-def _check_prefix(app: FastAPI, prefix: str) -> None:
-    """Below such a prefix a path would have two meanings. Raises BadSettings."""
+def _set_prefix(app: FastAPI, prefix: str) -> None:
+    """Lets paths come with this prefix or without. Raises BadSettings where a path would then have two meanings."""
+    # A prefix of the server's would be put before both.
+    app.root_path = prefix
     routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
     paths = (getattr(route, "path", "") for route in routes)
     if prefix and any(path == prefix or path.startswith(f"{prefix}/") for path in paths):

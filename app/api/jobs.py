@@ -132,16 +132,9 @@ async def read_pictures(
                 detections.pop(number, None)
         if cropped:
             predictions = pipeline.classify([*cropped.values()], choices.model, choices.classify, checkpoint)
+            finish = partial(_finish, request, details=choices.details, overlays=choices.explain == "true")
             for (number, each), predicted in zip(cropped.items(), predictions, strict=True):
-                outcomes[number] = _finish(
-                    request,
-                    each.detected,
-                    [predicted],
-                    build,
-                    queue_ms,
-                    details=choices.details,
-                    overlays=choices.explain == "true",
-                )
+                outcomes[number] = finish(each.detected, [predicted], build, queue_ms)
         return [outcomes[number] for number in range(len(pictures))]
 
     return await _run(request, work)
