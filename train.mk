@@ -3,8 +3,8 @@ DATA ?= data
 MODEL ?= default
 DEVICE ?= cpu
 STARTS := runs/starts
-RUNS ?= first second deeper deepest sibling light taught default steady
-TAUGHT ?= long accurate
+RUNS ?= first second deeper deepest sibling light taught default accurate
+TAUGHT ?= long longer
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
@@ -41,7 +41,7 @@ train: $(TRAINING) ## Train $RUNS, the teachers and $TAUGHT, all that are not fi
 teacher: $(TRAINING) ## Train the networks that start from other weights, on DEVICE=cpu or cuda, and join the teachers
 	test -f $(STARTS)/dlib_resnet.pt || $(TRAIN) dlib_resnet $(STARTS)/dlib_face_recognition_resnet_model_v1.dat
 	$(call trained,dlib_resnet dlib_resnet_level efficientnet_lite0)
-	test -f runs/joined/soft_labels.npz || $(TRAIN) join --device $(DEVICE) --to runs/joined $(addprefix runs/,steady default dlib_resnet_level efficientnet_lite0)
+	test -f runs/joined/soft_labels.npz || $(TRAIN) join --device $(DEVICE) --to runs/joined $(addprefix runs/,accurate default dlib_resnet_level efficientnet_lite0)
 
 ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL
 	$(TRAIN) export --run runs/$(MODEL) --model runs/float/$(MODEL)
