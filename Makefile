@@ -42,19 +42,21 @@ run: $(SERVICE) ## Serve on $PORT (8000)
 test: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Run every test
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 	$(MAKE) --no-print-directory clients-test
+	$(MAKE) --no-print-directory reviews-test
 
 lint: $(DEV) ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src
+	$(BIN)/mypy --config-file examples/reviews/pyproject.toml
 	$(BIN)/lint-imports
 
 format: $(DEV) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
--include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk
+-include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk examples.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -3,6 +3,7 @@ UV ?= $(BIN)/uv
 OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
   --no-header
+LOCK_REVIEWS = $(COMPILE:$(UV)=$(abspath $(UV))) $(if $(UPGRADE),--upgrade)
 
 .PHONY: pin-images lock platforms audit manifests smoke-image replicas cold-start dashboard install-check first-hour
 
@@ -20,6 +21,9 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group train --no-emit-package torch --output-file requirements/train.txt
+	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint ../../requirements/dev.txt --output-file requirements/run.txt
+	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint requirements/run.txt --constraint ../../requirements/dev.txt --group test --output-file requirements/test.txt
+	cd examples/reviews && $(LOCK_REVIEWS) --constraint ../../requirements/dev.txt --constraint requirements/run.txt --group export --output-file requirements/export.txt
 	$(if $(UPGRADE),cp requirements/dev.txt requirements/bench.txt)
 	$(COMPILE) pyproject.toml benchmarks/requirements.in --output-file requirements/bench.txt
 

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-files=(docker-compose.yml docker-compose.scale.yml docker-compose.https.yml deploy/kubernetes/base/redis.yaml .github/workflows/*.yml)
+files=(docker-compose.yml docker-compose.scale.yml docker-compose.https.yml examples/reviews/docker-compose.yml deploy/kubernetes/base/redis.yaml .github/workflows/*.yml)
 pinned='[a-z0-9][a-z0-9./_-]*:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}'
 
 digest() {
