@@ -71,10 +71,11 @@ class MemoryBudget:
     @property
     def exceeded(self) -> bool:
         """Whether requests and connections hold more than they may."""
-        return self._held > self._most_held
+        return self._held > self.most_held
 
     @property
-    def _most_held(self) -> int:
+    def most_held(self) -> int:
+        """Bytes that requests and connections may hold together."""
         return min(self.held_at_most, self.total // 2)
 
     def has_room(self, size: int) -> bool:
@@ -154,7 +155,7 @@ class HeldMemory:
         budget = self._budget
         with budget._lock:
             # A job may still run when its request is over.
-            if self._closed or budget._held + size > budget._most_held or budget.used + size > budget.total:
+            if self._closed or budget._held + size > budget.most_held or budget.used + size > budget.total:
                 raise Overloaded
             self._add(size)
 

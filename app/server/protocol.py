@@ -46,7 +46,7 @@ class Protocol(HttpToolsProtocol):
     flow: Flow
     waiting: dict[WaitingConnection, None]
     """The connections that wait for their clients to send; the one that has waited longest is the first."""
-    unread: dict[WaitingConnection, None]
+    unread: dict[Protocol, None]
     """Those whose clients do not read, in the same order."""
 
     def __init__(
@@ -229,10 +229,17 @@ class Protocol(HttpToolsProtocol):
         super().pause_writing()
         self.unread[self] = None
         self._unread_memory.keep(self.transport.get_write_buffer_size())
-        while len(self.unread) > (1 if process_memory().exceeded else self.limits.unread_responses):
+        while self._too_much_unread():
             next(iter(self.unread))._give_up()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.limits.write_timeout, self._abort)
+
+    def _too_much_unread(self) -> bool:
+        """Whether responses that wait for their clients leave too little memory to other requests."""
+        if len(self.unread) <= 1:
+            return False
+        budget, size = process_memory(), sum(each._unread_memory.size for each in self.unread)
+        return len(self.unread) > self.limits.unread_responses or budget.exceeded or size > budget.most_held // 2
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.api.streams import StreamClient, started
+from tests.e2e.conftest import StartServer
 from tests.hostile import REFUSALS, hostile_files
 from tests.pictures import faceless, framed, portrait
 from tests.process import ServerProcess
@@ -59,10 +60,11 @@ async def test_a_frame_that_is_no_picture(shared_server: ServerProcess, frame: b
     assert frames == {"received": 3, "read": 2, "failed": 1, "skipped": {}, "without_face": 1}
 
 
-async def test_hostile_files_as_frames(shared_server: ServerProcess) -> None:
+async def test_hostile_files_as_frames(server: StartServer) -> None:
     files = [each for each in hostile_files() if len(each.data) < 1_000_000][::8]
     assert BOMBS
-    async with untouched(shared_server) as client:
+    # A frame beyond the rate would be skipped, whatever it holds.
+    async with untouched(server(stream_frames_per_second=1000)) as client:
         for each in [*BOMBS, *files]:
             await client.send(each.data)
             message = await client.receive()
