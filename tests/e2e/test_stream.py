@@ -80,9 +80,9 @@ async def test_six_megabytes(shared_server: ServerProcess) -> None:
     assert (error["error"], summary["reason"], code) == ("file_too_large", "frame_too_large", 1009)
 
 
-async def test_a_thousand_messages_a_second(shared_server: ServerProcess) -> None:
+async def test_a_thousand_messages_a_second(server: StartServer) -> None:
     """Every frame is accounted for, however many there are."""
-    async with untouched(shared_server) as client:
+    async with untouched(server()) as client:
         for _ in range(1000):
             await client.send(b"\xff\xd8\xff")
             await client.send({"type": "time", "t": 1})
