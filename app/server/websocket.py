@@ -20,10 +20,10 @@ from app.server.limits import ProtocolLimits
 _PIECE: Final = 8 * 1024
 """Bytes that are parsed at once. They hold up to 1,400 messages."""
 
-_LOOP_SHARE: Final = 0.25
+_LOOP_SHARE: Final = 0.1
 """Share of the event loop's time that parsing gets, of all connections together."""
 
-_APPLICATION: Final = 2.0
+_APPLICATION: Final = 4.0
 """What a message takes in all, as a multiple of its parsing."""
 
 _BURST: Final = 0.1
