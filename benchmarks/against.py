@@ -66,6 +66,10 @@ class Build:
         self._log = logs / f"against-{name}.log"
         self.start()
 
+    def stop(self) -> None:
+        """Stops the server that was started last."""
+        self.server.stop()
+
     def start(self) -> None:
         self._port = processes.free_port()
         environment = {"MODELS_DIR": str(self._tree / "models"), "PORT": str(self._port), "WORKERS": "1"}
@@ -110,7 +114,7 @@ def compare(revision: str, build: Path, rounds: int) -> list[Row]:
         builds = []
         for name, folder in (("this", ROOT), ("other", tree)):
             builds.append(Build(name, folder, logs))
-            ends.callback(builds[-1].server.stop)
+            ends.callback(builds[-1].stop)
         ours, theirs = builds
         memory = _memories(ours, theirs, bodies[ONE_FACE])
         rows = [row("memory", memory)]
