@@ -126,6 +126,17 @@ def tab_to(page: Page, name: str) -> None:
 
 
 @on_a_desktop
+def test_live_works_with_the_keyboard_alone(page: Page) -> None:
+    go(page, "live")
+    tab_to(page, "live-on")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#live-boxes .live-box")
+    tab_to(page, "live-off")
+    page.keyboard.press("Enter")
+    expect(page.locator("#report-title")).to_be_focused()
+
+
+@on_a_desktop
 def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
