@@ -21,6 +21,9 @@ LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 _CLEAR, _MOST, _PART, _TRACE = 0.85, 0.5, 0.15, 0.05
 """Least share of a label that is called clear, most, a part and a trace."""
 
+_NEARLY_ALL = 0.995
+"""Shares from here on are "over 99 %": no probability is certain."""
+
 _MOST_LABELS, _MOST_FITTING, _MOST_OTHER, _MOST_REASONS = 3, 3, 2, 2
 """How many of each a description names. It stays below 60 words."""
 
@@ -105,7 +108,8 @@ def _shares(ranked: Sequence[tuple[str, float]], words: Mapping[str, Any]) -> st
     for label, share in named[:_MOST_LABELS]:
         name = words["labels"].get(_usual(label)) or words["quote"].format(label=label)
         degree = words["shares"][_degree(share)].format(label=name)
-        parts.append(words["percent"].format(label=degree, percent=round(100 * share)))
+        percent = words["nearly_all"] if share >= _NEARLY_ALL else round(100 * share)
+        parts.append(words["percent"].format(label=degree, percent=percent))
     return str(words["comma"].join(parts))
 
 

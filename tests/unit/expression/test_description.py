@@ -120,10 +120,16 @@ def test_each_unit_that_is_named_is_active_and_on_the_right_side(language: Langu
 
 def test_the_shares_are_those_of_the_prediction(language: Language) -> None:
     for shown in cases():
-        percents = [int(number) for number in re.findall(r"\((\d+) %\)", describe(shown, language))]
+        percents = [int(number) for number in re.findall(r"\([^()]*?(\d+) %\)", describe(shown, language))]
         ranked = sorted(shown.probabilities.values(), reverse=True)
-        assert percents == [round(100 * share) for share in ranked][: len(percents)]
+        assert percents == [min(99, round(100 * share)) for share in ranked][: len(percents)]
         assert percents
+
+
+def test_no_share_is_called_certain(language: Language) -> None:
+    for share, percent in ((0.9949, "(99 %)"), (0.995, f"({WORDS[language]['nearly_all']} %)")):
+        shown = Shown({"happy": share, "sad": 1 - share}, uncertain=False, warnings=(), units=None)
+        assert percent in describe(shown, language)
 
 
 def test_the_numbers_are_the_same_in_each_language() -> None:
