@@ -1,5 +1,5 @@
 # Clients and examples: their suites need Node 20 or newer.
-CLIENTS := clients/typescript
+CLIENTS := clients/typescript clients/browser
 EXAMPLES := examples/nextjs
 
 .PHONY: clients-test
@@ -7,6 +7,7 @@ EXAMPLES := examples/nextjs
 ifneq ($(shell command -v npm),)
 clients-test: $(DEV) $(patsubst %,%/node_modules/.package-lock.json,$(CLIENTS) $(EXAMPLES)) ## Run the tests of the clients and examples
 	cd clients/typescript && npm run --silent check && npm test --silent
+	cd clients/browser && npm run --silent check && VISAGE_PYTHON=$(abspath $(BIN)/python) npm test --silent
 	cd examples/nextjs && npm run --silent build && npm run --silent check && npm test --silent
 else
 clients-test:

@@ -1,0 +1,239 @@
+/** The engine as a page sees it. All work is done in a worker of its own. */
+
+import { EngineError, type EngineErrorCode } from "./errors.js";
+import type { PictureFormat, PredictionResult } from "./types.js";
+import type { Calls, EngineInfo, Reply, SentPicture } from "./protocol.js";
+
+/** What the engine reads: pixels, a file, or an element that shows a picture. It is copied, and stays the caller's. */
+export type EnginePicture =
+  | ImageBitmap
+  | VideoFrame
+  | ImageData
+  | Blob
+  | HTMLImageElement
+  | HTMLVideoElement
+  | HTMLCanvasElement
+  | OffscreenCanvas;
+
+export interface EngineOptions {
+  /** The folder that `scripts/export_edge_models.py` wrote. */
+  modelsUrl: string | URL;
+  /** The name of a model in that folder; the first one without it. */
+  model?: string;
+  /** Where `worker.js` of this package is, for pages whose bundler does not place it. The runtime's files lie beside it. */
+  workerUrl?: string | URL;
+  /** Threads of the networks, where the page is cross-origin isolated; elsewhere there is one. */
+  threads?: number;
+  /** The lowest confidence that is not uncertain. The default is the service's, from `engine.json`. */
+  confidenceThreshold?: number;
+  /** Is told how many bytes of the models have come. */
+  onProgress?: (loaded: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** The names are those of the service's parameters. */
+export interface EnginePredictOptions {
+  faces?: "one" | "largest" | "all";
+  on_no_face?: "error" | "center";
+  signal?: AbortSignal;
+}
+
+const MOST_THREADS = 4;
+const FORMATS: Readonly<Record<string, PictureFormat>> = {
+  "image/jpeg": "jpeg",
+  "image/png": "png",
+  "image/webp": "webp",
+};
+
+/** Loads the models into a worker. Rejects with an `EngineError`. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  options.signal?.throwIfAborted();
+  if (!isSupported()) {
+    throw new EngineError(
+      "unsupported_browser",
+      "This browser cannot run the models: it has no WebAssembly with SIMD, or no module workers. Use a current one.",
+    );
+  }
+  const connection = new Connection(options.workerUrl);
+  const abort = () => connection.close(options.signal?.reason);
+  options.signal?.addEventListener("abort", abort);
+  try {
+    const load = {
+      modelsUrl: folderOf(options.modelsUrl),
+      model: options.model,
+      threads: threadsOf(options.threads),
+      confidenceThreshold: options.confidenceThreshold,
+    };
+    return new Engine(connection, await connection.call("load", load, [], options.onProgress));
+  } catch (error) {
+    connection.close(error);
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+  }
+}
+
+export class Engine {
+  /** What is loaded. */
+  readonly info: EngineInfo;
+  readonly #connection: Connection;
+
+  /** @internal */
+  constructor(connection: Connection, info: EngineInfo) {
+    this.#connection = connection;
+    this.info = info;
+  }
+
+  /** The prediction for a picture, in the form of the service's `POST /predict`. Pictures are read one at a time. */
+  async predict(picture: EnginePicture, options: EnginePredictOptions = {}): Promise<PredictionResult> {
+    const { faces = "one", on_no_face: onNoFace = "error", signal } = options;
+    signal?.throwIfAborted();
+    const [sent, own] = await sendable(picture);
+    const format = (picture instanceof Blob && FORMATS[picture.type]) || "bmp";
+    const result = this.#connection.call("predict", { picture: sent, format, faces, onNoFace }, own);
+    return signal ? Promise.race([result, aborted(signal)]) : result;
+  }
+
+  /** Ends the worker and frees the memory. Calls that wait reject with `engine_closed`. */
+  close(): void {
+    this.#connection.close(new EngineError("engine_closed", "The engine is closed. Create another one."));
+  }
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly progress: ((loaded: number, total: number) => void) | undefined;
+}
+
+/** The worker, and the calls that wait for it. */
+export class Connection {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #closed: { reason: unknown } | undefined;
+  #calls = 0;
+
+  constructor(workerUrl: string | URL | undefined) {
+    // Bundlers look for exactly this form of the default.
+    this.#worker = workerUrl
+      ? new Worker(workerUrl, { type: "module" })
+      : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#take(data));
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.close(
+        new EngineError("worker_failed", "The engine's worker could not be loaded, or it failed. See workerUrl."),
+      );
+    });
+  }
+
+  call<Name extends keyof Calls>(
+    name: Name,
+    value: Parameters<Calls[Name]>[0],
+    transfer: Transferable[] = [],
+    progress?: Waiting["progress"],
+  ): ReturnType<Calls[Name]> {
+    const result = new Promise<never>((resolve, reject) => {
+      if (this.#closed) throw this.#closed.reason;
+      const id = ++this.#calls;
+      this.#waiting.set(id, { resolve, reject, progress });
+      this.#worker.postMessage({ id, call: name, value }, transfer);
+    });
+    return result as ReturnType<Calls[Name]>;
+  }
+
+  close(reason: unknown): void {
+    if (this.#closed) return;
+    this.#closed = { reason };
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(reason);
+    this.#waiting.clear();
+  }
+
+  #take(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (!waiting) return;
+    if ("progress" in reply) {
+      waiting.progress?.(...reply.progress);
+      return;
+    }
+    this.#waiting.delete(reply.id);
+    if ("error" in reply) waiting.reject(new EngineError(reply.error.code as EngineErrorCode, reply.error.message));
+    else waiting.resolve(reply.result as never);
+  }
+}
+
+/** The picture as it can be sent to a worker, and what of it may be handed over because it is our own copy. */
+async function sendable(picture: EnginePicture): Promise<[SentPicture, Transferable[]]> {
+  if (picture instanceof Blob || picture instanceof ImageData || picture instanceof ImageBitmap) return [picture, []];
+  if (typeof VideoFrame !== "undefined" && picture instanceof VideoFrame) return [picture, []];
+  try {
+    const bitmap = await createImageBitmap(picture);
+    return [bitmap, [bitmap]];
+  } catch (cause) {
+    throw new EngineError("invalid_image", "This element shows no picture yet, or one that the page may not read.", {
+      cause,
+    });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+}
+
+function folderOf(url: string | URL): string {
+  const absolute = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  if (!absolute.pathname.endsWith("/")) absolute.pathname += "/";
+  return absolute.href;
+}
+
+function threadsOf(wanted: number | undefined): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return Math.max(1, Math.min(wanted ?? MOST_THREADS, navigator.hardwareConcurrency || 1));
+}
+
+/** A WebAssembly module that uses SIMD. */
+const SIMD = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  10,
+  1,
+  8,
+  0,
+  65,
+  0,
+  253,
+  15,
+  253,
+  98,
+  11,
+);
+
+/** Whether this browser can run the engine. */
+export function isSupported(): boolean {
+  return (
+    typeof Worker !== "undefined" &&
+    typeof OffscreenCanvas !== "undefined" &&
+    typeof createImageBitmap !== "undefined" &&
+    typeof WebAssembly !== "undefined" &&
+    WebAssembly.validate(SIMD)
+  );
+}

@@ -1,0 +1,84 @@
+/** From what a caller has to pixels, in the worker. */
+
+import { EngineError } from "./errors.js";
+import { pixelsOf, type Pixels } from "./pixels.js";
+import type { SentPicture } from "./protocol.js";
+
+const LEAST_SIDE = 32;
+
+/** Keeps one canvas, so that frames of the same size take no memory of their own. */
+export class PictureReader {
+  readonly #mostPixels: number;
+  #canvas: OffscreenCanvas | undefined;
+
+  constructor(mostPixels: number) {
+    this.#mostPixels = mostPixels;
+  }
+
+  /** The pixels as a person sees them: upright, transparency over white. Closes bitmaps and frames, which are copies. */
+  async read(picture: SentPicture): Promise<Pixels> {
+    if (picture instanceof ImageData) {
+      this.#check(picture.width, picture.height);
+      return pixelsOf(overWhite(picture.data), picture.width, picture.height);
+    }
+    const drawable = picture instanceof Blob ? await bitmapOf(picture) : picture;
+    try {
+      return this.#drawn(drawable);
+    } finally {
+      drawable.close();
+    }
+  }
+
+  #drawn(picture: ImageBitmap | VideoFrame): Pixels {
+    const [width, height] =
+      picture instanceof ImageBitmap ? [picture.width, picture.height] : [picture.displayWidth, picture.displayHeight];
+    this.#check(width, height);
+    if (this.#canvas?.width !== width || this.#canvas.height !== height)
+      this.#canvas = new OffscreenCanvas(width, height);
+    const context = this.#canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+    if (!context) throw new EngineError("invalid_image", "This browser has no memory left for the picture.");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(picture, 0, 0);
+    return pixelsOf(context.getImageData(0, 0, width, height).data, width, height);
+  }
+
+  #check(width: number, height: number): void {
+    const size = `${width} x ${height}`;
+    if (Math.min(width, height) < LEAST_SIDE) {
+      throw new EngineError(
+        "image_too_small",
+        `The picture has ${size} pixels; a face needs at least ${LEAST_SIDE} on a side.`,
+      );
+    }
+    if (width * height > this.#mostPixels) {
+      throw new EngineError(
+        "image_too_large",
+        `The picture has ${size} pixels; the limit is ${this.#mostPixels.toLocaleString("en")} in total.`,
+      );
+    }
+  }
+}
+
+async function bitmapOf(blob: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  } catch (cause) {
+    throw new EngineError("invalid_image", "This file is no picture that the browser reads, or it is damaged.", {
+      cause,
+    });
+  }
+}
+
+/** The pixels over white, where some are transparent. */
+function overWhite(data: Uint8ClampedArray): Uint8ClampedArray {
+  let opaque = true;
+  for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
+  if (opaque) return data;
+  const result = new Uint8ClampedArray(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const alpha = data[i | 3] / 255;
+    result[i] = data[i] * alpha + 255 * (1 - alpha);
+  }
+  return result;
+}

@@ -1,0 +1,47 @@
+/** What a page and its worker send each other. */
+
+import type { EngineErrorCode } from "./errors.js";
+import type { PictureFormat, PredictionResult } from "./types.js";
+
+/** A picture as the worker gets it. */
+export type SentPicture = ImageBitmap | VideoFrame | ImageData | Blob;
+
+export interface LoadOptions {
+  readonly modelsUrl: string;
+  readonly model: string | undefined;
+  readonly threads: number;
+  readonly confidenceThreshold: number | undefined;
+}
+
+export interface PredictRequest {
+  readonly picture: SentPicture;
+  readonly format: PictureFormat;
+  readonly faces: "one" | "largest" | "all";
+  readonly onNoFace: "error" | "center";
+}
+
+/** What is loaded. */
+export interface EngineInfo {
+  readonly model: { readonly name: string; readonly version: string };
+  readonly labels: readonly string[];
+  /** The names that `details` may have. */
+  readonly details: readonly string[];
+  readonly threads: number;
+  /** The version of the service that the models come from. */
+  readonly version: string;
+}
+
+/** The calls of the worker: what each takes, and what it gives. */
+export interface Calls {
+  load: (options: LoadOptions) => Promise<EngineInfo>;
+  predict: (request: PredictRequest) => Promise<PredictionResult>;
+}
+
+export type Call = {
+  [Name in keyof Calls]: { readonly id: number; readonly call: Name; readonly value: Parameters<Calls[Name]>[0] };
+}[keyof Calls];
+
+export type Reply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: { readonly code: EngineErrorCode; readonly message: string } }
+  | { readonly id: number; readonly progress: readonly [loaded: number, total: number] };
