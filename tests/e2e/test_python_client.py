@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -331,19 +333,43 @@ def test_the_version_is_the_service_s() -> None:
     assert f'\nversion = "{app.__version__}"\n' in project
 
 
-PROGRAMS = re.findall(r"^```python\n(.*?)^```", (CLIENT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+README = (CLIENT / "README.md").read_text("utf-8")
+(INSTALL,) = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=["folder", "stream", "asyncio"])
-def test_the_programs_of_the_readme_run(program: str, shared_server: ServerProcess) -> None:
-    assert "http://localhost:8000" in program
-    done = subprocess.run(
-        [sys.executable, "-c", program.replace("http://localhost:8000", shared_server.url)],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(CLIENT / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("happy")
+def python_at_hand(name: str) -> str | None:
+    """The path of a Python, also of one that pyenv has and does not show."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
+    return shutil.which(name, path=os.pathsep.join([*map(str, versions), os.environ["PATH"]]))
+
+
+@pytest.fixture(scope="module")
+def package_index() -> None:
+    look = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "httpx"]
+    if subprocess.run(look, capture_output=True, check=False).returncode:
+        pytest.skip("pip reaches no package index.")
+
+
+@pytest.mark.usefixtures("package_index")
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_the_readme_works_as_printed(version: str, shared_server: ServerProcess, tmp_path: Path) -> None:
+    python = python_at_hand(f"python{version}")
+    if python is None:
+        pytest.skip(f"Python {version} is not installed.")
+    subprocess.run([python, "-m", "venv", tmp_path], check=True)
+    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(INSTALL, shell=True, cwd=ROOT, env={**os.environ, **path}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    for program in PROGRAMS:
+        assert "http://localhost:8000" in program
+        command = [
+            tmp_path / "bin/python",
+            "-W",
+            "error",
+            "-c",
+            program.replace("http://localhost:8000", shared_server.url),
+        ]
+        ran = subprocess.run(command, cwd=ROOT, env=path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.startswith("happy")

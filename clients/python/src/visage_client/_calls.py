@@ -85,6 +85,18 @@ class SessionFrame(_SessionFrame, total=False):
     warnings: Sequence[WarningCode]
 
 
+class ClientOptions(TypedDict, total=False):
+    """What a client takes besides the address of the service."""
+
+    api_key: str | None
+    timeout: float
+    """Seconds that a response may take, 40 by default."""
+    retries: int
+    """How often a request is sent again that the service refuses for the moment, twice by default."""
+    longest_wait: float
+    """Seconds after which such a request may be sent again at most, 60 by default."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One request. A response with a status of ``results`` is a result."""
@@ -95,6 +107,42 @@ class Call:
     files: list[tuple[str, tuple[str, bytes]]] | None = None
     json: Any = None
     results: frozenset[int] = frozenset({200})
+
+
+class Service:
+    """A service, and how it is called."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 40,
+        retries: int = 2,
+        longest_wait: float = 60,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.headers = {} if api_key is None else {"X-API-Key": api_key}
+        self.timeout = timeout
+        self._retries = retries
+        self._longest_wait = longest_wait
+
+    def request(self, call: Call) -> dict[str, Any]:
+        """The arguments of a request of httpx."""
+        return {
+            "method": call.method,
+            "url": self.url + call.path,
+            "params": call.params,
+            "files": call.files,
+            "json": call.json,
+            "headers": self.headers,
+            "timeout": self.timeout,
+        }
+
+    def retries(self, error: VisageError, attempt: int) -> bool:
+        """Whether a request is sent again: only where the service has refused it and says when to come back."""
+        wait = error.retry_after
+        return attempt < self._retries and wait is not None and wait <= self._longest_wait
 
 
 def get(path: str, *results: int) -> Call:
@@ -128,14 +176,11 @@ def multimodal(
 
 def parameters(options: Mapping[str, Any]) -> dict[str, str]:
     """A query. What is None is left out, and a list is written with commas."""
-    given = {name: value for name, value in options.items() if value is not None}
-    return {
-        name: str(value) if isinstance(value, (str, float, int)) else ",".join(value) for name, value in given.items()
-    }
+    return {name: _written(value) for name, value in options.items() if value is not None}
 
 
-def _written(value: object) -> str:
-    return ",".join(value) if isinstance(value, (list, tuple)) else str(value)
+def _written(value: Any) -> str:
+    return str(value) if isinstance(value, (str, float, int)) else ",".join(value)
 
 
 def read(picture: Picture) -> tuple[str, bytes]:
@@ -182,11 +227,6 @@ def result_of(call: Call, response: httpx.Response) -> Any:
 def unreachable(error: httpx.TransportError) -> VisageError:
     what = "did not respond in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
     return VisageError("unreachable", f"The service {what}.")
-
-
-def is_retried(error: VisageError, attempt: int, retries: int, longest_wait: float) -> bool:
-    """Whether a request is sent again: only where the service has refused it and says when to come back."""
-    return attempt < retries and error.retry_after is not None and error.retry_after <= longest_wait
 
 
 def checked(concurrency: int) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from websockets.exceptions import InvalidStatus
 
-from visage_client._calls import Picture, parameters, read
+from visage_client._calls import Picture, Service, parameters, read
 from visage_client.errors import VisageError
 from visage_client.types import FramePrediction, SessionSummary, Started, StreamError, StreamEvent, StreamMessage
 
@@ -17,11 +17,6 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes of a message of the service: every face of a frame, with every detail."""
 
 END = json.dumps({"type": "end"})
-
-
-def address(url: str, options: Mapping[str, Any]) -> str:
-    query = urlencode(parameters(options))
-    return f"{url.rstrip('/').replace('http', 'ws', 1)}/stream{'?' if query else ''}{query}"
 
 
 def time_of(t: float) -> str:
@@ -98,6 +93,31 @@ class Conversation:
         if self._last_error is not None:
             return self._last_error
         return VisageError("disconnected", f"The stream ended without a summary (code {code}).")
+
+
+class BaseStream:
+    """What both kinds of streams are made of."""
+
+    started: Started
+
+    def __init__(
+        self, service: Service, options: Mapping[str, Any], on_event: Callable[[StreamEvent], None] | None
+    ) -> None:
+        query = urlencode(parameters(options))
+        self._address = f"{service.url.replace('http', 'ws', 1)}/stream{'?' if query else ''}{query}"
+        self._timeout = service.timeout
+        self._connecting: dict[str, Any] = {
+            "additional_headers": service.headers,
+            "open_timeout": service.timeout,
+            "max_size": LARGEST_MESSAGE,
+            "compression": None,
+        }
+        self._conversation = Conversation(on_event)
+        self._due = 0.0
+
+    @property
+    def summary(self) -> SessionSummary | None:
+        return self._conversation.summary
 
 
 def no_prediction(timeout: float) -> VisageError:

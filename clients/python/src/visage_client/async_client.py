@@ -14,11 +14,13 @@ from typing_extensions import Self, Unpack
 from visage_client import _calls
 from visage_client._calls import (
     Call,
+    ClientOptions,
     CompareOptions,
     MultimodalOptions,
     OnePictureOptions,
     Picture,
     PredictOptions,
+    Service,
     SessionFrame,
     StreamOptions,
 )
@@ -50,17 +52,10 @@ class AsyncVisage:
         self,
         url: str = "http://localhost:8000",
         *,
-        api_key: str | None = None,
-        timeout: float = 40,
-        retries: int = 2,
-        longest_wait: float = 60,
         http: httpx.AsyncClient | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
-        self._url = url
-        self._headers = {} if api_key is None else {"X-API-Key": api_key}
-        self._timeout = timeout
-        self._retries = retries
-        self._longest_wait = longest_wait
+        self._service = Service(url, **options)
         self._own = http is None
         self._http = http or httpx.AsyncClient()
 
@@ -122,7 +117,7 @@ class AsyncVisage:
         self, *, on_event: Callable[[StreamEvent], None] | None = None, **options: Unpack[StreamOptions]
     ) -> AsyncStream:
         """A stream of frames, which ``async with`` opens; ``on_event`` gets what the profile notices."""
-        return AsyncStream(self._url, self._headers, self._timeout, options, on_event)
+        return AsyncStream(self._service, options, on_event)
 
     async def info(self) -> Info:
         """How the service is set up, and the notice on use."""
@@ -170,22 +165,14 @@ class AsyncVisage:
             try:
                 return await self._send_once(call)
             except VisageError as error:
-                if not _calls.is_retried(error, attempt, self._retries, self._longest_wait):
+                if not self._service.retries(error, attempt):
                     raise
                 attempt += 1
                 await asyncio.sleep(error.retry_after or 0)
 
     async def _send_once(self, call: Call) -> Any:
         try:
-            response = await self._http.request(
-                call.method,
-                self._url.rstrip("/") + call.path,
-                params=call.params,
-                files=call.files,
-                json=call.json,
-                headers=self._headers,
-                timeout=self._timeout,
-            )
+            response = await self._http.request(**self._service.request(call))
         except httpx.TransportError as error:
             raise _calls.unreachable(error) from error
         return _calls.result_of(call, response)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any
 
 from typing_extensions import Self
 from websockets.asyncio.client import ClientConnection, connect
@@ -14,10 +13,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from visage_client import _messages
 from visage_client._calls import Picture
-from visage_client.types import FramePrediction, SessionSummary, Started, StreamEvent, StreamMessage
+from visage_client.types import FramePrediction, SessionSummary, StreamMessage
 
 
-class AsyncStream:
+class AsyncStream(_messages.BaseStream):
     """A stream of frames, open inside ``async with``. ``started`` says what it accepts; ``summary`` is there once it
     has ended.
 
@@ -25,26 +24,7 @@ class AsyncStream:
     another. The service reads the newest frame, and counts those that it passes over.
     """
 
-    started: Started
-
-    def __init__(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        timeout: float,
-        options: Mapping[str, Any],
-        on_event: Callable[[StreamEvent], None] | None,
-    ) -> None:
-        self._address = _messages.address(url, options)
-        self._headers = headers
-        self._timeout = timeout
-        self._conversation = _messages.Conversation(on_event)
-        self._due = 0.0
-        self._socket: ClientConnection
-
-    @property
-    def summary(self) -> SessionSummary | None:
-        return self._conversation.summary
+    _socket: ClientConnection
 
     async def send(self, frame: Picture, *, t: float | None = None) -> int:
         """Sends a frame, at the time ``t`` in seconds or that of its arrival. Returns its number."""
@@ -107,13 +87,7 @@ class AsyncStream:
 
     async def __aenter__(self) -> Self:
         try:
-            self._socket = await connect(
-                self._address,
-                additional_headers=self._headers,
-                open_timeout=self._timeout,
-                max_size=_messages.LARGEST_MESSAGE,
-                compression=None,
-            )
+            self._socket = await connect(self._address, **self._connecting)
         except (OSError, asyncio.TimeoutError, WebSocketException) as error:
             raise _messages.opening_error(error) from error
         try:

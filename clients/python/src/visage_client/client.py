@@ -16,11 +16,13 @@ from typing_extensions import Self, Unpack
 from visage_client import _calls
 from visage_client._calls import (
     Call,
+    ClientOptions,
     CompareOptions,
     MultimodalOptions,
     OnePictureOptions,
     Picture,
     PredictOptions,
+    Service,
     SessionFrame,
     StreamOptions,
 )
@@ -56,17 +58,10 @@ class Visage:
         self,
         url: str = "http://localhost:8000",
         *,
-        api_key: str | None = None,
-        timeout: float = 40,
-        retries: int = 2,
-        longest_wait: float = 60,
         http: httpx.Client | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
-        self._url = url
-        self._headers = {} if api_key is None else {"X-API-Key": api_key}
-        self._timeout = timeout
-        self._retries = retries
-        self._longest_wait = longest_wait
+        self._service = Service(url, **options)
         self._own = http is None
         self._http = http or httpx.Client()
 
@@ -128,7 +123,7 @@ class Visage:
         self, *, on_event: Callable[[StreamEvent], None] | None = None, **options: Unpack[StreamOptions]
     ) -> Stream:
         """A stream of frames, which ``with`` opens; ``on_event`` gets what the profile notices."""
-        return Stream(self._url, self._headers, self._timeout, options, on_event)
+        return Stream(self._service, options, on_event)
 
     def info(self) -> Info:
         """How the service is set up, and the notice on use."""
@@ -173,22 +168,14 @@ class Visage:
             try:
                 return self._send_once(call)
             except VisageError as error:
-                if not _calls.is_retried(error, attempt, self._retries, self._longest_wait):
+                if not self._service.retries(error, attempt):
                     raise
                 attempt += 1
                 time.sleep(error.retry_after or 0)
 
     def _send_once(self, call: Call) -> Any:
         try:
-            response = self._http.request(
-                call.method,
-                self._url.rstrip("/") + call.path,
-                params=call.params,
-                files=call.files,
-                json=call.json,
-                headers=self._headers,
-                timeout=self._timeout,
-            )
+            response = self._http.request(**self._service.request(call))
         except httpx.TransportError as error:
             raise _calls.unreachable(error) from error
         return _calls.result_of(call, response)

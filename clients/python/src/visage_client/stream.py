@@ -10,14 +10,15 @@ from typing import Any
 
 from typing_extensions import Self
 from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from visage_client import _messages
-from visage_client._calls import Picture
-from visage_client.types import FramePrediction, SessionSummary, Started, StreamEvent, StreamMessage
+from visage_client._calls import Picture, Service
+from visage_client.types import FramePrediction, SessionSummary, StreamEvent, StreamMessage
 
 
-class Stream:
+class Stream(_messages.BaseStream):
     """A stream of frames, open inside ``with``. ``started`` says what it accepts; ``summary`` is there once it has
     ended.
 
@@ -25,27 +26,13 @@ class Stream:
     another. The service reads the newest frame, and counts those that it passes over.
     """
 
-    started: Started
+    _socket: Connection
 
     def __init__(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        timeout: float,
-        options: Mapping[str, Any],
-        on_event: Callable[[StreamEvent], None] | None,
+        self, service: Service, options: Mapping[str, Any], on_event: Callable[[StreamEvent], None] | None
     ) -> None:
-        self._address = _messages.address(url, options)
-        self._headers = headers
-        self._timeout = timeout
-        self._conversation = _messages.Conversation(on_event)
-        self._due = 0.0
+        super().__init__(service, options, on_event)
         self._open = contextlib.ExitStack()
-        self._socket: ClientConnection
-
-    @property
-    def summary(self) -> SessionSummary | None:
-        return self._conversation.summary
 
     def send(self, frame: Picture, *, t: float | None = None) -> int:
         """Sends a frame, at the time ``t`` in seconds or that of its arrival. Returns its number."""
@@ -104,15 +91,7 @@ class Stream:
 
     def __enter__(self) -> Self:
         try:
-            self._socket = self._open.enter_context(
-                connect(
-                    self._address,
-                    additional_headers=self._headers,
-                    open_timeout=self._timeout,
-                    max_size=_messages.LARGEST_MESSAGE,
-                    compression=None,
-                )
-            )
+            self._socket = self._open.enter_context(connect(self._address, **self._connecting))
         except (OSError, WebSocketException) as error:
             raise _messages.opening_error(error) from error
         try:
