@@ -25,6 +25,7 @@ from app.api.results import (
 )
 from app.errors import InternalError, RateLimited, RetryableError, VisageError
 from app.pipeline import DetectedPicture, PicturePrediction
+from app.sessions.profile import PracticePoint
 
 STREAM_PATH: Final = "/stream"
 SUBPROTOCOL: Final = "visage.v1"
@@ -106,6 +107,9 @@ class FramePrediction(TypedDict):
     faces_detected: int
     image: PictureInfo
     skipped: Annotated[int, Field(description="Frames passed over since the last one with a prediction or an error.")]
+    practice: NotRequired[
+        Annotated[PracticePoint, Field(description="The largest face by the profile. Only with a profile and a face.")]
+    ]
     timings_ms: TimingsMs
 
 
@@ -214,6 +218,7 @@ def frame_prediction(
     timings_ms: dict[str, float],
     *,
     skipped: int,
+    practice: PracticePoint | None,
 ) -> FramePrediction:
     return {
         "type": "prediction",
@@ -223,5 +228,6 @@ def frame_prediction(
         "faces_detected": detected.faces_detected,
         "image": picture_info(detected),
         "skipped": skipped,
+        **({} if practice is None else {"practice": practice}),
         "timings_ms": timings_ms,
     }

@@ -455,8 +455,8 @@ class _Frames:
         self._tracker = Tracker()
         self._smoothers: dict[int, Smoother] = {}
         self._blinks: dict[int, Blinks] = {}
-        profile = None if options.profile is None else InterviewPractice(options.labels)
-        self.session = Session(options.labels, profile)
+        self._profile = None if options.profile is None else InterviewPractice(options.labels)
+        self.session = Session(options.labels, self._profile)
 
     def read(
         self,
@@ -486,7 +486,10 @@ class _Frames:
         found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]
         events = self.session.add(frame.t, found)
         record = picture_record(Findings(detected, [predicted], self._threshold, timings, self._id))
-        prediction = frame_prediction(frame.number, frame.t, detected, faces, timings, skipped=skipped)
+        practice = self._profile.latest if self._profile and faces else None
+        prediction = frame_prediction(
+            frame.number, frame.t, detected, faces, timings, skipped=skipped, practice=practice
+        )
         return _Read(frame, encoded(prediction), size, record, events)
 
     def _smoothed(self, t: float, tracks: Sequence[int], predicted: PicturePrediction) -> list[dict[str, float] | None]:

@@ -29,7 +29,7 @@ export function showReport(place, summary, { log, note = "", again }) {
       { class: "actions report__actions" },
       h("button", { class: "button button--main", type: "button", id: "report-again", onclick: again }, "New session"),
       h("button", { class: "button", type: "button", id: "report-json", onclick: () => save("session.json", "application/json", JSON.stringify(summary, null, 2)) }, "Save as JSON"),
-      h("button", { class: "button", type: "button", id: "report-csv", onclick: () => save("session.csv", "text/csv", log.asCsv()) }, "Save as CSV"),
+      h("button", { class: "button", type: "button", id: "report-csv", onclick: () => save("session.csv", "text/csv", log.asCsv(summary.profile)) }, "Save as CSV"),
       h("button", { class: "button", type: "button", id: "report-print", onclick: () => window.print() }, "Print"),
     ),
     summary.caveats.length ? caveats(summary.caveats) : "",

@@ -15,8 +15,8 @@ mkdirSync(`${HERE}test-results`, { recursive: true });
 const face = readFileSync(`${ROOT}sample_images/happy_sample.jpg`);
 writeFileSync(camera, Buffer.concat([face, face, face, face]));
 
-const service = `http://127.0.0.1:${SERVICE_PORT}`;
-const key = "a-key-for-the-tests-of-the-example";
+export const SERVICE = `http://127.0.0.1:${SERVICE_PORT}`;
+export const KEY = "a-key-for-the-tests-of-the-example";
 
 export default defineConfig({
   testDir: "tests",
@@ -50,16 +50,16 @@ export default defineConfig({
         PORT: String(SERVICE_PORT),
         WORKERS: "1",
         RATE_LIMIT: "off",
-        API_KEYS: `web:${key}`,
+        API_KEYS: `web:${KEY}`,
         CORS_ORIGINS: `http://127.0.0.1:${WEB_PORT}`,
         LOG_LEVEL: "warning",
       },
-      url: `${service}/health/ready`,
+      url: `${SERVICE}/health/ready`,
       timeout: 60_000,
     },
     {
       command: `exec node node_modules/next/dist/bin/next start --hostname 127.0.0.1 --port ${WEB_PORT}`,
-      env: { VISAGE_URL: service, VISAGE_API_KEY: key, NEXT_TELEMETRY_DISABLED: "1" },
+      env: { VISAGE_URL: SERVICE, VISAGE_API_KEY: KEY, NEXT_TELEMETRY_DISABLED: "1" },
       url: `http://127.0.0.1:${WEB_PORT}/icon.svg`,
       timeout: 60_000,
     },

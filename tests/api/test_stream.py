@@ -280,11 +280,12 @@ async def test_profiles_need_the_operator_and_the_purpose(script: Script) -> Non
         assert await refusal(port, profile="interview_practice") == ("invalid_request", 1008)
         assert await refusal(port, profile="other", purpose="own_practice") == ("invalid_request", 1008)
         async with started(port, profile="interview_practice", purpose="own_practice") as client:
-            await client.read(PICTURE)
+            prediction = await client.read(PICTURE)
             assert (await client.receive("event"))["event"] == "level_changed"
             summary = await client.end()
     assert summary["profile"]["name"] == "interview_practice"
     assert summary["profile"]["notice"]
+    assert [prediction["practice"]] == summary["profile"]["frames"]
 
 
 @pytest.mark.parametrize(

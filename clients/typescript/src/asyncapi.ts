@@ -180,6 +180,8 @@ export interface components {
              * @description Frames passed over since the last one with a prediction or an error.
              */
             skipped: number;
+            /** @description The largest face by the profile. Only with a profile and a face. */
+            practice?: components["schemas"]["PracticePoint"];
             /**
              * Timings Ms
              * @description Milliseconds by stage: `queue` is the wait for a worker, `total` the sum.

@@ -2,6 +2,7 @@
 
 import { VisageError, type BatchItem } from "@visage/client";
 import { useEffect, useRef, useState } from "react";
+import { asCsv } from "@/lib/csv";
 import { explain, labelLook, levelOf, percent, useInfo, visage } from "@/lib/visage";
 import { Failure } from "./failure";
 import { Upload } from "./upload";
@@ -55,7 +56,7 @@ export function Gallery() {
             <p aria-live="polite">
               {done} of {rows.length} read
             </p>
-            <button type="button" className="button" disabled={done < rows.length} onClick={() => save(rows)}>
+            <button type="button" className="button" disabled={done < rows.length || !info} onClick={() => save(rows, info!.labels.map(({ name }) => name))}>
               Save as CSV
             </button>
           </div>
@@ -86,23 +87,12 @@ export function Gallery() {
   );
 }
 
-function save(rows: readonly Row[]): void {
-  const cells = rows.map(({ file, item }) => {
-    if (!item?.success) return [file.name, "", "", "", item?.error ?? ""];
-    return [file.name, item.emotion, item.confidence, item.is_uncertain, ""];
-  });
-  const table = [["filename", "emotion", "confidence", "is_uncertain", "error"], ...cells];
-  const text = table.map((row) => row.map(cell).join(",")).join("\r\n");
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+function save(rows: readonly Row[], labels: readonly string[]): void {
+  const results = rows.flatMap(({ file, item }) => (item ? [{ name: file.name, item }] : []));
+  const address = URL.createObjectURL(new Blob([asCsv(results, labels)], { type: "text/csv" }));
   const link = document.createElement("a");
   link.href = address;
   link.download = "expressions.csv";
   link.click();
   URL.revokeObjectURL(address);
-}
-
-/** A cell of a table. A text that a spreadsheet would take for a formula begins with an apostrophe. */
-function cell(value: string | number | boolean): string {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

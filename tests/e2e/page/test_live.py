@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.page.actions import go, picked, rect, settled, text, until
+from tests.e2e.page.actions import go, picked, rect, settled, table, text, until
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
@@ -159,9 +160,9 @@ def test_a_session_ends_with_a_report(running: Page, application: Application) -
     summary: dict[str, Any] = json.loads(download(running, "#report-json"))
     assert summary["type"] == "summary"
     assert summary["tracks"][0]["share"]["happy"] > 0
-    table = list(csv.DictReader(io.StringIO(download(running, "#report-csv"))))
-    assert len(table) == summary["frames"]["read"]
-    assert (table[0]["track"], table[0]["emotion"], table[0]["p_happy"]) == ("1", "happy", "0.93")
+    rows = list(csv.DictReader(io.StringIO(download(running, "#report-csv"))))
+    assert len(rows) == summary["frames"]["read"]
+    assert (rows[0]["track"], rows[0]["emotion"], rows[0]["p_happy"]) == ("1", "happy", "0.93")
     running.click("#report-again")
     expect(running.locator("#live-on")).to_be_focused()
     expect(running.locator("#live-report")).to_be_hidden()
@@ -197,6 +198,23 @@ def test_practice_has_a_level_advice_drops_and_its_notice(start: Start, open_pag
     asked = next(sent.query for sent in application.requests if sent.method == "WEBSOCKET")
     assert "profile=interview_practice" in asked
     assert "purpose=own_practice" in asked
+    head, *rows = table(download(page, "#report-csv"))
+    # A posted series has one track.
+    own = [head, *([t, 1, *rest] for t, _, *rest in rows)]
+    assert own == table(session_as_csv(application, own))
+
+
+def session_as_csv(application: Application, rows: list[list[float | str]]) -> str:
+    """What the service makes of the same frames with ``Accept: text/csv``."""
+    head, *frames = rows
+    labels = [str(name).removeprefix("p_") for name in head if str(name).startswith("p_")]
+    series = [
+        {"t": row[0], "probabilities": dict(zip(labels, row[5:], strict=False)), "warnings": str(row[12]).split()}
+        for row in frames
+    ]
+    body = {"profile": "interview_practice", "frames": series}
+    url = f"{application.url}analyze/session"
+    return httpx.post(url, json=body, headers={"Accept": "text/csv"}, trust_env=False).text
 
 
 @on_a_desktop
@@ -218,8 +236,8 @@ def test_a_lost_connection_comes_back_and_the_report_has_both_parts(running: Pag
     assert "The connection was lost" in text(running, ".report__note")
     summary: dict[str, Any] = json.loads(download(running, "#report-json"))
     assert summary["frames"]["read"] >= read + 5
-    table = list(csv.DictReader(io.StringIO(download(running, "#report-csv"))))
-    assert {row["track"] for row in table} == {"1", "2"}
+    rows = list(csv.DictReader(io.StringIO(download(running, "#report-csv"))))
+    assert {row["track"] for row in rows} == {"1", "2"}
 
 
 @on_a_desktop

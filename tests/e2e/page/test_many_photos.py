@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.page.actions import drop, go, picked, settled, text, until
+from tests.e2e.page.actions import drop, go, picked, settled, table, text, until
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import FONTS, on_a_desktop
 from tests.e2e.page.conftest import BrowserWithFonts, OpenPage, Start
@@ -88,13 +87,7 @@ def test_csv_is_the_one_of_the_api(page: Page, application: Application) -> None
     response = httpx.post(
         f"{application.url}predict/batch?faces=largest", files=files, headers={"Accept": "text/csv"}, trust_env=False
     )
-    own = list(csv.reader(io.StringIO(Path(download.value.path()).read_text())))
-    assert plain(own) == plain(list(csv.reader(io.StringIO(response.text))))
-
-
-def plain(table: list[list[str]]) -> list[list[float | str]]:
-    """A table whose numbers are numbers: 0 is the same as 0.0."""
-    return [[float(cell) if re.fullmatch(r"[\d.]+", cell) else cell for cell in row] for row in table]
+    assert table(Path(download.value.path()).read_text()) == table(response.text)
 
 
 @on_a_desktop

@@ -426,6 +426,8 @@ class FramePrediction(TypedDict):
     image: PictureInfo
     skipped: int
     """Frames passed over since the last one with a prediction or an error."""
+    practice: NotRequired[PracticePoint]
+    """The largest face by the profile. Only with a profile and a face."""
     timings_ms: dict[str, float]
     """Milliseconds by stage: `queue` is the wait for a worker, `total` the sum."""
 
