@@ -220,7 +220,7 @@ def frame_prediction(
     skipped: int,
     practice: PracticePoint | None,
 ) -> FramePrediction:
-    return {
+    prediction: FramePrediction = {
         "type": "prediction",
         "frame": frame,
         "t": round(t, 3),
@@ -228,6 +228,8 @@ def frame_prediction(
         "faces_detected": detected.faces_detected,
         "image": picture_info(detected),
         "skipped": skipped,
-        **({} if practice is None else {"practice": practice}),
         "timings_ms": timings_ms,
     }
+    if practice is not None:
+        prediction["practice"] = practice
+    return prediction
