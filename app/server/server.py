@@ -24,6 +24,8 @@ from app.telemetry.logs import write_logs
 logger = logging.getLogger("visage.server")
 
 _BACKLOG = 1024
+_UNSENT_BYTES = 64 * 1024
+"""What the kernel takes of a response before it sends it."""
 _FILES_KEPT_BACK = 64
 """For models and Redis."""
 _MOST_CONNECTIONS = 4096
@@ -133,6 +135,8 @@ def _listen(host: str, port: int) -> socket.socket:
         # wait 40 ms for the client's acknowledgement. uvloop always does.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. Else the kernel copies megabytes for clients that do not read.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         listener.bind((host, port))
     except OSError as error:
         name = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -16,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app.memory_budget import process_memory
 from app.server.limits import ProtocolLimits
 from app.server.protocol import protocol_classes
+from app.server.server import _listen
 
 PATIENCE = 10.0
 
@@ -522,6 +525,22 @@ async def test_large_responses_that_nobody_reads_share_the_memory_of_requests(mo
         whole = [await _length(peer) > 20_000_000 for peer in peers]
         assert (whole[0], whole[-1]) == (False, True)
     assert memory.used == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs what the kernel tells of its buffers")
+def test_the_kernel_takes_little_of_a_response_that_nobody_reads() -> None:
+    """What it takes is copied, and with megabytes a connection other requests wait for that."""
+    with _listen("127.0.0.1", 0) as listener, socket.socket() as client:
+        listener.listen()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as connection:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                taken = 0
+                while True:
+                    taken += connection.send(bytes(1_000_000))
+    assert 16_000 < taken < 250_000
 
 
 async def _length(peer: Peer) -> int:
