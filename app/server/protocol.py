@@ -30,6 +30,29 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
+class Unread:
+    """The connections whose clients do not read; the one that has waited longest is the first."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[Protocol, int] = {}
+        self._memory = process_memory().held()
+
+    def add(self, connection: Protocol, size: int, most: int) -> None:
+        """Counts what waits for a client. The first ones make room where that is too much."""
+        self.sizes[connection] = size
+        self._memory.keep(size)
+        while len(self.sizes) > 1 and (len(self.sizes) > most or self._too_large()):
+            next(iter(self.sizes))._give_up()
+
+    def remove(self, connection: Protocol) -> None:
+        self._memory.give_back(self.sizes.pop(connection, 0))
+
+    def _too_large(self) -> bool:
+        """Whether what waits leaves too little memory to other requests."""
+        budget = process_memory()
+        return budget.exceeded or self._memory.size > budget.most_held // 2
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. A request's headers must be complete by a deadline that starts with the connection, and again
     with the first byte after a response.
@@ -46,8 +69,7 @@ class Protocol(HttpToolsProtocol):
     flow: Flow
     waiting: dict[WaitingConnection, None]
     """The connections that wait for their clients to send; the one that has waited longest is the first."""
-    unread: dict[Protocol, None]
-    """Those whose clients do not read, in the same order."""
+    unread: Unread
 
     def __init__(
         self,
@@ -73,7 +95,6 @@ class Protocol(HttpToolsProtocol):
         self._error: VisageError | None = None
         self._unsent: list[bytes] = []
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._unread_memory = process_memory().held()
 
     @property
     def idle(self) -> bool:
@@ -92,8 +113,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.pop(self, None)
-        self.unread.pop(self, None)
-        self._unread_memory.close()
+        self.unread.remove(self)
         self._cancel_timers()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -177,7 +197,7 @@ class Protocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self.waiting.pop(self, None)
-        self._unread_memory.close()
+        self.unread.remove(self)
         self._cancel_timers()
         self._upgraded = True
         super().handle_websocket_upgrade()
@@ -227,24 +247,13 @@ class Protocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.unread[self] = None
-        self._unread_memory.keep(self.transport.get_write_buffer_size())
-        while self._too_much_unread():
-            next(iter(self.unread))._give_up()
+        self.unread.add(self, self.transport.get_write_buffer_size(), self.limits.unread_responses)
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(self.limits.write_timeout, self._abort)
 
-    def _too_much_unread(self) -> bool:
-        """Whether responses that wait for their clients leave too little memory to other requests."""
-        if len(self.unread) <= 1:
-            return False
-        budget, size = process_memory(), sum(each._unread_memory.size for each in self.unread)
-        return len(self.unread) > self.limits.unread_responses or budget.exceeded or size > budget.most_held // 2
-
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.unread.pop(self, None)
-        self._unread_memory.give_back(self._unread_memory.size)
+        self.unread.remove(self)
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -373,15 +382,14 @@ class Protocol(HttpToolsProtocol):
 
     def _make_room(self) -> bool:
         """Closes the connection that has waited longest for its client, if there is one."""
-        peer = next(iter(self.waiting or self.unread), None)
+        peer = next(iter(self.waiting or self.unread.sizes), None)
         if peer is not None:
             peer._give_up()
         return peer is not None
 
     def _give_up(self) -> None:
         self.waiting.pop(self, None)
-        self.unread.pop(self, None)
-        self._unread_memory.close()
+        self.unread.remove(self)
         self._abort()
 
     def _abort(self) -> None:
@@ -409,6 +417,6 @@ def protocol_classes(limits: ProtocolLimits) -> tuple[type[Protocol], type[WebSo
     """The protocols of HTTP and of WebSockets with their limits, as uvicorn wants them."""
     waiting: dict[WaitingConnection, None] = {}
     return (
-        type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": waiting, "unread": {}}),
+        type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": waiting, "unread": Unread()}),
         type("LimitedWebSocket", (WebSocketProtocol,), {"limits": limits, "waiting": waiting, "open": set()}),
     )
