@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.api.error_responses import body_of
 from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 from app.memory_budget import process_memory
 from app.server.limits import ProtocolLimits
+from app.server.refusal import refusal
 from app.server.websocket import WaitingConnection, WebSocketProtocol
 
 _CONTINUE = b"HTTP/1.1 100 "
@@ -105,7 +104,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = Flow(transport)
         if len(self.connections) > self.limits.connections and not self._make_room():
-            self._write_error(Overloaded())
+            self.transport.write(refusal(Overloaded()))
             self.transport.close()
         else:
             self._wait()
@@ -339,23 +338,13 @@ class Protocol(HttpToolsProtocol):
             self.pipeline.popleft()
         elif self._in_body or self.idle:
             if not (self._in_body and self.cycle.response_started):
-                self._write_error(error)
+                self.transport.write(refusal(error))
             if self._in_body:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             self.close()
         else:
             self.cycle.keep_alive = False
-
-    def _write_error(self, error: VisageError) -> None:
-        request_id = uuid.uuid4().hex
-        body = body_of(error, request_id)
-        self.transport.write(
-            STATUS_LINE[error.status]
-            + b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-            + b"x-request-id: %s\r\nconnection: close\r\n\r\n" % request_id.encode()
-            + body
-        )
 
     def _check_header_size(self) -> None:
         """Raises when headers and trailers are too large, and the parser gives up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -12,10 +13,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 
-from app.errors import Overloaded
+from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 from app.memory_budget import process_memory
 from app.server.limits import ProtocolLimits
+from app.server.refusal import refusal
 
 _PIECE: Final = 8 * 1024
 """Bytes that are parsed at once. They hold up to 1,400 messages."""
@@ -131,6 +134,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _feed(self, piece: bytes) -> None:
         self.conn.receive_data(piece)
+        if self.conn.handshake_exc is not None:
+            # A line is too long for this parser, or there are too many.
+            self._refuse(HeadersTooLarge())
+            return
         # What came before a failure counts.
         self.handle_events()
         if self.conn.parser_exc is not None and self._failure is None:
@@ -170,6 +177,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
+
+    def handle_connect(self, event: Request) -> None:
+        if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
+        else:
+            self._refuse(MalformedRequest("This is not a valid handshake of a WebSocket."))
+
+    def _refuse(self, error: VisageError) -> None:
+        self.transport.write(refusal(error))
+        self.transport.close()
 
     def handle_text(self, event: Frame) -> None:
         self.curr_msg_data_type = "text"

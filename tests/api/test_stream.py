@@ -398,6 +398,7 @@ async def test_tokens_of_one_secret_are_valid_everywhere(script: Script) -> None
         ("null", False),
         ("http://127.0.0.1:{port}", True),
         ("http://127.0.0.1", False),
+        ("http://[", False),
     ],
 )
 async def test_pages_need_an_origin_that_cors_allows(script: Script, origin: str, allowed: bool) -> None:
@@ -429,6 +430,29 @@ async def test_an_upgrade_with_a_body_is_refused(script: Script) -> None:
         await peer.send(request)
         status, _, body = await peer.response()
         assert (status, b"malformed_request" in body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (b"sec-websocket-protocol: " + b"a" * 9000, b"headers_too_large"),
+        (b"\r\n".join(b"x-%d: y" % number for number in range(200)), b"headers_too_large"),
+        (b"sec-websocket-version: 8", b"malformed_request"),
+        (b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", b"malformed_request"),
+    ],
+    ids=["line", "lines", "version", "keys"],
+)
+async def test_a_handshake_that_the_parser_refuses_ends(script: Script, lines: bytes, code: bytes) -> None:
+    request = (
+        b"GET /stream HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n\r\n" % lines
+    )
+    async with serving(script) as port, connected(port) as peer:
+        await peer.send(request)
+        status, headers, body = await peer.response()
+        assert (status, code in body) == (431 if code == b"headers_too_large" else 400, True)
+        assert headers["content-type"] == "application/json"
+        assert await peer.closed()
 
 
 async def test_other_routes_are_no_websockets(script: Script) -> None:

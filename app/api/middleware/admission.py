@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -113,7 +112,7 @@ class Admission:
         if not origin or "*" in self._origins or origin in self._origins:
             return
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if _without_default_port(urlsplit(origin).netloc) != _without_default_port(host):
+        if _without_default_port(origin.partition("://")[2]) != _without_default_port(host):
             raise Forbidden("A page may not open a stream from its origin: CORS does not allow it.")
 
     def _identify(self, scope: Scope, token: str | None = None) -> None:

@@ -467,19 +467,24 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
 async def test_the_slowest_reader_makes_room(limits: dict[str, int]) -> None:
     async def floods(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(10_000):
+        for count in range(10_000):
+            sent[scope["client"][1]] = count
             await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
             if (message := await _now(receive)) is not None and message["type"] == "http.disconnect":
                 cut.put_nowait(scope["client"][1])
                 return
 
     cut: asyncio.Queue[int] = asyncio.Queue()
+    sent: dict[int, int] = {}
     async with serving(floods, **limits) as port, AsyncExitStack() as stack:
         peers = []
         for _ in range(4):
             peers.append(await stack.enter_async_context(connected(port)))
             await peers[-1].send(GET)
-            await asyncio.sleep(0.2)
+            before: dict[int, int] | None = None
+            while len(sent) < len(peers) or before != sent:
+                before = dict(sent)
+                await asyncio.sleep(0.1)
         async with asyncio.timeout(PATIENCE):
             gone = [await cut.get(), await cut.get()]
         assert gone == [peer.writer.get_extra_info("sockname")[1] for peer in peers[:2]]
