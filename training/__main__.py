@@ -9,6 +9,7 @@ VERBS = {
     "prepare": "prepare the training arrays from the data folder",
     "faceres": "convert the weights of a package to a start for training",
     "dlib_resnet": "convert the weights of dlib's network to a start for training",
+    "synthesize": "let generated faces into training, if they pass every gate",
     "train": "train one network from a config file",
     "join": "join several teachers, and write soft labels for students",
     "folds": "compare runs by five-fold cross-validation",

@@ -69,6 +69,17 @@ class Distillation:
 
 
 @dataclass(frozen=True, slots=True)
+class Generated:
+    """Generated faces that ``synthesize`` let in. An epoch shows each of them once.
+
+    ``faces`` is their file, or none; in the loss one counts ``weight``, and a real face 1.
+    """
+
+    faces: str = ""
+    weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """All settings of a training run."""
 
@@ -117,6 +128,7 @@ class Run:
     schedule: Schedule = field(default_factory=Schedule)
     finetuning: Finetuning = field(default_factory=Finetuning)
     distillation: Distillation = field(default_factory=Distillation)
+    generated: Generated = field(default_factory=Generated)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def side_at(self, epoch: int) -> int:

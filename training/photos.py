@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageTooSmall, NoFaceDetected
 from app.inference.classifier import Classifier
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
+from app.vision import crop
+from app.vision.crop import EyeFraming
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
+from training.data import EYE_CENTER, EYE_DISTANCE, SIDE
 from training.dataset import Photo
 from training.metrics import Labels
 
@@ -52,9 +56,17 @@ def open_pipeline() -> Iterator[Pipeline]:
 def find_face(pipeline: Pipeline, photo: Photo) -> FacePhoto | None:
     """The largest face of a photo; None if the service finds none or refuses the photo as too small."""
     try:
-        return FacePhoto(photo, pipeline.detect(photo.data, DetectOptions(faces="largest"), _never_cancel))
+        return FacePhoto(photo, pipeline.detect(photo.data, DetectOptions(faces="largest"), never_cancel))
     except (ImageTooSmall, NoFaceDetected):
         return None
+
+
+def training_face(detected: DetectedPicture) -> NDArray[np.uint8]:
+    """The largest face as training sees it: grey, (48, 48), cropped as in the service."""
+    picture = detected.picture
+    square = crop.region_of(detected.faces[0], EyeFraming(EYE_DISTANCE, EYE_CENTER)).scaled(1 / picture.scale)
+    face = crop.extract(picture.pixels, square, SIDE, SIDE)
+    return np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def classify(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> PhotoPredictions:
@@ -69,12 +81,12 @@ def classify(pipeline: Pipeline, photos: Iterable[Photo], model: Classifier) -> 
         if found is None:
             without_face += 1
             continue
-        prediction = pipeline.predict(found.detected, model, ClassifyOptions(), _never_cancel)
+        prediction = pipeline.predict(found.detected, model, ClassifyOptions(), never_cancel)
         rows.append(prediction.faces[0].probabilities)
         labels.append(names.index(photo.label))
     probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     return PhotoPredictions(probabilities, np.array(labels, dtype=np.int64), without_face, without_served_label)
 
 
-def _never_cancel() -> None:
+def never_cancel() -> None:
     """A checkpoint that never cancels: there is no client."""

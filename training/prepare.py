@@ -8,14 +8,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from app.pipeline import Pipeline
-from app.vision import crop
-from app.vision.crop import EyeFraming
 from training import data_report, duplicates, photos
-from training.data import EMOTIONS, EYE_CENTER, EYE_DISTANCE, NO_LABEL, SIDE, Faces, is_face, vote_targets
+from training.data import EMOTIONS, NO_LABEL, SIDE, Faces, is_face, vote_targets
 from training.dataset import (
     ARRAYS,
     SPLITS,
@@ -47,16 +44,12 @@ def clean(splits: dict[str, Split]) -> dict[str, Faces]:
 
 def photo_faces(pipeline: Pipeline, labelled: Iterable[Photo]) -> Faces:
     """The largest face of each photo, cropped as in the service; photos without a face are left out."""
-    framing = EyeFraming(EYE_DISTANCE, EYE_CENTER)
     images, votes, ids = [], [], []
     for photo in labelled:
         found = photos.find_face(pipeline, photo)
         if found is None:
             continue
-        picture = found.detected.picture
-        square = crop.region_of(found.detected.faces[0], framing).scaled(1 / picture.scale)
-        face = crop.extract(picture.pixels, square, SIDE, SIDE)
-        images.append(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
+        images.append(photos.training_face(found.detected))
         votes.append(np.eye(EMOTIONS, dtype=np.float32)[FERPLUS.index(photo.label)])
         ids.append(int("".join(re.findall(r"\d", photo.name))))
     return Faces(

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from training import batch_norms, config, folds, networks, scores, teacher
 from training.augment import Augmenter
-from training.config import Distillation, Finetuning, Run
+from training.config import Distillation, Finetuning, Generated, Run
 from training.data import EMOTIONS, NO_LABEL, Faces
 from training.heads import Logits, TwoHeaded
 from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
@@ -32,18 +32,19 @@ _AUGMENTED_ON_GPU: Final = 32
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training faces, the extra photos, and the validation faces."""
+    """The training faces, the extra photos, the validation faces, and generated faces."""
 
     train: Faces
     photos: Faces
     valid: Faces
+    generated: Faces = dataclasses.field(default_factory=Faces.empty)
 
     @staticmethod
-    def load(folder: Path, fold: int = -1) -> TrainingData:
+    def load(folder: Path, run: Run) -> TrainingData:
         train, photos, valid = (Faces.load(folder / f"{name}.npz") for name in ("train", "photos", "valid"))
-        if fold >= 0:
-            train, valid = folds.split(Faces.concatenated([train, valid]), fold)
-        return TrainingData(train, photos, valid)
+        if run.fold >= 0:
+            train, valid = folds.split(Faces.concatenated([train, valid]), run.fold)
+        return TrainingData(train, photos, valid, _generated(run.generated))
 
 
 class Samples(NamedTuple):
@@ -80,7 +81,7 @@ class Trainer:
         self._step = Step(forward, self._optimizer, self._average, run.fer2013_weight, recorded=recorded)
         self._stage: tuple[int, bool] | None = None
         self._epoch = 0
-        faces = Faces.concatenated([data.train, data.photos])
+        faces = Faces.concatenated([data.train, data.photos, data.generated])
         self._images = torch.from_numpy(faces.images)[:, None].to(self._device)
         self._votes = torch.from_numpy(faces.votes).to(self._device)
         self._original = _smoothed_one_hot(faces.fer2013, run.fer2013_smoothing).to(self._device)
@@ -89,7 +90,7 @@ class Trainer:
         self._repeated = torch.cat([repeated, repeated_photos]).to(self._device)
         self._soft_labels: teacher.SoftLabels | None = None
         if run.distillation.teachers:
-            self._soft_labels = _soft_labels(run.distillation, faces, self._device)
+            self._soft_labels = _soft_labels(run.distillation, data, self._device)
 
     @property
     def _checkpoint(self) -> Path:
@@ -177,7 +178,9 @@ class Trainer:
         device = self._device
         photos = torch.randperm(len(data.photos), generator=generator, device=device)
         photos = photos[: int(len(photos) * run.photos_share)] + len(data.train)
-        rows = torch.cat([torch.arange(len(data.train), device=device), photos, self._repeated])
+        real = len(data.train) + len(data.photos)
+        generated = torch.arange(len(data.generated), device=device) + real
+        rows = torch.cat([torch.arange(len(data.train), device=device), photos, self._repeated, generated])
         rows = rows[torch.randperm(len(rows), generator=generator, device=device)]
         votes, original = self._votes[rows], self._original[rows]
         is_photo = rows >= len(data.train)
@@ -187,6 +190,8 @@ class Trainer:
             share = run.distillation.share
             votes = _distilled(votes, self._soft_labels.votes[rows], share)
             original = _distilled(original, self._soft_labels.fer2013[rows], share)
+        # The loss is the mean by weight, since targets that sum to less count less.
+        votes = votes * torch.where(rows[:, None] < real, 1.0, run.generated.weight)
         strength = torch.where(is_photo, 1.0, run.augmentation_share_at(self._epoch))
         return Samples(self._images[rows], votes, original, strength)
 
@@ -247,8 +252,23 @@ def _accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     return round(float((logits[known].argmax(axis=1) == labels[known]).mean()), 4)
 
 
-def _soft_labels(plan: Distillation, faces: Faces, device: torch.device) -> teacher.SoftLabels:
-    return teacher.soft_labels([Path(folder) for folder in plan.teachers], faces, device).to(device)
+def _generated(settings: Generated) -> Faces:
+    if not settings.faces:
+        return Faces.empty()
+    if not Path(settings.faces).is_file():
+        raise SystemExit(f"{settings.faces} is missing: `python -m training synthesize` writes it.")
+    if not 0 < settings.weight <= 1:
+        raise SystemExit(f"generated.weight is {settings.weight}, which is not above 0 and at most 1.")
+    return Faces.load(Path(settings.faces))
+
+
+def _soft_labels(plan: Distillation, data: TrainingData, device: torch.device) -> teacher.SoftLabels:
+    """The predictions of the teachers for real faces. Generated faces keep their own labels."""
+    real = Faces.concatenated([data.train, data.photos])
+    taught = teacher.soft_labels([Path(folder) for folder in plan.teachers], real, device)
+    own = torch.from_numpy(data.generated.votes)
+    none = torch.zeros(len(own), len(FER2013))
+    return teacher.SoftLabels(torch.cat([taught.votes, own]), torch.cat([taught.fer2013, none])).to(device)
 
 
 def _smoothed_one_hot(labels: NDArray[np.int64], smoothing: float) -> Tensor:
@@ -305,7 +325,7 @@ def train(run: Run, prepared: Path, runs: Path) -> Path:
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
     config.write(run, folder / "run.json")
-    data = TrainingData.load(prepared, run.fold)
+    data = TrainingData.load(prepared, run)
     trainer = Trainer(run, data, folder)
     trainer.resume()
     network = trainer.finish()

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.unit.training.synthetic import write_data
 from training import config, networks, prepare, step, teacher, train
 from training.config import Network, Run
-from training.data import Faces
+from training.data import NO_LABEL, Faces
 from training.labels import FERPLUS
 
 TINY = [
@@ -154,7 +156,7 @@ def test_prepared_faces_have_targets(prepared: Path) -> None:
 
 def test_a_teacher_has_its_share_of_the_targets(prepared: Path, tmp_path: Path) -> None:
     train.train(tiny("name=teacher"), prepared, tmp_path)
-    material = train.TrainingData.load(prepared)
+    material = train.TrainingData.load(prepared, tiny())
     folder = str(tmp_path / "teacher")
 
     def shown(*overrides: str) -> train.Samples:
@@ -191,7 +193,7 @@ def test_several_teachers_are_averaged(prepared: Path, tmp_path: Path) -> None:
 
 
 def test_rare_labels_are_shown_more_often(prepared: Path, tmp_path: Path) -> None:
-    material = train.TrainingData.load(prepared)
+    material = train.TrainingData.load(prepared, tiny())
 
     def counts(*overrides: str) -> torch.Tensor:
         trainer = train.Trainer(tiny("photos_share=0", *overrides), material, tmp_path)
@@ -217,3 +219,64 @@ def test_rare_labels_among_the_photos_are_shown_in_addition_to_their_share(prepa
 
     assert happy > 0
     assert shown('photos_repeats=[["happy", 2]]') == shown() + 2 * happy
+
+
+@pytest.fixture
+def generated(prepared: Path, tmp_path: Path) -> Path:
+    """Ten faces as ``synthesize`` writes them: without an original label, in no other split."""
+    faces = Faces.load(prepared / "valid.npz").subset(np.arange(10))
+    votes = np.eye(len(FERPLUS), dtype=np.float32)[[FERPLUS.index("fear")] * 10]
+    path = tmp_path / "faces.npz"
+    Faces(faces.images, votes, np.full(10, NO_LABEL), np.arange(10)).save(path)
+    return path
+
+
+def test_generated_faces_are_shown_once_with_their_weight(prepared: Path, tmp_path: Path, generated: Path) -> None:
+    def shown(*overrides: str) -> train.Samples:
+        run = tiny("photos_smoothing=0", *overrides)
+        trainer = train.Trainer(run, train.TrainingData.load(prepared, run), tmp_path)
+        return trainer._samples(torch.Generator().manual_seed(5))
+
+    plain, more = shown(), shown(f"generated.faces='{generated}'", "generated.weight=0.25")
+
+    added = torch.isclose(more.votes.sum(1), torch.tensor(0.25))
+    assert added.sum() == 10
+    assert not torch.isclose(plain.votes.sum(1), torch.tensor(0.25)).any()
+    assert len(more.images) == len(plain.images) + 10
+    assert (more.votes[added].argmax(1) == FERPLUS.index("fear")).all()
+    assert not more.original[added].any()
+
+
+def test_a_weight_counts_in_the_loss_as_that_many_faces() -> None:
+    logits, targets = torch.randn(4, 8), torch.eye(8)[:4]
+    losses = torch.stack([step.soft_cross_entropy(logits[row : row + 1], targets[row : row + 1]) for row in range(4)])
+    weights = torch.tensor([1.0, 1.0, 1.0, 0.5])
+    expected = (losses * weights).sum() / weights.sum()
+    torch.testing.assert_close(step.soft_cross_entropy(logits, targets * weights[:, None]), expected)
+
+
+def test_generated_faces_keep_their_labels_beside_teachers(prepared: Path, tmp_path: Path, generated: Path) -> None:
+    real = Faces.concatenated([Faces.load(prepared / f"{name}.npz") for name in ("train", "photos")])
+    uniform = torch.full((len(real), 8), 1 / 8), torch.full((len(real), 7), 1 / 7)
+    teacher.SoftLabels(*uniform).save(tmp_path / "teacher", real)
+    taught = [f"distillation.teachers=['{tmp_path / 'teacher'}']", "distillation.share=1", "photos_smoothing=0"]
+    run = tiny(*taught, f"generated.faces='{generated}'", "generated.weight=1")
+    trainer = train.Trainer(run, train.TrainingData.load(prepared, run), tmp_path)
+    votes = trainer._samples(torch.Generator().manual_seed(5)).votes
+    assert (votes.max(1).values == 1).sum() == 10
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["generated.faces='nowhere.npz'"], "nowhere.npz is missing: `python -m training synthesize` writes it."),
+        (["generated.weight=0"], "generated.weight is 0, which is not above 0 and at most 1."),
+        (["generated.weight=1.5"], "generated.weight is 1.5, which is not above 0 and at most 1."),
+    ],
+)
+def test_bad_settings_of_generated_faces_are_named(
+    prepared: Path, generated: Path, overrides: list[str], message: str
+) -> None:
+    run = tiny(f"generated.faces='{generated}'", *overrides)
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+        train.TrainingData.load(prepared, run)
