@@ -3,8 +3,9 @@
     python -m benchmarks against REV [--rounds 9] [--most 1.1]
 
 Both services run with one worker and are suspended except in their own turns. A row is the CPU time of the server for
-each request, or its memory, as a ratio of this tree to the revision: the median of the rounds and the interval that
-contains the true median in 95 of 100 cases. A row has moved when the interval excludes 1.
+each request, or of the pipeline without HTTP, or the server's memory, as a ratio of this tree to the revision: the
+median of the rounds and the interval that contains the true median in 95 of 100 cases. A row has moved when the
+interval excludes 1.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import pictures, processes
-from benchmarks.contestants import SERVICE_ENVIRONMENT
+from benchmarks.contestants import SERVICE_ENVIRONMENT, Limit
 from benchmarks.form import CONTENT_TYPE, form
 from benchmarks.plan import GROUP, NO_FACE, ONE_FACE, SEVENTH, TWELVE_MP, Work, batch
 from benchmarks.processes import Server
@@ -32,7 +33,9 @@ REQUESTS = {TWELVE_MP.name: 12, GROUP.name: 20, batch(8).name: 10}
 """Requests of one turn, where the usual number takes long."""
 USUAL_REQUESTS, WARM_REQUESTS = 60, 10
 STARTS = 3
+BARE_SECONDS = 0.5
 TITLES = {
+    "bare": "one face, 640×480, without HTTP",
     ONE_FACE.name: "one face, 640×480",
     NO_FACE.name: "no face, 640×480",
     SEVENTH.name: "a face of a seventh of the width",
@@ -116,12 +119,39 @@ def compare(revision: str, build: Path, rounds: int) -> list[Row]:
             builds.append(Build(name, folder, logs))
             ends.callback(builds[-1].stop)
         ours, theirs = builds
+        bare = _bare_pipelines(tree, logs, photos[ONE_FACE.picture], rounds)
         memory = _memories(ours, theirs, bodies[ONE_FACE])
-        rows = [row("memory", memory)]
+        rows = [row("memory", memory), row("bare", bare)]
         for work in WORKS:
             _note(f"{TITLES[work.name]}: {rounds} rounds.")
             rows.append(row(work.name, [_pair(ours, theirs, work, bodies[work], number) for number in range(rounds)]))
     return rows
+
+
+def _bare_pipelines(tree: Path, logs: Path, photo: Path, rounds: int) -> list[float]:
+    """CPU time of the pipeline alone, in turns. A process waits for its next turn without using the CPU."""
+    _note(f"{TITLES['bare']}: {rounds} rounds.")
+    with contextlib.ExitStack() as ends:
+        loops = []
+        for name, folder in (("this", ROOT), ("other", tree)):
+            loops.append(Limit(1, folder / "models", logs / f"against-bare-{name}.log", folder=folder))
+            ends.callback(loops[-1].stop)
+        expected = loops[0].label(ONE_FACE, photo)
+        ratios = []
+        for number in range(rounds):
+            order = loops if number % 2 == 0 else loops[::-1]
+            taken = {loop: _bare_turn(loop, photo, expected) for loop in order}
+            ratios.append(taken[loops[0]] / taken[loops[1]])
+        return ratios
+
+
+def _bare_turn(loop: Limit, photo: Path, expected: str) -> float:
+    """CPU seconds of the pipeline for a picture, after a short turn to warm its caches."""
+    loop.run(ONE_FACE, photo, 1, BARE_SECONDS / 5, expected)
+    found = loop.run(ONE_FACE, photo, 1, BARE_SECONDS, expected)
+    if found["wrong"]:
+        raise RuntimeError(f"{found['wrong']} of {found['requests']} pictures got another label than {expected}.")
+    return float(found["cpu"] / found["requests"])
 
 
 def _memories(ours: Build, theirs: Build, body: bytes) -> list[float]:

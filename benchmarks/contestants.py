@@ -126,7 +126,8 @@ class Running:
 class Limit:
     """The pipeline in a loop, in a process that waits for a command between its turns."""
 
-    def __init__(self, threads: int, models: Path, log: Path) -> None:
+    def __init__(self, threads: int, models: Path, log: Path, *, folder: Path | None = None) -> None:
+        """``folder`` is the tree whose pipeline runs; without it, this one."""
         environment = {**processes.clean_environment(), **SERVICE_ENVIRONMENT, "MODELS_DIR": str(models)}
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
@@ -134,6 +135,7 @@ class Limit:
             self._process = subprocess.Popen(
                 [_PYTHON, "-m", "benchmarks.servers.bare_loop", str(threads)],
                 env=environment,
+                cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
