@@ -3,9 +3,10 @@
     python -m scripts.convert_face_detector
 
 The ONNX file takes uint8 (1, 128, 128, 3) RGB and scales it to [-1, 1] itself. TFLite has the layout NHWC and ONNX has
-NCHW, so the axes of the weights and of the channel paddings are transposed. The service's file has wider maps, of zeros
-(:mod:`scripts.widen_channels`), and two outputs in place of the TFLite file's four heads: ``fine`` (1, 34, 16, 16) and
-``coarse`` (1, 102, 8, 8) have the logits of each cell's 2 and 6 anchors, then 16 numbers for each anchor.
+NCHW, so the axes of the weights and of the channel paddings are transposed. The service's file takes any height and
+width that 16 divides. It has wider maps, of zeros (:mod:`scripts.widen_channels`), and two outputs in place of the four
+heads of TFLite: ``fine`` (1, 34, h/8, w/8) and ``coarse`` (1, 102, h/16, w/16) have the logits of each cell's 2 and 6
+anchors, then 16 numbers for each anchor.
 """
 
 from __future__ import annotations
@@ -168,27 +169,21 @@ class Converter:
             group=groups,
             kernel_shape=size,
             strides=strides,
-            pads=self._padding(options, inputs[0], size, strides),
+            auto_pad=_padding(options),
         )
 
     def _pool(self, inputs: list[int], output: int, operator: Node) -> None:
         options = operator.child(4)
         strides = [options.number(2, Int32Flags), options.number(1, Int32Flags)]
         size = [options.number(4, Int32Flags), options.number(3, Int32Flags)]
-        pads = self._padding(options, inputs[0], size, strides)
         self._node(
-            "MaxPool", [self._name(inputs[0])], self._name(output), kernel_shape=size, strides=strides, pads=pads
+            "MaxPool",
+            [self._name(inputs[0])],
+            self._name(output),
+            kernel_shape=size,
+            strides=strides,
+            auto_pad=_padding(options),
         )
-
-    def _padding(self, options: Node, source: int, size: list[int], strides: list[int]) -> list[int]:
-        """None, or TensorFlow's SAME: the least that covers the input, with the odd pixel at the end."""
-        if options.number(0, Int8Flags) != SAME_PADDING:
-            return [0, 0, 0, 0]
-        missing = [
-            max((-(-length // stride) - 1) * stride + window - length, 0)
-            for length, window, stride in zip(self._shape(source)[1:3], size, strides, strict=True)
-        ]
-        return [total // 2 for total in missing] + [total - total // 2 for total in missing]
 
     def _add(self, inputs: list[int], output: int, _: Node) -> None:
         self._node("Add", [self._name(number) for number in inputs], self._name(output))
@@ -230,15 +225,20 @@ class Converter:
         return name
 
 
+def _padding(options: Node) -> str:
+    """ONNX's name of TensorFlow's padding. SAME is the least that covers the input, with the odd pixel at the end."""
+    return "SAME_UPPER" if options.number(0, Int8Flags) == SAME_PADDING else "VALID"
+
+
 def service_model(data: bytes) -> onnx.ModelProto:
     """The network as the service runs it."""
-    outputs = {"fine": (34, 16), "coarse": (102, 8)}
     infos = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, side, side])
-        for name, (channels, side) in outputs.items()
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, f"{name}_rows", f"{name}_columns"])
+        for name, channels in (("fine", 34), ("coarse", 102))
     ]
     converted = Converter(data).model()
-    converted.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    count, height, width, _ = converted.graph.input[0].type.tensor_type.shape.dim
+    count.dim_value, height.dim_param, width.dim_param = 1, "height", "width"
     heads = {"fine": ("tensor_160", "tensor_166"), "coarse": ("tensor_163", "tensor_169")}
     return Widener(converted, heads).model("tensor_0", infos)
 

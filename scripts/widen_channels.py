@@ -2,7 +2,8 @@
 
 ONNX Runtime's fastest convolutions take channels in blocks of 8 or 16, by CPU. Between maps of 24, 28 or 42 channels it
 converts layouts back and forth. The added channels are zero, so the results are the same. Paddings of channels go:
-either the wider map has room, or a 1×1 convolution copies the channels, which is faster than leaving the blocks.
+either the wider map has room, or zeros are joined to it, which a 1×1 convolution makes: other operators would leave the
+blocks.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Widener:
         """Channels of a tensor without the added ones."""
         self._same: dict[str, str] = {}
         """Paddings for which their input has room already."""
+        self._reductions = 0
+        """How often the maps were made smaller so far."""
 
     def model(self, source: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
         """The wide model. ``source`` is the tensor from which maps are widened; what comes before it is kept."""
@@ -71,6 +74,7 @@ class Widener:
         attributes = _attributes(node)
         name = node.output[0]
         self._channels[name] = len(kernel)
+        self._reductions += max(attributes["strides"]) > 1
         wide = _wide(len(kernel))
         if attributes["group"] > 1:
             attributes["group"] = wide
@@ -90,8 +94,15 @@ class Widener:
         if _wide(before) == _wide(after):
             self._same[name] = self._same.get(source, source)
             return
-        kernel = np.eye(_wide(after), _wide(before), dtype=np.float32)[:, :, None, None]
-        self._node("Conv", [source, self._constant(f"kernel_{name}", kernel)], name, kernel_shape=[1, 1])
+        self._node("Concat", [source, self._zeros(source, _wide(before), _wide(after))], name, axis=1)
+
+    def _zeros(self, source: str, before: int, after: int) -> str:
+        """A map of zeros to widen ``source``. Maps of one size share it."""
+        name = f"zeros_{self._reductions}_{after - before}"
+        if name not in self._constants:
+            kernel = self._constant(name, np.zeros((after - before, before, 1, 1), np.float32))
+            self._node("Conv", [source, kernel], f"map_of_{name}", kernel_shape=[1, 1])
+        return f"map_of_{name}"
 
     def _head(self, output: str, nodes: list[onnx.NodeProto]) -> None:
         kernel, bias = (np.concatenate([self._values[node.input[part]] for node in nodes]) for part in (1, 2))

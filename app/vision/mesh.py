@@ -30,7 +30,7 @@ MESH_SIDE: Final = 256
 
 _FOLDER = "face_mesh"
 _SHA256 = {
-    "face_mesh.onnx": "742a179385b667fbb18c144001811291e9e2c42e6ad22dc6a0d7a582240ae7fc",
+    "face_mesh.onnx": "2c6c2fc0bf5dc9ac991a3b540918b3f5259f988a086aa68ee49047177179faf2",
     "blendshapes.onnx": "608ac44112fb471ab02a0d7425b73dbd6fe4a38dd084d20c1c5a62d6121ce7fd",
 }
 

@@ -14,7 +14,7 @@ from app.vision.face_search import FaceDetector
 
 _FOLDER: Final = "face_detector"
 _SHA256: Final = {
-    "face_detection_short_range.onnx": "3f4968244ed090c8916ef75f696ead928b72263c48c9077f2b4827aaf4a5ca3b",
+    "face_detection_short_range.onnx": "d4258366fd8777ee96b762a5bdac465c40598fcd7be73936eb97b3590e147ee0",
     "yunet.onnx": "8ece5fcb32d83809f01f6438c97ca75e76ea0d4f09412ff2b4b2fcafdb3be879",
 }
 

@@ -5,11 +5,13 @@ import { warp, type Pixels } from "./pixels.js";
 import type { Network } from "./network.js";
 
 export const NEAR_SIDE = 128;
-/** Cells on a side of the network's two feature maps, and the anchors of each cell. */
+/** Pixels between the cells of the network's two feature maps, and the anchors of each cell. */
 const GRIDS = [
-  [16, 2],
-  [8, 6],
+  [8, 2],
+  [16, 6],
 ] as const;
+/** What both sides of the network's input are divisible by. */
+const COARSEST = 16;
 /** Intersection over union from which boxes are averaged. */
 const SAME_FACE = 0.3;
 /** Numbers of a box: its two corners and six landmarks. */
@@ -17,7 +19,7 @@ const NUMBERS = 16;
 
 interface Candidate {
   readonly score: number;
-  /** x and y of the top left corner, of the bottom right one, and of the landmarks, as shares of the square. */
+  /** x and y of the top left corner, of the bottom right one, and of the landmarks, in pixels of the network's input. */
   readonly points: Float64Array;
 }
 
@@ -30,14 +32,14 @@ export class BlazeFace {
 
   /** The faces from a score on, best first, in pixels of the picture. */
   async detect(pixels: Pixels, leastScore: number): Promise<Face[]> {
-    const side = Math.max(pixels.width, pixels.height);
-    const scale = side / NEAR_SIDE;
-    const [left, top] = [(pixels.width - side) / 2, (pixels.height - side) / 2];
-    const square = warp(pixels, [scale, 0, left, 0, scale, top], NEAR_SIDE, NEAR_SIDE, "black");
-    const grids = await this.#network.run({ image: [square, [1, NEAR_SIDE, NEAR_SIDE, 3]] }, ["fine", "coarse"]);
-    const found = candidates(grids, Math.log(leastScore / (1 - leastScore)));
+    const scale = Math.max(pixels.width, pixels.height) / NEAR_SIDE;
+    const [columns, rows] = [covering(pixels.width / scale), covering(pixels.height / scale)];
+    const [left, top] = [(pixels.width - columns * scale) / 2, (pixels.height - rows * scale) / 2];
+    const image = warp(pixels, [scale, 0, left, 0, scale, top], columns, rows, "black");
+    const grids = await this.#network.run({ image: [image, [1, rows, columns, 3]] }, ["fine", "coarse"]);
+    const found = candidates(grids, columns, rows, Math.log(leastScore / (1 - leastScore)));
     return averaged(found).map(({ score, points }) => {
-      const place = (i: number): Point => [points[2 * i] * side + left, points[2 * i + 1] * side + top];
+      const place = (i: number): Point => [points[2 * i] * scale + left, points[2 * i + 1] * scale + top];
       const [[x, y], [right, bottom]] = [place(0), place(1)];
       const landmarks = [2, 3, 4, 5, 6, 7].map(place);
       return { box: { x, y, width: right - x, height: bottom - y }, score, landmarks };
@@ -45,19 +47,25 @@ export class BlazeFace {
   }
 }
 
+/** A length of the network's input that covers a length of the picture. */
+function covering(length: number): number {
+  return Math.ceil(length / COARSEST) * COARSEST;
+}
+
 /** What the network finds at its anchors, best first. */
-function candidates(grids: Float32Array[], leastLogit: number): Candidate[] {
+function candidates(grids: Float32Array[], columns: number, rows: number, leastLogit: number): Candidate[] {
   const found: Candidate[] = [];
-  GRIDS.forEach(([cells, anchors], level) => {
+  GRIDS.forEach(([stride, anchors], level) => {
     const grid = grids[level];
-    const plane = cells * cells;
+    const across = columns / stride;
+    const plane = (across * rows) / stride;
     for (let cell = 0; cell < plane; cell++) {
       for (let anchor = 0; anchor < anchors; anchor++) {
         const logit = grid[anchor * plane + cell];
         if (logit < leastLogit) continue;
         const first = (anchors + anchor * NUMBERS) * plane + cell;
-        const raw = Float64Array.from({ length: NUMBERS }, (_, i) => grid[first + i * plane] / NEAR_SIDE);
-        const center: Point = [((cell % cells) + 0.5) / cells, (Math.floor(cell / cells) + 0.5) / cells];
+        const raw = Float64Array.from({ length: NUMBERS }, (_, i) => grid[first + i * plane]);
+        const center: Point = [((cell % across) + 0.5) * stride, (Math.floor(cell / across) + 0.5) * stride];
         found.push({ score: 1 / (1 + Math.exp(-logit)), points: decoded(raw, center) });
       }
     }

@@ -14,7 +14,7 @@ import pytest
 
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import BadDetector, make_detector
-from app.vision.detectors.blazeface import _by_anchor
+from app.vision.detectors.blazeface import BlazeFace
 from app.vision.face_search import FaceDetector, FaceNetwork, find
 from app.vision.geometry import Box
 
@@ -235,10 +235,55 @@ def test_wider_maps_change_nothing() -> None:
     )
     image = {"image": cv2.resize(sample("happy_sample.jpg").pixels, (128, 128))[None]}
     logits, raw = narrow.run(["classificators", "regressors"], image)
-    found = _by_anchor(wide.run(["fine", "coarse"], image))
+    cells = [grid[0].transpose(1, 2, 0).reshape(-1, 17) for grid in _anchors_last(wide.run(["fine", "coarse"], image))]
+    found = np.concatenate(cells)
 
-    assert np.allclose(found[0], logits[0, :, 0], atol=1e-3)
-    assert np.allclose(found[1], raw[0], atol=1e-3)
+    assert np.allclose(found[:, 0], logits[0, :, 0], atol=1e-3)
+    assert np.allclose(found[:, 1:], raw[0], atol=1e-3)
+
+
+def _anchors_last(grids: list[np.ndarray]) -> list[np.ndarray]:
+    """The maps with the logit of each anchor in front of its 16 numbers."""
+    ordered = []
+    for grid, count in zip(grids, (2, 6), strict=True):
+        order = [part for each in range(count) for part in (each, *range(count + 16 * each, count + 16 * (each + 1)))]
+        ordered.append(grid[:, order])
+    return ordered
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        ((640, 480), (96, 128)),
+        ((480, 640), (128, 96)),
+        ((1920, 1080), (80, 128)),
+        ((300, 300), (128, 128)),
+        ((4000, 40), (16, 128)),
+    ],
+)
+def test_the_near_network_sees_the_picture_and_little_black(size: tuple[int, int], seen: tuple[int, int]) -> None:
+    class Session:
+        shape: tuple[int, ...] = ()
+
+        def run(self, _: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            self.shape = inputs["image"].shape
+            rows, columns = self.shape[1] // 16, self.shape[2] // 16
+            fine = np.full((1, 34, 2 * rows, 2 * columns), -9, np.float32)
+            coarse = np.full((1, 102, rows, columns), -9, np.float32)
+            # The last anchor of the last cell, with a box of 16 pixels and all landmarks in its middle.
+            coarse[0, 5, -1, -1], coarse[0, 6:, -1, -1], coarse[0, -14:-12, -1, -1] = 9, 0, 16
+            return [fine, coarse]
+
+    session, (width, height) = Session(), size
+    (face,) = BlazeFace(session).detect(np.zeros((height, width, 3), np.uint8), 0.5)  # type: ignore[arg-type]
+
+    assert session.shape == (1, *seen, 3)
+    # The cell's centre is eight pixels from the corner of what the network sees, which is centred on the picture.
+    scale = max(size) / 128
+    expected = (width / 2 + (seen[1] / 2 - 8) * scale, height / 2 + (seen[0] / 2 - 8) * scale)
+    assert face.box.center == pytest.approx(expected)
+    assert face.box.width == pytest.approx(16 * scale)
+    assert face.landmarks == (pytest.approx(expected),) * 6
 
 
 def test_the_samples_are_what_the_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
