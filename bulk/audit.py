@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.api.details import NOTHING_ASKED
 from app.config import Settings
 from app.inference.manifest import MANIFEST_FILE
 from bulk.engine import Load, LocalEngine, Part, Worker
+from bulk.pictures import PictureScorer
 from bulk.progress import Progress
 from bulk.report import page
 from bulk.rows import Row, counted
-from bulk.score import PART_SIZE, ScoreOptions, Scorer
 from bulk.sources import Item, Table, find_items, read_table, reason_of, shown
 from bulk.statistics import (
     Figure,
@@ -47,6 +48,7 @@ from bulk.stops import Stop
 _FEWEST: Final = 30
 """Faces that a group needs to be compared."""
 _MISTAKES: Final = 50
+_PIECE: Final = 1000
 _ANOTHER_NAME: Final = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -194,20 +196,18 @@ def _predict(
             f"The model {model.manifest.name} knows no label {missing}: it knows {known}. Leave others out with "
             "--ignore-labels."
         )
-    options = ScoreOptions((), None, "parquet", name, "largest", (), None, None)
-    scorer = Scorer(options, settings, model, video=False)
+    pictures = PictureScorer(settings, model, "largest", NOTHING_ASKED)
 
     def rows_of(worker: Worker, _part: Part, _number: int, load: Load) -> list[Row]:
-        rows = scorer.picture(worker, load)
+        rows = pictures.rows(worker, load)
         progress.count(counted(rows))
         progress.item()
         return rows
 
     items = [each.item for each in labelled]
-    parts = [
-        Part(n, start, items[start : start + PART_SIZE]) for n, start in enumerate(range(0, len(items), PART_SIZE))
-    ]
-    rows = [row for _, found in engine.run(parts, rows_of, scorer.largest) for row in found]
+    parts = [Part(start, start, items[start : start + _PIECE]) for start in range(0, len(items), _PIECE)]
+    by_part = {part.number: found for part, found in engine.run(parts, rows_of, pictures.largest)}
+    rows = [row for part in parts for row in by_part[part.number]]
     read = [(each, row) for each, row in zip(labelled, rows, strict=True) if row["success"]]
     names = dict(zip(model.manifest.labels, labels, strict=True))
     renamed = [_renamed(row, names) for _, row in read]

@@ -1,17 +1,17 @@
-"""The local engine: threads that read ahead, threads that predict, and the rows of each part in order.
+"""The local engine: threads that read ahead, threads that predict, and the rows of each part when it is whole.
 
 A thread of prediction owns a pipeline, as a worker of the service does; the libraries release the interpreter's lock
-for nearly all of their time.
+for nearly all of their time. Threads hand items over in queues that are written in C: a picture that is handed over
+costs microseconds, and none waits for the part before it to be written.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Final
 
 from app.config import Settings
@@ -22,10 +22,13 @@ from app.service import Factories
 from app.system import usable_cores
 from app.vision.mesh import MeshLoader
 from bulk.rows import Row
-from bulk.sources import Item, Unreadable
+from bulk.sources import Item, Unreadable, is_url
 
-_READERS: Final = 8
-_AHEAD_A_WORKER: Final = 8
+_READERS: Final = 4
+_READERS_OF_STORES: Final = 32
+"""Threads that read: few from a disk, many where each file takes a request."""
+_AHEAD_A_READER: Final = 4
+_PARTS_AHEAD: Final = 16
 _RETRY_SECONDS: Final = 0.01
 
 Load = Callable[[], bytes]
@@ -62,49 +65,148 @@ class LocalEngine:
         self.workers = workers or settings.workers or usable_cores()
         self._settings = settings
         self._mesh = MeshLoader(settings.models_dir, self.workers, enabled=settings.details != "off")
-        self._local = threading.local()
+        self._idle: SimpleQueue[Worker | None] = SimpleQueue()
+        for _ in range(self.workers):
+            self._idle.put(None)
         process_memory().total = max(process_memory().total, 150_000_000 * self.workers)
 
     @property
     def mesh(self) -> MeshLoader:
         return self._mesh
 
-    def run(self, parts: Iterable[Part], score: Score, largest: int) -> Iterator[tuple[Part, list[Row]]]:
-        """The rows of each part, in order of the parts."""
-        ahead = threading.Semaphore(self.workers * _AHEAD_A_WORKER)
-        with ThreadPoolExecutor(_READERS, "read") as readers, ThreadPoolExecutor(self.workers, "predict") as workers:
+    def run(self, parts: Sequence[Part], score: Score, largest: int) -> Iterator[tuple[Part, list[Row]]]:
+        """The rows of each part, in the order in which parts become whole. Raises what ``score`` raises."""
+        stores = any(is_url(part.items[0].location) for part in parts)
+        run = _Run(parts, score, largest, _READERS_OF_STORES if stores else _READERS, self.workers)
+        run.start(self._predict)
+        try:
+            yield from run.finished()
+        finally:
+            run.stop()
 
-            def submit(part: Part, number: int) -> Future[list[Row]]:
-                ahead.acquire()
-                item = part.items[number]
-                # A video is read piece by piece, by the thread that predicts.
-                bytes_ahead = None if item.is_video else readers.submit(item.load, largest)
-                load = bytes_ahead.result if bytes_ahead is not None else _nothing
-                future = workers.submit(self._run, score, part, number, load)
-                future.add_done_callback(lambda _: ahead.release())
-                return future
+    def _predict(self, run: _Run) -> None:
+        """What a thread of prediction does."""
+        worker = self._idle.get()
+        try:
+            worker = worker or Worker(self._settings, self._mesh)
+            run.predict(worker)
+        finally:
+            self._idle.put(worker)
 
-            started: deque[tuple[Part, list[Future[list[Row]]]]] = deque()
+
+@dataclass(slots=True)
+class _Pending:
+    """A part under way: the rows of each of its items, and how many of them are missing."""
+
+    part: Part
+    rows: list[list[Row]]
+    missing: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, number: int, rows: list[Row]) -> bool:
+        """Whether the part is whole."""
+        self.rows[number] = rows
+        with self.lock:
+            self.missing -= 1
+            return self.missing == 0
+
+
+class _Run:
+    """One run of the engine: its threads and the queues between them."""
+
+    def __init__(self, parts: Sequence[Part], score: Score, largest: int, readers: int, workers: int) -> None:
+        self._parts, self._score, self._largest = parts, score, largest
+        self._readers, self._workers = readers, workers
+        self._stopped = False
+        self._items = self._each_item()
+        self._lock = threading.Lock()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        self._room_for_parts = threading.Semaphore(max(_PARTS_AHEAD, 2 * workers))
+        self._loaded: SimpleQueue[tuple[_Pending, int, Load] | None] = SimpleQueue()
+        self._whole: SimpleQueue[_Pending | BaseException] = SimpleQueue()
+        for _ in range(readers * _AHEAD_A_READER):
+            self._room.put(None)
+
+    def start(self, predict: Callable[[_Run], None]) -> None:
+        for number in range(self._readers):
+            self._thread(f"read-{number}", self._read)
+        for number in range(self._workers):
+            self._thread(f"predict-{number}", lambda: predict(self))
+
+    def finished(self) -> Iterator[tuple[Part, list[Row]]]:
+        for _ in self._parts:
+            pending = self._whole.get()
+            if isinstance(pending, BaseException):
+                raise pending
+            yield pending.part, [row for rows in pending.rows for row in rows]
+            self._room_for_parts.release()
+
+    def stop(self) -> None:
+        """Ends the threads, each after the item that it has. None is waited for: that item is done again."""
+        self._stopped = True
+        self._room_for_parts.release(self._readers)
+        for _ in range(self._readers):
+            self._room.put(None)
+        for _ in range(self._workers):
+            self._loaded.put(None)
+
+    def predict(self, worker: Worker) -> None:
+        """What a thread of prediction does with its pipeline."""
+        while (loaded := self._loaded.get()) is not None and not self._stopped:
+            self._predict_one(worker, *loaded)
+            # The bytes are given up before there is room for others.
+            del loaded
+            self._room.put(None)
+
+    def _predict_one(self, worker: Worker, pending: _Pending, number: int, load: Load) -> None:
+        if pending.add(number, self._score(worker, pending.part, number, load)):
+            self._whole.put(pending)
+
+    def _read(self) -> None:
+        """What a thread that reads does."""
+        while not self._stopped:
+            self._room.get()
+            with self._lock:
+                pending, number = next(self._items, (None, 0))
+            if pending is None:
+                return
+            self._loaded.put((pending, number, _loaded(pending.part.items[number], self._largest)))
+
+    def _thread(self, name: str, work: Callable[[], None]) -> None:
+        def run() -> None:
             try:
-                for part in parts:
-                    started.append((part, [submit(part, number) for number in range(len(part.items))]))
-                    while len(started) > 1 and all(future.done() for future in started[0][1]):
-                        yield _finished(*started.popleft())
-                while started:
-                    yield _finished(*started.popleft())
-            except BaseException:
-                readers.shutdown(wait=False, cancel_futures=True)
-                workers.shutdown(wait=False, cancel_futures=True)
-                raise
+                work()
+            except BaseException as error:  # The thread that waits for the rows raises it.
+                self._whole.put(error)
 
-    def _run(self, score: Score, part: Part, number: int, load: Load) -> list[Row]:
-        if not hasattr(self._local, "worker"):
-            self._local.worker = Worker(self._settings, self._mesh)
-        return score(self._local.worker, part, number, load)
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    def _each_item(self) -> Iterator[tuple[_Pending, int]]:
+        for part in self._parts:
+            # Parts that wait to be written are bounded too.
+            self._room_for_parts.acquire()
+            if self._stopped:
+                return
+            count = len(part.items)
+            pending = _Pending(part, [[] for _ in range(count)], count)
+            yield from ((pending, number) for number in range(count))
 
 
-def _finished(part: Part, futures: Sequence[Future[list[Row]]]) -> tuple[Part, list[Row]]:
-    return part, [row for future in futures for row in future.result()]
+def _loaded(item: Item, largest: int) -> Load:
+    """The bytes of an item, or what there is to say of it, for a thread of prediction."""
+    if item.is_video:
+        # It is read piece by piece, by the thread that predicts.
+        return _nothing
+    try:
+        data = item.load(largest)
+    except Unreadable as error:
+        reason = str(error)
+
+        def unreadable() -> bytes:
+            raise Unreadable(reason)
+
+        return unreadable
+    return lambda: data
 
 
 def _nothing() -> bytes:

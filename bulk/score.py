@@ -7,21 +7,20 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import app
 from app.api.details import DetailsRequest
-from app.api.results import picture_info, predicted_face
 from app.config import Settings
-from app.errors import NoFaceDetected, VisageError
+from app.errors import NoFaceDetected
 from app.expression.details import Detail, needs_mesh
 from app.inference.classifier import Classifier
-from app.memory_budget import NotEnoughMemory
-from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, FrameOptions
-from bulk.engine import Load, LocalEngine, Part, Worker, wait_for_memory
+from app.pipeline import FrameOptions
+from bulk.engine import Load, LocalEngine, Part, Worker
 from bulk.output import PLAN, Format, Output, part_writer
+from bulk.pictures import Faces, PictureScorer, go_on
 from bulk.progress import Progress
-from bulk.rows import Layout, Row, counted, error_row, face_row
+from bulk.rows import Layout, Row, counted, error_row
 from bulk.sources import Item, Unreadable, digest, find_items, is_url, shown
 from bulk.stops import Stop
 from bulk.video import TrackedFaces, frames_of
@@ -43,7 +42,7 @@ class ScoreOptions:
     column: str | None
     format: Format
     model: str | None
-    faces: Literal["largest", "all"]
+    faces: Faces
     details: tuple[Detail, ...]
     fps: float | None
     limit: int | None
@@ -75,7 +74,7 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
     output = Output(out)
     try:
         scorer = Scorer(options, settings, model, video=any(item.is_video for item in items))
-        if needs_mesh(scorer.details.names):
+        if needs_mesh(frozenset(options.details)):
             engine.mesh.get()
         _begin(output, options, model, items)
         parts = [part for part in split(items) if part.number % shard[1] == shard[0] - 1]
@@ -97,18 +96,16 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
 
 
 class Scorer:
-    """Turns items into rows."""
+    """Turns the items of a run into rows, and writes the parts."""
 
     def __init__(self, options: ScoreOptions, settings: Settings, model: Classifier, *, video: bool) -> None:
-        self.options = options
-        self.details = DetailsRequest(frozenset(options.details))
-        self.layout = Layout(model.manifest.labels, self.details.names, video)
-        self._model = model
-        self._settings = settings
-        self.largest = int(settings.max_file_size_mb * 1_048_576)
+        details = DetailsRequest(frozenset(options.details))
+        self.layout = Layout(model.manifest.labels, details.names, video)
+        self._options = options
+        self._pictures = PictureScorer(settings, model, options.faces, details)
 
     def name(self, part: Part) -> str:
-        return f"part-{part.number:06d}.{self.options.format}"
+        return f"part-{part.number:06d}.{self._options.format}"
 
     def run(self, engine: LocalEngine, output: Output, parts: Sequence[Part], progress: Progress) -> None:
         def rows_of(worker: Worker, part: Part, number: int, load: Load) -> list[Row]:
@@ -116,18 +113,18 @@ class Scorer:
             if item.is_video:
                 self._write_video(worker, output, part, progress)
                 return []
-            rows = list(self._complete(part.start + number, item, self.picture(worker, load)))
+            rows = list(self._complete(part.start + number, item, self._pictures.rows(worker, load)))
             progress.count(counted(rows))
             progress.item()
             return rows
 
-        for part, rows in engine.run(parts, rows_of, self.largest):
+        for part, rows in engine.run(parts, rows_of, self._pictures.largest):
             if not part.is_video:
                 self._write(output, part, [rows])
 
     def _write(self, output: Output, part: Part, pieces: Iterable[list[Row]]) -> None:
         with output.whole(self.name(part)) as path:
-            writer = part_writer(path, self.options.format, self.layout)
+            writer = part_writer(path, self._options.format, self.layout)
             try:
                 for rows in pieces:
                     writer.write(rows)
@@ -150,58 +147,25 @@ class Scorer:
     def _frames(self, worker: Worker, item: Item, progress: Progress) -> Iterator[Row]:
         """The rows of a video: one a face and frame, with its track and its smoothed probabilities."""
         tracks = TrackedFaces(self.layout.labels)
-        options = FrameOptions(self.options.faces == "all", self.details.names)
+        pictures = self._pictures
+        options = FrameOptions(pictures.faces == "all", pictures.details.names)
         try:
-            for frame in frames_of(item, self.options.fps, self._settings.max_image_pixels):
+            for frame in frames_of(item, self._options.fps, pictures.most_pixels):
                 progress.frame()
                 about = {"frame": frame.number, "t": round(frame.t, 3)}
-                detected = worker.pipeline.detect_pixels(frame.picture, options, _go_on)
+                detected = worker.pipeline.detect_pixels(frame.picture, options, go_on)
                 if not detected.faces:
                     yield about | {"faces_detected": 0} | error_row(NoFaceDetected.code, NoFaceDetected.default_message)
                     continue
-                rows = self._rows(worker, detected)
+                rows = pictures.rows_of(worker, detected)
                 for row, added in zip(rows, tracks.add(frame.t, detected.faces, rows), strict=True):
-                    # Its pixels were never in a file of their own.
-                    yield about | row | added | {"image_format": None}
+                    yield about | row | added
         except Unreadable as error:
             yield error_row("unreadable", str(error))
 
-    def picture(self, worker: Worker, load: Load) -> list[Row]:
-        """The rows of a picture: one a face, or one that says why there is none."""
-        try:
-            data = load()
-            while True:
-                try:
-                    return self._predict(worker, data)
-                except NotEnoughMemory:
-                    wait_for_memory()
-        except Unreadable as error:
-            return [error_row("unreadable", str(error))]
-        except VisageError as error:
-            return [error_row(error.code, str(error))]
-
-    def _predict(self, worker: Worker, data: bytes) -> list[Row]:
-        if len(data) > self.largest:
-            return [error_row("file_too_large", f"The file has more than {self._settings.max_file_size_mb:g} MB.")]
-        options = DetectOptions(faces=self.options.faces, details=self.details.names)
-        return self._rows(worker, worker.pipeline.detect(data, options, _go_on))
-
-    def _rows(self, worker: Worker, detected: DetectedPicture) -> list[Row]:
-        predicted = worker.pipeline.predict(detected, self._model, ClassifyOptions(), _go_on)
-        info = picture_info(detected)
-        threshold = self._settings.confidence_threshold
-        shared = {
-            "faces_detected": detected.faces_detected,
-            "image_width": info["width"],
-            "image_height": info["height"],
-            "image_format": info["format"],
-        }
-        results = [predicted_face(face, predicted, threshold, "false", self.details) for face in predicted.faces]
-        return [face_row(result, number) | shared for number, result in enumerate(results)]
-
     def _complete(self, index: int, item: Item, rows: Iterable[Row]) -> Iterator[Row]:
         """Rows with what all rows of a run have."""
-        manifest = self._model.manifest
+        manifest = self._pictures.model.manifest
         about = {
             "index": index,
             "source": item.source,
@@ -273,7 +237,3 @@ def _check_apart(sources: Sequence[str], out: str) -> None:
 def _holds(source: Path, target: Path) -> bool:
     source = source.resolve()
     return source == target or source in target.parents
-
-
-def _go_on() -> None:
-    """A stage has no deadline here."""

@@ -76,8 +76,7 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
 def _picture(frame: Any) -> Picture:
     pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
     height, width = pixels.shape[:2]
-    # Pixels without loss, as those of a bitmap.
-    return Picture(pixels, width, height, "bmp")
+    return Picture(pixels, width, height)
 
 
 class TrackedFaces:

@@ -472,6 +472,7 @@ def _warnings(face: FacePrediction) -> list[WarningEntry]:
 
 def picture_info(detected: DetectedPicture) -> PictureInfo:
     picture = detected.picture
+    assert picture.format is not None, "Pictures come to the API as files."
     return {"width": picture.width, "height": picture.height, "format": picture.format}
 
 

@@ -82,12 +82,13 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture. ``pixels`` is uint8 (h, w, 3) RGB, perhaps reduced; ``width`` and ``height`` are full-size."""
+    """A decoded picture. ``pixels`` is uint8 (h, w, 3) RGB, perhaps reduced; ``width`` and ``height`` are full-size.
+    ``format`` is None for pixels that were in no file of their own, such as a frame of a video."""
 
     pixels: NDArray[np.uint8]
     width: int
     height: int
-    format: PictureFormat
+    format: PictureFormat | None = None
 
     @property
     def scale(self) -> float:
