@@ -21,4 +21,4 @@ ray-test: $(DEV) $(RAY) ## Run an archive through Ray, and kill an actor
 	$(BIN)/python -m pytest tests/unit/bulk/test_ray.py
 
 bulk: $(DEV) ## Measure a run over an archive, kill and resume it, read an hour of video (DATA has the pictures)
-	DATA=$(DATA) $(BIN)/python -m drills.bulk
+	DATA=$(DATA) $(BIN)/python -m drills.bulk $(if $(LONG),--long)

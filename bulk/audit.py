@@ -7,21 +7,27 @@ import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from app.api.csv_table import neutral
 from app.api.details import NOTHING_ASKED
 from app.config import Settings
+from app.errors import VisageError
 from app.inference.manifest import MANIFEST_FILE
+from app.vision.decode import ImageLimits, decode
 from bulk.engine import Load, LocalEngine, Part, Worker
 from bulk.pictures import PictureScorer
 from bulk.progress import Progress
 from bulk.report import page
 from bulk.rows import Row, counted
-from bulk.sources import Item, Table, find_items, read_table, reason_of, shown
+from bulk.sources import Item, Table, Unreadable, find_items, read_table, reason_of, shown
 from bulk.statistics import (
     Figure,
     Indexes,
@@ -49,6 +55,8 @@ _FEWEST: Final = 30
 """Faces that a group needs to be compared."""
 _MISTAKES: Final = 50
 _PIECE: Final = 1000
+_THUMBNAIL: Final = 320
+"""Longer side of a picture of the page."""
 _ANOTHER_NAME: Final = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -122,7 +130,8 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     result["model"] = {"name": model.manifest.name, "version": model.manifest.version, "sha256": model.manifest.sha256}
     if len(outcomes) > 1:
         result["comparison"] = compared(outcomes[0], outcomes[1], (options.models[0] or "", options.models[1] or ""))
-    _write(folder, result, outcomes[0], pictures=options.pictures)
+    pictures = _thumbnails(result["mistakes"], outcomes[0], settings) if options.pictures else {}
+    _write(folder, result, outcomes[0], pictures)
     progress.end(shown(out))
     if options.write_threshold and result["threshold"] is not None:
         (folder / "settings.env").write_text(f"CONFIDENCE_THRESHOLD={result['threshold']['confidence']}\n", "utf-8")
@@ -138,44 +147,49 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
     if options.labels is None:
         items = [item for item in find_items(options.sources, options.column) if not item.is_video]
         return [Labelled(item, _label(PurePosixPath(item.source).parent.name)) for item in items]
-    try:
-        table = read_table(options.labels)
-    except OSError as error:
-        raise Stop(f"{shown(options.labels)} cannot be read: {reason_of(error)}.") from None
-    path, label = (
-        _column(table, options.labels, ("path", "file", "source"), options.column),
-        _column(table, options.labels, ("label", "emotion"), None),
-    )
-    for name in options.groups:
-        _column(table, options.labels, (name,), name)
-    names, labels = table.values(path), table.values(label)
-    groups = {name: table.values(name) for name in options.groups}
+    table = read_table(options.labels)
+    path = _column(table, ("path", "file", "source"), options.column)
+    label = _column(table, ("label", "emotion"), None)
+    groups = {name: table.values(_column(table, (name,), name)) for name in options.groups}
     by_name = _by_name(find_items(options.sources, None))
-    found = []
-    for number, name in enumerate(names):
-        item = by_name.get(str(name)) or by_name.get(str(name).lstrip("./"))
-        if item is None:
-            raise Stop(f"{shown(str(name))} of {shown(options.labels)} is not in {shown(options.sources[0])}.")
+    found: dict[Item, Labelled] = {}
+    for number, (name, given) in enumerate(zip(table.values(path), table.values(label), strict=True)):
+        item = _named(str(name or ""), by_name, options)
+        if item in found:
+            raise Stop(f"{shown(str(name))} stands in {shown(options.labels)} twice: name each picture once.")
+        if given in (None, ""):
+            raise Stop(f"{shown(str(name))} has no label in {shown(options.labels)}.")
         groups_of = {group: str(values[number] or "") for group, values in groups.items()}
-        found.append(Labelled(item, _label(str(labels[number])), groups_of))
-    return found
+        found[item] = Labelled(item, _label(str(given)), groups_of)
+    return list(found.values())
 
 
-def _by_name(items: Sequence[Item]) -> dict[str, Item]:
-    """Items by every end of their path. An end that two items share stands for none of them."""
-    names: dict[str, Item | None] = {}
+def _named(name: str, by_name: Mapping[str, Sequence[Item]], options: AuditOptions) -> Item:
+    """The item that a row of the table names, by any end of its path."""
+    items = by_name.get(name) or by_name.get(name.removeprefix("./"), ())
+    source, table = shown(options.sources[0]), shown(options.labels or "")
+    if not items:
+        raise Stop(f"{shown(name)} of {table} is not in {source}.")
+    if len(items) > 1:
+        named = f"{items[0].source} and {items[1].source}"
+        raise Stop(f"{shown(name)} of {table} may be {named}: write more of its path.")
+    return items[0]
+
+
+def _by_name(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """Items by every end of their path."""
+    names: dict[str, list[Item]] = {}
     for item in items:
         parts = item.source.split("/")
         for start in range(len(parts)):
-            end = "/".join(parts[start:])
-            names[end] = item if end not in names else None
-    return {name: item for name, item in names.items() if item is not None}
+            names.setdefault("/".join(parts[start:]), []).append(item)
+    return names
 
 
-def _column(table: Table, location: str, names: Sequence[str], wanted: str | None) -> str:
+def _column(table: Table, names: Sequence[str], wanted: str | None) -> str:
     found = wanted if wanted in table.columns else next((name for name in names if name in table.columns), None)
     if found is None:
-        raise Stop(f"{shown(location)} has no column {wanted or names[0]}: it has {', '.join(table.columns)}.")
+        raise Stop(table.without(wanted or names[0]))
     return found
 
 
@@ -292,29 +306,32 @@ def _temperature(probabilities: Numbers, truth: Indexes) -> dict[str, float]:
     }
 
 
-def _groups(outcome: Outcome, right: Any) -> dict[str, Any]:
-    """The accuracy of each group, and how far it lies from that of all others in the same column."""
+def _groups(outcome: Outcome, right: NDArray[np.bool_]) -> dict[str, Any]:
+    """The accuracy of each group, and how far it lies from that of all others in the same column. The probabilities
+    are corrected for all comparisons of the audit."""
     result: dict[str, Any] = {}
+    compared: list[tuple[dict[str, Any], Share, Share]] = []
     for column in outcome.faces[0].groups:
         names = np.array([face.groups[column] for face in outcome.faces])
-        groups = [Share(int(right[names == name].sum()), int((names == name).sum())) for name in np.unique(names)]
-        rest = [Share(int(right.sum()) - each.hits, len(right) - each.count) for each in groups]
-        large = [n for n, each in enumerate(groups) if each.count >= _FEWEST and rest[n].count >= _FEWEST]
-        corrected = dict(zip(large, holm([two_shares(groups[n], rest[n]) for n in large]), strict=True))
         result[column] = {}
-        for number, name in enumerate(np.unique(names)):
-            entry: dict[str, Any] = {"accuracy": _share(groups[number].hits, groups[number].count)}
-            if number in corrected:
-                one, other = groups[number], rest[number]
-                gap = one.hits / one.count - other.hits / other.count
-                entry["gap"] = {"value": gap, "interval": difference_interval(one, other), "p": corrected[number]}
-            else:
+        for name in np.unique(names):
+            chosen = names == name
+            group = Share(int(right[chosen].sum()), int(chosen.sum()))
+            rest = Share(int(right[~chosen].sum()), int((~chosen).sum()))
+            entry: dict[str, Any] = {"accuracy": _share(group.hits, group.count)}
+            if min(group.count, rest.count) < _FEWEST:
                 entry["note"] = f"Fewer than {_FEWEST} faces in it or beside it: too few to compare."
+            else:
+                compared.append((entry, group, rest))
             result[column][str(name)] = entry
+    corrected = holm([two_shares(group, rest) for _, group, rest in compared])
+    for (entry, group, rest), p in zip(compared, corrected, strict=True):
+        gap = group.hits / group.count - rest.hits / rest.count
+        entry["gap"] = {"value": gap, "interval": difference_interval(group, rest), "p": p}
     return result
 
 
-def _by_warning(rows: Sequence[Row], right: Any) -> dict[str, Any]:
+def _by_warning(rows: Sequence[Row], right: NDArray[np.bool_]) -> dict[str, Any]:
     """The accuracy on faces with each warning, and on those without any."""
     codes = [set(row["warnings"].split()) for row in rows]
     result = {}
@@ -362,17 +379,28 @@ def _right_by_item(outcome: Outcome) -> dict[Item, bool]:
     return {face.item: bool(p == t) for face, p, t in zip(outcome.faces, predicted, outcome.truth, strict=True)}
 
 
-def _write(folder: Path, result: Mapping[str, Any], outcome: Outcome, *, pictures: bool) -> None:
+def _write(folder: Path, result: Mapping[str, Any], outcome: Outcome, pictures: Mapping[str, bytes]) -> None:
     try:
         (folder / "audit.json").write_text(json.dumps(result, indent=2), "utf-8")
-        by_source = {face.item.source: face.item for face in outcome.faces}
-        shown_pictures = (
-            {m["source"]: by_source[m["source"]].load(1 << 24) for m in result["mistakes"]} if pictures else {}
-        )
-        (folder / "audit.html").write_text(page(result, shown_pictures), "utf-8")
+        (folder / "audit.html").write_text(page(result, pictures), "utf-8")
         (folder / "predictions.csv").write_text(_predictions(outcome), "utf-8")
     except OSError as error:
         raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
+
+
+def _thumbnails(mistakes: Sequence[Mapping[str, Any]], outcome: Outcome, settings: Settings) -> dict[str, bytes]:
+    """The pictures of the mistakes as small JPEG files, by source."""
+    items = {face.item.source: face.item for face in outcome.faces}
+    limits = ImageLimits(settings.max_image_pixels)
+    small = {}
+    for source in (mistake["source"] for mistake in mistakes):
+        # One that has gone since is left out.
+        with suppress(Unreadable, VisageError):
+            pixels = decode(items[source].load(int(settings.max_file_size_mb * 1_048_576)), limits).pixels
+            factor = min(1.0, _THUMBNAIL / max(pixels.shape))
+            resized = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            small[source] = cv2.imencode(".jpg", resized[..., ::-1])[1].tobytes()
+    return small
 
 
 def _predictions(outcome: Outcome) -> str:
@@ -384,7 +412,7 @@ def _predictions(outcome: Outcome) -> str:
     for face, row in zip(outcome.faces, outcome.rows, strict=True):
         probabilities = [row[f"p_{label}"] for label in outcome.labels]
         writer.writerow(
-            [face.item.source, face.label, row["emotion"], row["confidence"], *probabilities, row["warnings"]]
+            [neutral(face.item.source), face.label, row["emotion"], row["confidence"], *probabilities, row["warnings"]]
         )
     return text.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import shutil
@@ -22,7 +23,11 @@ from bulk.stops import Stop
 Format = Literal["parquet", "csv", "jsonl"]
 
 PLAN: Final = "plan.json"
-_NO_ROOM: Final = 1
+_NOT_WRITTEN: Final = 1
+"""Exit status."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_WITHOUT_FOLDERS: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
+"""Stores in which a folder is part of a name, and making one would at most make a bucket."""
 
 
 class Output:
@@ -31,11 +36,10 @@ class Output:
     def __init__(self, location: str) -> None:
         self.location = location.rstrip("/")
         self._remote = is_url(location)
-        try:
+        with self._refused():
             self._system, self._path = fsspec.core.url_to_fs(self.location)
-            self._system.makedirs(self._path, exist_ok=True)
-        except Exception as error:  # Each store has errors of its own.
-            raise Stop(f"{shown(location)} cannot be written to: {reason_of(error)}.", _NO_ROOM) from None
+            if self.location.split("://")[0] not in _WITHOUT_FOLDERS:
+                self._system.makedirs(self._path, exist_ok=True)
         # Parts are written here first: in the folder itself, so that moving them is one step, or beside a remote one.
         self._own = Path(tempfile.mkdtemp(prefix="visage-")) if self._remote else Path(self._path)
 
@@ -45,19 +49,19 @@ class Output:
 
     def names(self) -> set[str]:
         """The files that are there whole."""
-        self._system.invalidate_cache()
-        return {name.rsplit("/", 1)[-1] for name in self._system.ls(self._path, detail=False)}
+        with self._refused(), contextlib.suppress(FileNotFoundError):
+            self._system.invalidate_cache()
+            return {name.rsplit("/", 1)[-1] for name in self._system.ls(self._path, detail=False)}
+        return set()
 
     def plan(self) -> dict[str, Any] | None:
         """What the run that began here was told to do; None where none has begun."""
-        path = f"{self._path}/{PLAN}"
-        if not self._system.exists(path):
-            return None
-        try:
-            plan = json.loads(self._system.cat_file(path))
-        except ValueError:
-            raise Stop(f"{shown(self.location)}/{PLAN} is damaged: use another folder with --out.") from None
-        return dict(plan)
+        with self._refused(), contextlib.suppress(FileNotFoundError):
+            try:
+                return dict(json.loads(self._system.cat_file(f"{self._path}/{PLAN}")))
+            except ValueError:
+                raise Stop(f"{shown(self.location)}/{PLAN} is damaged: use another folder with --out.") from None
+        return None
 
     def remove_unfinished(self) -> None:
         """Removes what a run that was killed left behind."""
@@ -70,16 +74,32 @@ class Output:
         """A path to write a file to, which appears in the folder under its name when the block ends well."""
         unfinished = self._own / f".unfinished-{os.getpid()}-{name}"
         try:
-            yield unfinished
-            self._publish(unfinished, name)
-        except OSError as error:
-            raise Stop(
-                f"{shown(self.location)} cannot be written to: {reason_of(error)}. Make room, and run the same line "
-                "again: it goes on where it stopped.",
-                _NO_ROOM,
-            ) from None
+            try:
+                yield unfinished
+            except OSError as error:
+                raise self._stop(error) from None
+            with self._refused():
+                self._publish(unfinished, name)
         finally:
             unfinished.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _refused(self) -> Iterator[None]:
+        """Turns what a disk or a store raises into one sentence."""
+        try:
+            yield
+        except Stop:
+            raise
+        except Exception as error:  # Each store has errors of its own.
+            raise self._stop(error) from None
+
+    def _stop(self, error: Exception) -> Stop:
+        advice = "Make room" if getattr(error, "errno", None) in _FULL else "Mend that"
+        return Stop(
+            f"{shown(self.location)} cannot be written to: {reason_of(error)}. {advice}, and run the same line again: "
+            "it goes on where it stopped.",
+            _NOT_WRITTEN,
+        )
 
     def _publish(self, unfinished: Path, name: str) -> None:
         if self._remote:

@@ -164,7 +164,7 @@ def _group(name: str, groups: Mapping[str, Any]) -> str:
                 [group, str(each["accuracy"]["count"]), _with_interval(each["accuracy"]), points, f"{gap['p']:.3f}"]
             )
     head = ("Group", "Faces", "Accuracy", "Points from all others", "p, corrected")
-    caption = "A gap counts as shown where the corrected p is below 0.05 (Holm, over the groups of this column)"
+    caption = "A gap counts as shown where the corrected p is below 0.05 (Holm, over all groups that are compared)"
     return f"<h2>Groups by {escape(name)}</h2>{_table(caption, head, rows)}"
 
 

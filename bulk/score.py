@@ -226,7 +226,7 @@ def _difference(begun: dict[str, Any], plan: dict[str, Any], key: str) -> str:
 def _check_apart(sources: Sequence[str], out: str) -> None:
     """Refuses an output inside a source, which would be read on the next run."""
     if is_url(out):
-        inside = [source for source in sources if out.rstrip("/").startswith(source.rstrip("/"))]
+        inside = [source for source in sources if f"{out.rstrip('/')}/".startswith(f"{source.rstrip('/')}/")]
     else:
         target = Path(out).resolve()
         inside = [source for source in sources if not is_url(source) and _holds(Path(source), target)]

@@ -46,7 +46,7 @@ class Item:
         if self.fault is not None:
             raise Unreadable(self.fault)
         try:
-            with _opened(self.location) as file:
+            with opened(self.location) as file:
                 if self.member is None:
                     return bytes(file.read(largest + 1))
                 offset, size = self.member
@@ -95,7 +95,7 @@ def _find(source: str, column: str | None) -> Iterator[Item]:
     if any(character in _GLOB for character in source) and not path.exists():
         yield from _globbed(source)
     elif path.is_dir():
-        yield from _walk(path)
+        yield from _walk(source)
     elif not path.exists():
         raise Stop(f"{shown(source)} is not there.")
     else:
@@ -134,7 +134,7 @@ def _globbed(pattern: str) -> Iterator[Item]:
 
     for location in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern may be absolute
         if Path(location).is_dir():
-            yield from _walk(Path(location))
+            yield from _walk(location)
         else:
             yield from _kinds([location])
 
@@ -152,31 +152,45 @@ def _kinds(locations: Iterable[str]) -> Iterator[Item]:
                 yield Item(shown(location), location, fault=str(error))
 
 
-def _walk(folder: Path) -> Iterator[Item]:
-    """The files below a folder by name. Links are followed, but into no folder twice."""
+def _walk(top: str) -> Iterator[Item]:
+    """The files below a folder by name. Links are followed, but into no folder twice. A folder in it that cannot be
+    listed is an item that cannot be read."""
     seen: set[tuple[int, int]] = set()
+    waiting = [(top, True)]
+    while waiting:
+        location, is_folder = waiting.pop()
+        if not is_folder:
+            yield from _kinds([location])
+            continue
+        try:
+            waiting += reversed(_entries(location, seen))
+        except OSError as error:
+            if location == top:
+                raise Stop(f"{shown(location)} cannot be listed: {reason_of(error)}.") from None
+            yield Item(shown(location), location, fault=f"The folder cannot be listed: {reason_of(error)}.")
 
-    def enter(here: Path) -> Iterator[Item]:
-        status = here.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            return
-        seen.add((status.st_dev, status.st_ino))
-        for entry in sorted(os.scandir(here), key=lambda entry: entry.name):
-            if entry.is_dir():
-                yield from enter(Path(entry.path))
-            else:
-                yield from _kinds([entry.path])
 
+def _entries(folder: str, seen: set[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """What is in a folder, and whether it is one; nothing in one that was seen."""
+    status = os.stat(folder)  # noqa: PTH116 - a path of a million files is no place for objects
+    if (status.st_dev, status.st_ino) in seen:
+        return []
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as found:
+        return [(entry.path, _is_folder(entry)) for entry in sorted(found, key=lambda entry: entry.name)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        yield from enter(folder)
-    except OSError as error:
-        raise Stop(f"{shown(str(error.filename))} cannot be listed: {reason_of(error)}.") from None
+        return entry.is_dir()
+    except OSError:  # A link to itself.
+        return False
 
 
 def _members(location: str) -> Iterator[Item]:
     """The pictures in a tar archive, each with its place, so that any of them can be read by itself."""
     try:
-        with _opened(location) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        with opened(location) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             members = [(each.name, each.offset_data, each.size) for each in archive if each.isreg()]
     except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(location)} cannot be read as a tar archive: {reason_of(error)}.") from None
@@ -189,18 +203,15 @@ def _names(location: str, suffix: str, column: str | None) -> list[str]:
     """The names in a list: one a line, or a column of a table."""
     try:
         if suffix == ".txt":
-            with _opened(location) as file:
-                lines = file.read().decode("utf-8", "surrogateescape").splitlines()
-            return [line for line in lines if line.strip()]
-        rows = read_table(location)
-    except Stop:
-        raise
-    except Exception as error:
+            with opened(location) as file:
+                lines = file.read().decode("utf-8", "surrogateescape").split("\n")
+            return [name for line in lines if (name := line.removesuffix("\r")).strip()]
+    except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(location)} cannot be read: {reason_of(error)}.") from None
+    rows = read_table(location)
     name = column or next((name for name in ("path", "file", "url", "source") if name in rows.columns), None)
     if name is None or name not in rows.columns:
-        wanted, present = column or "path", ", ".join(rows.columns)
-        raise Stop(f"{shown(location)} has no column {wanted}: it has {present}. Use --column.")
+        raise Stop(f"{rows.without(column or 'path')} Use --column.")
     return [str(value) for value in rows.values(name) if value not in (None, "")]
 
 
@@ -208,22 +219,40 @@ def _names(location: str, suffix: str, column: str | None) -> list[str]:
 class Table:
     """The columns of a CSV or Parquet file."""
 
+    location: str
     columns: tuple[str, ...]
     values: Callable[[str], list[Any]]
 
+    def without(self, column: str) -> str:
+        """What to say when it lacks a column."""
+        present = ", ".join(map(shown, self.columns)) or "none"
+        return f"{shown(self.location)} has no column {shown(column)}: it has {present}."
+
 
 def read_table(location: str) -> Table:
-    if PurePosixPath(location).suffix.lower() == ".parquet":
-        from pyarrow import parquet  # noqa: PLC0415 - not every run needs it
+    """The table. Raises Stop when there is none."""
+    try:
+        if PurePosixPath(location).suffix.lower() == ".parquet":
+            return _parquet(location)
+        return _csv(location)
+    except Exception as error:  # Each store and each parser has errors of its own.
+        raise Stop(f"{shown(location)} cannot be read: {reason_of(error)}.") from None
 
-        with _opened(location) as file:
-            table = parquet.read_table(file)
-        return Table(tuple(table.column_names), lambda name: list(table[name].to_pylist()))
-    with _opened(location) as file:
-        text = file.read().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    columns = tuple(rows[0]) if rows else ()
-    return Table(columns, lambda name: [row[name] for row in rows])
+
+def _parquet(location: str) -> Table:
+    from pyarrow import parquet  # noqa: PLC0415 - not every run needs it
+
+    with opened(location) as file:
+        table = parquet.read_table(file)
+    return Table(location, tuple(table.column_names), lambda name: list(table[name].to_pylist()))
+
+
+def _csv(location: str) -> Table:
+    with opened(location) as file:
+        text = file.read().decode("utf-8-sig", "surrogateescape")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    rows = list(reader)
+    return Table(location, tuple(reader.fieldnames or ()), lambda name: [row[name] for row in rows])
 
 
 def _relative_to(location: str, name: str) -> str:
@@ -234,7 +263,9 @@ def _relative_to(location: str, name: str) -> str:
     return f"{folder}/{name}"
 
 
-def _opened(location: str) -> Any:
-    if is_url(location):
-        return fsspec.open(location, "rb").open()
-    return Path(location).open("rb")
+def opened(location: str, **options: Any) -> Any:
+    """The file, to read. ``options`` are those of a file in a store."""
+    if not is_url(location):
+        return Path(location).open("rb")
+    system, path = fsspec.core.url_to_fs(location)
+    return system.open(path, "rb", **options)

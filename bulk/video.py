@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +14,14 @@ from app.sessions.tracks import Tracker
 from app.vision.decode import Picture
 from app.vision.geometry import Face
 from bulk.rows import Row
-from bulk.sources import Item, Unreadable, is_url, reason_of
+from bulk.sources import Item, Unreadable, is_url, opened, reason_of
 
 _SMOOTHING_SECONDS: Final = 0.5
 _HALF_A_FRAME: Final = 1e-3
+_BLOCK: Final = 1 << 22
+"""Bytes that are asked of a store at once."""
+_OPTIONS: Final = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,matroska,webm,gif"}
+"""FFmpeg would also follow a playlist, under the name of a video, to other files and addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ def frames_of(item: Item, fps: float | None, most_pixels: int) -> Iterator[Frame
     import av  # noqa: PLC0415 - only runs with video need it
 
     try:
-        with av.open(_location(item)) as container:
+        with _source(item) as file, av.open(file, options=_OPTIONS) as container:
             if not container.streams.video:
                 raise Unreadable("The file has no video stream.")
             yield from _decoded(container, fps, most_pixels)
@@ -42,17 +47,18 @@ def frames_of(item: Item, fps: float | None, most_pixels: int) -> Iterator[Frame
         raise Unreadable(f"The video cannot be read to its end: {reason_of(error)}.") from None
 
 
-def _location(item: Item) -> Any:
-    if not is_url(item.location):
-        return item.location
-    import fsspec  # noqa: PLC0415
-
-    return fsspec.open(item.location, "rb").open()
+def _source(item: Item) -> AbstractContextManager[Any]:
+    """What FFmpeg opens: a path, or a file in a store."""
+    if is_url(item.location):
+        file: AbstractContextManager[Any] = opened(item.location, block_size=_BLOCK)
+        return file
+    return nullcontext(item.location)
 
 
 def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Frame]:
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
+    _check_size(stream.codec_context, most_pixels)
     rate = float(stream.average_rate or 25)
     first: float | None = None
     wanted = t = 0.0
@@ -66,11 +72,15 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
             continue
         if fps is not None:
             wanted = (int((t + _HALF_A_FRAME) * fps) + 1) / fps
-        if frame.width * frame.height > most_pixels:
-            raise Unreadable(f"Its frames of {frame.width}x{frame.height} have more than {most_pixels} pixels.")
+        _check_size(frame, most_pixels)
         yield Frame(number, t, _picture(frame))
     if number < 0:
         raise Unreadable("The video has no frame.")
+
+
+def _check_size(frame: Any, most_pixels: int) -> None:
+    if frame.width * frame.height > most_pixels:
+        raise Unreadable(f"Its frames of {frame.width}x{frame.height} have more than {most_pixels} pixels.")
 
 
 def _picture(frame: Any) -> Picture:
