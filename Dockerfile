@@ -1,6 +1,7 @@
 # docker build .                                   the service on CPU (amd64, arm64)
 # docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
 # docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
+# docker build --build-arg FLAVOUR=bulk .         with visage score and audit, and object stores
 # Compose and the workflows give BASE by digest; `make pin-images` writes it there.
 ARG BASE=python:3.11-slim
 
@@ -15,7 +16,7 @@ RUN case "$FLAVOUR" in \
       cpu) file=service ;; \
       otel) file=otel ;; \
       cuda) file=gpu ;; \
-      bulk) file=bulk ;; \
+      bulk) file=stores ;; \
       *) echo "FLAVOUR takes cpu, otel, cuda or bulk, not $FLAVOUR" >&2; exit 2 ;; \
     esac \
     && python -m pip install --quiet --root-user-action=ignore --disable-pip-version-check --no-cache-dir --no-compile \

@@ -18,6 +18,8 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/service.txt --extra bulk --group test --group lint --output-file requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/dev.txt --extra bulk --output-file requirements/bulk.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/dev.txt --extra ray --output-file requirements/ray.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/service.txt --extra stores --output-file requirements/stores.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --constraint requirements/stores.txt --extra stores --group store-test --output-file requirements/store-test.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group train --no-emit-package torch --output-file requirements/train.txt

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import io
 import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import fsspec
 
@@ -53,6 +55,11 @@ class Output:
             self._system.invalidate_cache()
             return {name.rsplit("/", 1)[-1] for name in self._system.ls(self._path, detail=False)}
         return set()
+
+    def codes(self, name: str, kind: Format) -> Mapping[str, int]:
+        """The rows of a part by the code of their error; ``""`` stands for none."""
+        with self._refused(), self._system.open(f"{self._path}/{name}", "rb") as file:
+            return Counter(code or "" for code in _ERRORS[kind](file))
 
     def plan(self) -> dict[str, Any] | None:
         """What the run that began here was told to do; None where none has begun."""
@@ -173,6 +180,27 @@ class _JsonLines:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _parquet_errors(file: BinaryIO) -> Iterator[str | None]:
+    from pyarrow import parquet  # noqa: PLC0415 - only this format needs it
+
+    yield from parquet.ParquetFile(file).read(["error"])["error"].to_pylist()
+
+
+def _csv_errors(file: BinaryIO) -> Iterator[str | None]:
+    return (row["error"] for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
+
+
+def _json_errors(file: BinaryIO) -> Iterator[str | None]:
+    return (json.loads(line).get("error") for line in file)
+
+
+_ERRORS: Final[Mapping[Format, Callable[[BinaryIO], Iterator[str | None]]]] = {
+    "parquet": _parquet_errors,
+    "csv": _csv_errors,
+    "jsonl": _json_errors,
+}
 
 
 def _present(row: Mapping[str, Any], columns: Sequence[str]) -> Row:

@@ -83,6 +83,9 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         if shard == (1, 1):
             output.remove_unfinished()
         progress.begin(sum(len(part.items) for part in parts), sum(len(part.items) for part in waiting))
+        for part in parts:
+            if scorer.name(part) in done:
+                progress.count(output.codes(scorer.name(part), options.format))
         if target.cluster is None:
             scorer.run(engine, output, waiting, progress)
         elif waiting:

@@ -19,6 +19,8 @@ from bulk.stops import Stop
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 VIDEOS: Final = frozenset({".mp4", ".webm", ".mkv", ".mov", ".gif"})
 _TABLES: Final = frozenset({".csv", ".parquet"})
+_FILES: Final = PICTURES | VIDEOS | _TABLES | {".txt", ".tar"}
+_COMPRESSED: Final = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 _GLOB: Final = frozenset("*?[")
 _CHUNK: Final = 1 << 20
 
@@ -39,14 +41,15 @@ class Item:
 
     @property
     def is_video(self) -> bool:
-        return PurePosixPath(self.source).suffix.lower() in VIDEOS
+        return self.fault is None and PurePosixPath(self.source).suffix.lower() in VIDEOS
 
     def load(self, largest: int) -> bytes:
         """The bytes of the item, one more than ``largest`` at most. Raises Unreadable."""
         if self.fault is not None:
             raise Unreadable(self.fault)
         try:
-            with opened(self.location) as file:
+            # A store is asked for these bytes alone.
+            with opened(self.location, cache_type="none") as file:
                 if self.member is None:
                     return bytes(file.read(largest + 1))
                 offset, size = self.member
@@ -62,6 +65,8 @@ def is_url(location: str) -> bool:
 
 def shown(text: str) -> str:
     """A name as text; bytes that are none are escaped."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -70,8 +75,9 @@ def reason_of(error: BaseException) -> str:
 
 
 def find_items(sources: Sequence[str], column: str | None) -> list[Item]:
-    """Every item of the sources, in order. Raises Stop when a source is not there or nothing is found."""
-    items = [item for source in sources for item in _find(source, column)]
+    """Every item of the sources once, in order. Raises Stop when a source is not there or nothing is found."""
+    # A dictionary keeps the first of what two sources name.
+    items = list(dict.fromkeys(item for source in sources for item in _find(source, column)))
     if not items:
         kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in PICTURES | VIDEOS))
         raise Stop(f"Nothing to read in {', '.join(map(shown, sources))}: there are no files of the kinds {kinds}.")
@@ -110,22 +116,23 @@ def _from_file(location: str, suffix: str, column: str | None) -> Iterator[Item]
         yield from _members(location)
     elif suffix in PICTURES | VIDEOS:
         yield Item(shown(location), location)
-    elif location.endswith((".tar.gz", ".tgz", ".tar.zst", ".zip")):
+    elif location.endswith(_COMPRESSED):
         raise Stop(f"{shown(location)} is compressed: unpack it, or pack it again as a plain .tar.")
     else:
         raise Stop(f"{shown(location)} is no picture, video, list (.txt, .csv, .parquet) or .tar archive.")
 
 
 def _find_remote(url: str, suffix: str, column: str | None) -> Iterator[Item]:
-    if suffix and not any(character in _GLOB for character in url):
+    pattern = any(character in _GLOB for character in url)
+    if not pattern and (suffix in _FILES or url.endswith(_COMPRESSED)):
         yield from _from_file(url, suffix, column)
         return
     try:
         system, path = fsspec.core.url_to_fs(url)
-        found = system.glob(path) if any(character in _GLOB for character in url) else system.find(path)
+        found = system.glob(path) if pattern else system.find(path)
         locations = sorted(system.unstrip_protocol(name) for name in found)
     except Exception as error:  # Each store has errors of its own.
-        raise Stop(f"{url} cannot be listed: {reason_of(error)}.") from None
+        raise Stop(f"{shown(url)} cannot be listed: {reason_of(error)}.") from None
     yield from _kinds(locations)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from bulk import score as score_module
@@ -91,7 +93,7 @@ def test_every_face_and_its_details(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "largest")) == 1
 
 
-@pytest.mark.parametrize("kind", ["glob", "list", "table", "tar", "url"])
+@pytest.mark.parametrize("kind", ["glob", "list", "table", "parquet", "tar", "url"])
 def test_every_kind_of_source(archive: Path, tmp_path: Path, kind: str) -> None:
     column: list[str] = []
     if kind == "glob":
@@ -102,6 +104,12 @@ def test_every_kind_of_source(archive: Path, tmp_path: Path, kind: str) -> None:
     elif kind == "table":
         source, column = str(archive / "table.csv"), ["--column", "picture"]
         Path(source).write_text('picture,other\na.jpg,"two\nlines"\ninner/b.jpg,1\n')
+    elif kind == "parquet":
+        import pyarrow as arrow
+        from pyarrow import parquet
+
+        source, column = str(archive / "table.parquet"), ["--column", "picture"]
+        parquet.write_table(arrow.table({"picture": ["a.jpg", None, "inner/b.jpg"], "other": [1, 2, 3]}), source)
     elif kind == "tar":
         source = str(tmp_path / "shard.tar")
         with tarfile.open(source, "w") as shard:
@@ -122,6 +130,53 @@ def test_names_that_are_no_text_and_links_in_a_circle(archive: Path, tmp_path: P
     assert names == ["a.jpg", "bad\\xff\nname.jpg", "b.jpg", "c.png"]
 
 
+def test_folders_that_cannot_be_listed_and_links_to_themselves_are_rows(archive: Path, tmp_path: Path) -> None:
+    (archive / "loop.jpg").symlink_to(archive / "loop.jpg")
+    deep = archive / "deep"
+    here = os.getcwd()  # noqa: PTH109 - the path becomes longer than a path may be
+    try:
+        deep.mkdir()
+        os.chdir(deep)
+        for _ in range(20):
+            os.mkdir("d" * 250)  # noqa: PTH102
+            os.chdir("d" * 250)
+    finally:
+        os.chdir(here)
+    assert score(archive, out=tmp_path / "out") == 1
+    found = rows(tmp_path / "out")
+    by_name = {Path(row["source"]).name: row for row in found}
+    assert by_name["a.jpg"]["success"]
+    assert by_name["b.jpg"]["error"] == "no_face_detected"
+    assert by_name["loop.jpg"]["message"] == "The file cannot be read: Too many levels of symbolic links."
+    assert by_name["d" * 250]["message"] == "The folder cannot be listed: File name too long."
+
+
+def test_a_source_that_cannot_be_listed_ends_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "locked"
+    source.mkdir(mode=0o000)
+    if os.access(source, os.R_OK):
+        # The superuser may list every folder.
+        source = Path("/proc/self/task/1/nothing")
+    said = refusal(capsys, source, out=tmp_path / "out")
+    assert "cannot be listed: Permission denied" in said or "is not there" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_what_two_sources_name_is_read_once(archive: Path, tmp_path: Path) -> None:
+    score(archive, archive / "a.jpg", f"{archive}/**/*.jpg", out=tmp_path / "out")
+    assert [Path(row["source"]).name for row in rows(tmp_path / "out")] == ["a.jpg", "b.jpg", "c.png"]
+
+
+def test_two_members_of_one_name_are_two_rows(archive: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        shard.add(archive / "a.jpg", "0001.jpg")
+        shard.add(archive / "inner" / "b.jpg", "0001.jpg")
+    assert score(tmp_path / "shard.tar", out=tmp_path / "out") == 0
+    found = rows(tmp_path / "out")
+    assert [row["source"] for row in found] == [f"{tmp_path}/shard.tar/0001.jpg"] * 2
+    assert [(row["index"], row["emotion"]) for row in found] == [(0, "happy"), (1, None)]
+
+
 def test_a_file_that_is_gone_or_too_large_is_a_row(archive: Path, tmp_path: Path) -> None:
     (archive / "list.txt").write_text("a.jpg\ngone.jpg\nlarge.jpg\n")
     (archive / "large.jpg").write_bytes(b"\xff" * 6_000_000)
@@ -137,6 +192,13 @@ def test_bad_input_gets_one_sentence(archive: Path, tmp_path: Path, capsys: pyte
     assert "lies in the source" in refusal(capsys, archive, out=archive / "results")
     (archive / "table.csv").write_text("name\na.jpg\n")
     assert "has no column path" in refusal(capsys, archive / "table.csv", out=out)
+    (archive / "table.csv").write_text("")
+    assert "has no column path: it has none. Use --column." in refusal(capsys, archive / "table.csv", out=out)
+    (archive / "table.parquet").write_bytes(b"no table")
+    assert "table.parquet cannot be read: " in refusal(capsys, archive / "table.parquet", out=out)
+    assert "is compressed: unpack it" in refusal(capsys, compressed(archive), out=out)
+    assert "is no picture, video, list" in refusal(capsys, archive / "notes.txt~", out=out)
+    assert "cannot be listed: " in refusal(capsys, "nostore://bucket/pictures", out=out)
     (archive / "broken.tar").write_bytes(b"no archive")
     assert "cannot be read as a tar archive" in refusal(capsys, archive / "broken.tar", out=out)
     score(archive, out=tmp_path / "all")
@@ -144,6 +206,66 @@ def test_bad_input_gets_one_sentence(archive: Path, tmp_path: Path, capsys: pyte
     assert "There is no model nowhere" in refusal(capsys, archive, "--model", "nowhere", out=out)
     assert "none of action_units" in refusal(capsys, archive, "--details", "mesh", out=out)
     assert "cannot be written to" in refusal_of_disk(capsys, archive, tmp_path)
+
+
+def compressed(archive: Path) -> Path:
+    with tarfile.open(archive / "shard.tar.gz", "w:gz") as shard:
+        shard.add(archive / "a.jpg", "0001.jpg")
+    return archive / "shard.tar.gz"
+
+
+def test_models_that_do_not_load_end_the_run(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = shutil.copytree(ROOT / "models", tmp_path / "models")
+    (models / "default" / "model.onnx").write_bytes(b"no model")
+    monkeypatch.setenv("MODELS_DIR", str(models))
+    said = refusal(capsys, archive, out=tmp_path / "out")
+    assert "default" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_full_disk_loses_nothing_that_was_done(tmp_path: Path) -> None:
+    """The limit of a file's size stands for the disk: the next part does not fit."""
+    folder, out = tmp_path / "many", tmp_path / "out"
+    folder.mkdir()
+    for number in range(40):
+        shutil.copy(HAPPY if number % 3 else FACELESS, folder / f"{number:03}.jpg")
+    program = "import bulk.score, bulk.__main__; bulk.score.PART_SIZE = 10; bulk.__main__.main()"
+    command = [sys.executable, "-c", program, "score", str(folder), "--format", "csv", "--workers", "1", "--out"]
+    process = subprocess.Popen([*command, str(out)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(out.glob("part-*")):
+        time.sleep(0.005)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+    _, said = process.communicate(timeout=60)
+    done = {path: path.read_bytes() for path in out.glob("part-*")}
+    assert process.returncode == 1
+    assert 0 < len(done) < 4
+    assert f"{out} cannot be written to: File too large. Make room, and run the same line again" in said
+    assert "Traceback" not in said
+    subprocess.run([*command, str(out)], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*command, str(tmp_path / "calm")], cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    assert {path.name: path.read_bytes() for path in out.glob("part-*")} == {
+        path.name: path.read_bytes() for path in (tmp_path / "calm").glob("part-*")
+    }
+    assert {path: path.read_bytes() for path in done} == done
+
+
+def test_a_store_in_memory_takes_and_gives(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.put(str(archive), "/archive", recursive=True)
+    monkeypatch.setattr(score_module, "PART_SIZE", 1)
+    line = ["score", "memory://archive", "--out", "memory://scored", "--format", "jsonl", "--quiet", "--workers", "1"]
+    try:
+        assert run(line) == 1
+        parts = sorted(memory.glob("/scored/part-*"))
+        texts = [memory.cat_file(part) for part in parts]
+        assert [json.loads(text)["success"] for text in texts] == [True, False, False]
+        memory.rm_file(parts[1])
+        assert run(line) == 1
+        assert [memory.cat_file(part) for part in parts] == texts
+    finally:
+        memory.rm("/", recursive=True)
 
 
 def refusal_of_disk(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path: Path) -> str:
