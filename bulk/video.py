@@ -18,6 +18,8 @@ from bulk.sources import Item, Unreadable, is_url, opened, reason_of
 
 _SMOOTHING_SECONDS: Final = 0.5
 _HALF_A_FRAME: Final = 1e-3
+_MISSING_SECONDS, _MISSING_SHARE = 2.0, 0.05
+"""What may be missing at the end of a video before it counts as cut off. FFmpeg does not say so."""
 _BLOCK: Final = 1 << 22
 """Bytes that are asked of a store at once."""
 _OPTIONS: Final = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,matroska,webm,gif"}
@@ -76,6 +78,20 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
         yield Frame(number, t, _picture(frame))
     if number < 0:
         raise Unreadable("The video has no frame.")
+    length = _length(container, stream)
+    if length - t > max(_MISSING_SECONDS, _MISSING_SHARE * length):
+        raise Unreadable(f"The video is cut off: its last frame is at {t:.1f} s of {length:.1f} s.")
+
+
+def _length(container: Any, stream: Any) -> float:
+    """The seconds that a video has by its header, 0 where that says nothing."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    # Matroska's is a tag of the stream. That of the file is its longest stream's, which may be the sound.
+    if tag := stream.metadata.get("DURATION"):
+        hours, minutes, seconds = map(float, tag.split(":"))
+        return 3600 * hours + 60 * minutes + seconds
+    return float(container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
 
 
 def _check_size(frame: Any, most_pixels: int) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import struct
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,6 +81,118 @@ def test_files_that_are_no_video_are_rows(tmp_path: Path) -> None:
     assert sum(row["success"] for row in cut) >= 3, "What comes before the damage is kept."
     assert [row["error"] for row in none] == ["unreadable"]
     assert sound[0]["message"] == "The file has no video stream."
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.gif"])
+def test_every_kind_of_file(tmp_path: Path, name: str) -> None:
+    codec = {".webm": "libvpx", ".gif": "gif"}.get(Path(name).suffix, "mpeg4")
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb8" if codec == "gif" else "yuv420p"
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+        container.mux(stream.encode())
+    assert times(tmp_path / name, None) == [(number, number / RATE) for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "corner"),
+    [
+        # Of the displayed frame, which corner is the red one, as (bottom, right), for each way to hold a phone.
+        ((1, 0, 0, 1), (0, 0)),
+        ((0, 1, -1, 0), (0, 1)),
+        ((-1, 0, 0, -1), (1, 1)),
+        ((0, -1, 1, 0), (1, 0)),
+    ],
+)
+def test_frames_are_upright(tmp_path: Path, matrix: tuple[int, int, int, int], corner: tuple[int, int]) -> None:
+    frame = np.full((48, 96, 3), 90, np.uint8)
+    frame[:24, :48] = (255, 0, 0)
+    video = encoded(tmp_path / "a.mp4", [frame] * 2, [0, 100])
+    data = bytearray(video.read_bytes())
+    # Where a file of this kind keeps how it is to be turned: a, b, u, c, d, v, x, y, w of ISO 14496-12, 8.3.2.
+    start = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = (value * 65_536 for value in matrix)
+    data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    video.write_bytes(data)
+    (first, _) = frames_of(Item("a.mp4", str(video)), None, MOST)
+    turned = matrix[0] == 0
+    assert (first.picture.width, first.picture.height) == ((48, 96) if turned else (96, 48))
+    assert first.picture.pixels.shape == ((96, 48, 3) if turned else (48, 96, 3))
+    height, width = first.picture.pixels.shape[:2]
+    red = first.picture.pixels[height // 4 + corner[0] * height // 2, width // 4 + corner[1] * width // 2]
+    assert red[0] > 200
+    assert red[1] < 100
+
+
+def encoded(path: Path, frames: list[Any], milliseconds: list[int], options: Mapping[str, str] | None = None) -> Path:
+    """A video of frames that are shown from these times on."""
+    with av.open(str(path), "w", options=dict(options or {})) as container:
+        stream = container.add_stream("mpeg4", rate=1000)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for pixels, time in zip(frames, milliseconds, strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_frames_at_irregular_times(tmp_path: Path) -> None:
+    shown = [0, 40, 500, 510, 520, 1700, 1720, 2000]
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    video = encoded(tmp_path / "a.mkv", [grey] * len(shown), shown)
+    assert times(video, None) == [(number, time / 1000) for number, time in enumerate(shown)]
+    # The first frame of each half second that has one.
+    assert times(video, 2) == [(0, 0.0), (2, 0.5), (5, 1.7), (7, 2.0)]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.mov"])
+def test_a_file_that_is_cut_off_says_so_after_its_frames(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
+    # With its index at the beginning, as for the web, a file is readable up to where it ends.
+    options = {} if name == "a.mkv" else {"movflags": "faststart"}
+    whole = encoded(tmp_path / name, list(noise), [1000 * number for number in range(8)], options).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    shutil.copy(HAPPY, folder / "b.jpg")
+    assert score(folder, out=tmp_path / "out") == 1
+    *frames, last, picture = rows(tmp_path / "out")
+    assert [row["frame"] for row in frames] == list(range(len(frames)))
+    assert 2 <= len(frames) <= 5
+    assert last["error"] == "unreadable"
+    assert last["message"].startswith("The video is cut off: its last frame is at ")
+    assert picture["success"], "What comes after it is read."
+    assert times(tmp_path / name, None)[-1] == (7, 7.0), "The whole file is no such case."
+
+
+def test_a_file_whose_index_is_cut_off(tmp_path: Path) -> None:
+    whole = make(tmp_path / "whole.mp4", 20).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Unreadable, match="cannot be read to its end"):
+        times(tmp_path / "cut.mp4", None)
+
+
+def test_no_playlist_is_followed(tmp_path: Path) -> None:
+    make(tmp_path / "secret.mp4", 3)
+    for number, text in enumerate((PLAYLIST, "ffconcat version 1.0\nfile secret.mp4\n")):
+        fake = tmp_path / f"{number}.mp4"
+        fake.write_text(text)
+        with pytest.raises(Unreadable, match="cannot be read"):
+            list(frames_of(Item("fake.mp4", str(fake)), None, MOST))
+
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n"
+
+
+def test_a_video_in_a_store(tmp_path: Path) -> None:
+    video = make(tmp_path / "a.mp4", 5)
+    item = Item("a.mp4", f"file://{video}")
+    assert [frame.number for frame in frames_of(item, None, MOST)] == [0, 1, 2, 3, 4]
 
 
 def test_frames_of_too_many_pixels_are_refused(tmp_path: Path) -> None:
