@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from app import __version__  # noqa: E402
 from app.config import Settings  # noqa: E402
+from app.expression.description import FITTING_UNITS  # noqa: E402
 from app.inference.manifest import load_manifest  # noqa: E402
 
 FORMAT = 1
@@ -77,6 +78,7 @@ def detail_files(source: Path, folder: Path) -> dict[str, Any]:
         "mesh": copied(source / "face_mesh.onnx", folder),
         "blendshapes": copied(source / "blendshapes.onnx", folder),
         "action_units": json.loads((expression / "action_units.json").read_bytes()),
+        "fitting_units": {label: sorted(units) for label, units in FITTING_UNITS.items()},
         "canonical_face": json.loads((expression / "canonical_face.json").read_bytes()),
         "descriptions": {
             path.stem: json.loads(path.read_bytes()) for path in sorted((expression / "descriptions").glob("*.json"))

@@ -1,8 +1,10 @@
 /** The engine as a page sees it. All work is done in a worker of its own. */
 
-import { EngineError, type EngineErrorCode } from "./errors.js";
-import type { PictureFormat, PredictionResult } from "./types.js";
-import type { Calls, EngineInfo, Reply, SentPicture } from "./protocol.js";
+import { Connection } from "./connection.js";
+import { EngineError } from "./errors.js";
+import type { FramePrediction, PictureFormat, PredictionResult } from "./types.js";
+import type { EngineInfo, SentPicture } from "./protocol.js";
+import { EngineStream, type EngineStreamOptions } from "./stream.js";
 
 /** What the engine reads: pixels, a file, or an element that shows a picture. It is copied, and stays the caller's. */
 export type EnginePicture =
@@ -35,6 +37,10 @@ export interface EngineOptions {
 export interface EnginePredictOptions {
   faces?: "one" | "largest" | "all";
   on_no_face?: "error" | "center";
+  /** What else to give of each face: names of the service's details, separated by commas or as a list. */
+  details?: string | readonly string[];
+  /** The language of the description: `en`, `de`, `fr` or `es`. */
+  language?: string;
   signal?: AbortSignal;
 }
 
@@ -77,6 +83,7 @@ export class Engine {
   /** What is loaded. */
   readonly info: EngineInfo;
   readonly #connection: Connection;
+  #streams = 0;
 
   /** @internal */
   constructor(connection: Connection, info: EngineInfo) {
@@ -86,80 +93,30 @@ export class Engine {
 
   /** The prediction for a picture, in the form of the service's `POST /predict`. Pictures are read one at a time. */
   async predict(picture: EnginePicture, options: EnginePredictOptions = {}): Promise<PredictionResult> {
-    const { faces = "one", on_no_face: onNoFace = "error", signal } = options;
+    const { faces = "one", on_no_face: onNoFace = "error", details = [], language = "en", signal } = options;
     signal?.throwIfAborted();
     const [sent, own] = await sendable(picture);
     const format = (picture instanceof Blob && FORMATS[picture.type]) || "bmp";
-    const result = this.#connection.call("predict", { picture: sent, format, faces, onNoFace }, own);
+    const request = { picture: sent, format, faces, onNoFace, details: [details].flat(), language };
+    const result = this.#connection.call("predict", request, own);
     return signal ? Promise.race([result, aborted(signal)]) : result;
+  }
+
+  /**
+   * Reads what a video shows until the stream is closed, and calls back with each frame that was read, in the form of the
+   * service's stream. Faces are followed from frame to frame; the whole frame is searched every half second.
+   */
+  stream(
+    video: HTMLVideoElement,
+    onPrediction: (prediction: FramePrediction) => void,
+    options: EngineStreamOptions = {},
+  ): EngineStream {
+    return new EngineStream(this.#connection, ++this.#streams, video, onPrediction, options);
   }
 
   /** Ends the worker and frees the memory. Calls that wait reject with `engine_closed`. */
   close(): void {
     this.#connection.close(new EngineError("engine_closed", "The engine is closed. Create another one."));
-  }
-}
-
-interface Waiting {
-  readonly resolve: (result: never) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly progress: ((loaded: number, total: number) => void) | undefined;
-}
-
-/** The worker, and the calls that wait for it. */
-export class Connection {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #closed: { reason: unknown } | undefined;
-  #calls = 0;
-
-  constructor(workerUrl: string | URL | undefined) {
-    // Bundlers look for exactly this form of the default.
-    this.#worker = workerUrl
-      ? new Worker(workerUrl, { type: "module" })
-      : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#take(data));
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      this.close(
-        new EngineError("worker_failed", "The engine's worker could not be loaded, or it failed. See workerUrl."),
-      );
-    });
-  }
-
-  call<Name extends keyof Calls>(
-    name: Name,
-    value: Parameters<Calls[Name]>[0],
-    transfer: Transferable[] = [],
-    progress?: Waiting["progress"],
-  ): ReturnType<Calls[Name]> {
-    const result = new Promise<never>((resolve, reject) => {
-      if (this.#closed) throw this.#closed.reason;
-      const id = ++this.#calls;
-      this.#waiting.set(id, { resolve, reject, progress });
-      this.#worker.postMessage({ id, call: name, value }, transfer);
-    });
-    return result as ReturnType<Calls[Name]>;
-  }
-
-  close(reason: unknown): void {
-    if (this.#closed) return;
-    this.#closed = { reason };
-    this.#worker.terminate();
-    for (const { reject } of this.#waiting.values()) reject(reason);
-    this.#waiting.clear();
-  }
-
-  #take(reply: Reply): void {
-    const waiting = this.#waiting.get(reply.id);
-    if (!waiting) return;
-    if ("progress" in reply) {
-      waiting.progress?.(...reply.progress);
-      return;
-    }
-    this.#waiting.delete(reply.id);
-    if ("error" in reply) waiting.reject(new EngineError(reply.error.code as EngineErrorCode, reply.error.message));
-    else waiting.resolve(reply.result as never);
   }
 }
 

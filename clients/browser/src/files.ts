@@ -1,7 +1,10 @@
 /** Loads `engine.json` and the files that it names, and checks each against its hash. */
 
+import type { UnitMethods } from "./action-units.js";
+import type { Words } from "./description.js";
 import { EngineError } from "./errors.js";
 import type { Manifest } from "./manifest.js";
+import type { CanonicalPoint } from "./mesh.js";
 import { sha256 } from "./sha256.js";
 
 export interface FileEntry {
@@ -23,6 +26,19 @@ export interface EngineFile {
   };
   readonly detector: { readonly near: FileEntry; readonly far: FileEntry };
   readonly models: readonly { readonly file: FileEntry; readonly manifest: Manifest }[];
+  readonly details?: DetailFiles;
+}
+
+/** The networks of the mesh, and the tables that give its numbers a meaning. */
+export interface DetailFiles {
+  readonly mesh: FileEntry;
+  readonly blendshapes: FileEntry;
+  readonly action_units: UnitMethods;
+  /** The units that commonly go with each label. */
+  readonly fitting_units: Readonly<Record<string, readonly string[]>>;
+  readonly canonical_face: readonly CanonicalPoint[];
+  /** The words of each language. */
+  readonly descriptions: Readonly<Record<string, Words>>;
 }
 
 const FORMAT = 1;

@@ -40,12 +40,12 @@ export class Network {
 const tensor = (data: Uint8Array | Float32Array, shape: readonly number[]): ort.Tensor =>
   data instanceof Uint8Array ? new ort.Tensor("uint8", data, shape) : new ort.Tensor("float32", data, shape);
 
-/** Says where the runtime's files are and how many threads it has. Takes effect once, before the first network. */
-export function prepareRuntime(threads: number): void {
+/** Says how many threads the runtime has, and where its files are. Takes effect once, before the first network. */
+export function prepareRuntime(threads: number, folder = new URL("./", import.meta.url).href): void {
   ort.env.logLevel = "error";
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = {
-    mjs: new URL("./ort-wasm-simd-threaded.mjs", import.meta.url),
-    wasm: new URL("./ort-wasm-simd-threaded.wasm", import.meta.url),
+    mjs: new URL("ort-wasm-simd-threaded.mjs", folder),
+    wasm: new URL("ort-wasm-simd-threaded.wasm", folder),
   };
 }

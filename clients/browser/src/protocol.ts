@@ -1,7 +1,7 @@
 /** What a page and its worker send each other. */
 
 import type { EngineErrorCode } from "./errors.js";
-import type { PictureFormat, PredictionResult } from "./types.js";
+import type { FramePrediction, PictureFormat, PredictionResult } from "./types.js";
 
 /** A picture as the worker gets it. */
 export type SentPicture = ImageBitmap | VideoFrame | ImageData | Blob;
@@ -13,11 +13,32 @@ export interface LoadOptions {
   readonly confidenceThreshold: number | undefined;
 }
 
-export interface PredictRequest {
+export interface DetailsRequest {
+  readonly details: readonly string[];
+  readonly language: string;
+}
+
+export interface PredictRequest extends DetailsRequest {
   readonly picture: SentPicture;
   readonly format: PictureFormat;
   readonly faces: "one" | "largest" | "all";
   readonly onNoFace: "error" | "center";
+}
+
+export interface StreamRequest {
+  readonly stream: number;
+  readonly faces: "largest" | "all";
+  /** Time constant of `smoothed` in seconds; 0 turns it off. */
+  readonly smoothing: number;
+}
+
+export interface FrameRequest extends DetailsRequest {
+  readonly stream: number;
+  readonly picture: SentPicture;
+  /** Seconds since the start of the stream. */
+  readonly t: number;
+  readonly frame: number;
+  readonly skipped: number;
 }
 
 /** What is loaded. */
@@ -35,6 +56,9 @@ export interface EngineInfo {
 export interface Calls {
   load: (options: LoadOptions) => Promise<EngineInfo>;
   predict: (request: PredictRequest) => Promise<PredictionResult>;
+  openStream: (request: StreamRequest) => Promise<void>;
+  frame: (request: FrameRequest) => Promise<FramePrediction>;
+  closeStream: (stream: number) => Promise<void>;
 }
 
 export type Call = {

@@ -437,6 +437,8 @@ export interface components {
              * @description Frames passed over since the last one with a prediction or an error.
              */
             skipped: number;
+            /** @description The largest face by the profile. Only with a profile and a face. */
+            practice?: components["schemas"]["PracticePoint"];
             /**
              * Timings Ms
              * @description Milliseconds by stage: `queue` is the wait for a worker, `total` the sum.
@@ -533,6 +535,28 @@ export interface components {
                 [key: string]: number;
             } | null;
         };
+        /**
+         * PracticePoint
+         * @description A frame, or the mean of the frames in a span of time.
+         */
+        PracticePoint: {
+            /**
+             * Confidence
+             * @description How confident the face looks, from 0 to 1.
+             */
+            confidence: number;
+            /** @description The level of the smoothed confidence. */
+            level: components["schemas"]["PracticeLevel"];
+            /**
+             * Smoothed Confidence
+             * @description Mean of the last 15 frames with a face.
+             */
+            smoothed_confidence: number;
+            /** T */
+            t: number;
+        };
+        /** @enum {string} */
+        PracticeLevel: "excellent" | "confident" | "moderate" | "nervous" | "anxious" | "very anxious";
     };
     responses: never;
     parameters: never;

@@ -12,6 +12,14 @@ declare global {
   var sample: (name: string) => Promise<Blob>;
   /** The code of the error that a promise rejects with. */
   var codeOf: (promise: Promise<unknown>) => Promise<string>;
+  /** A video that shows a sample picture, one pixel to and fro. */
+  var showing: (name: string) => Promise<{ video: HTMLVideoElement; stop: () => void }>;
+  /** The first predictions of a stream. */
+  var take: (
+    video: HTMLVideoElement,
+    count: number,
+    options?: api.EngineStreamOptions,
+  ) => Promise<api.FramePrediction[]>;
 }
 
 let site: Site;
@@ -124,6 +132,153 @@ describe("predict", () => {
   });
 });
 
+describe("details", () => {
+  it("gives what is asked for, and nothing else", async () => {
+    const { asked, plain, names } = await page.evaluate(async () => {
+      const blob = await sample("happy_sample");
+      const details = "action_units,blendshapes,head_pose,mesh,emotion_vector,description";
+      const asked = await engine.predict(blob, { details, language: "de" });
+      return { asked, plain: await engine.predict(blob), names: engine.info.details };
+    });
+    expect(asked.action_units!["AU12"]).toMatchObject({ name: "lip corner puller", active: true });
+    expect(Object.keys(asked.blendshapes!)).toHaveLength(52);
+    expect(asked.mesh).toHaveLength(478);
+    expect(Math.abs(asked.head_pose!.yaw)).toBeLessThan(25);
+    expect(asked.emotion_vector!.happiness).toBe(asked.probabilities["happy"]);
+    expect(asked.description).toMatch(/^Sichtbarer Ausdruck|ausdruck/i);
+    expect(asked.timings_ms).toHaveProperty("mesh");
+    for (const name of names) expect(plain).not.toHaveProperty(name);
+  });
+
+  it("is null where no mesh can be seen, with a warning", async () => {
+    const result = await page.evaluate(async () => {
+      const canvas = new OffscreenCanvas(320, 240);
+      const context = canvas.getContext("2d")!;
+      context.fillRect(0, 0, 320, 240);
+      context.drawImage(await createImageBitmap(await sample("happy_sample")), 0, 0, 150, 150);
+      return engine.predict(canvas, { details: ["head_pose", "action_units"] });
+    });
+    expect(result.face.box.width).toBeLessThan(32);
+    expect(result.head_pose).toBeNull();
+    expect(result.action_units).toBeNull();
+    expect(result.warnings.map((warning) => warning.code)).toContain("mesh_unsure");
+  });
+
+  it("has an error for a name that is none, and for a folder without the files", async () => {
+    const contents = JSON.parse(await readFile(join(site.models, "engine.json"), "utf8"));
+    const plain = JSON.stringify({ ...contents, details: undefined });
+    site.overrides.set("/models/engine.json", (response) => response.end(plain));
+    const codes = await page.evaluate(async () => {
+      const other = await visage.createEngine({ modelsUrl: "/models/" });
+      const blob = await sample("happy_sample");
+      const codes = [
+        await codeOf(other.predict(blob, { details: "mesh" })),
+        await codeOf(other.predict(blob, { details: "soul" })),
+      ];
+      const { emotion_vector } = await other.predict(blob, { details: "emotion_vector" });
+      other.close();
+      return { codes, emotion_vector, names: other.info.details };
+    });
+    expect(codes.codes).toEqual(["details_unavailable", "invalid_request"]);
+    expect(codes.names).toEqual(["emotion_vector"]);
+    expect(codes.emotion_vector!.happiness).toBeGreaterThan(0.9);
+  });
+});
+
+describe("stream", () => {
+  beforeAll(async () => {
+    await page.evaluate(() => {
+      globalThis.showing = async (name) => {
+        const bitmap = await createImageBitmap(await sample(name));
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+        const context = canvas.getContext("2d")!;
+        let shift = 0;
+        const timer = setInterval(() => context.drawImage(bitmap, shift++ % 2, 0), 33);
+        const video = document.createElement("video");
+        video.srcObject = canvas.captureStream(30);
+        video.muted = true;
+        await video.play();
+        return { video, stop: () => clearInterval(timer) };
+      };
+      globalThis.take = (video, count, options = {}) =>
+        new Promise((resolve, reject) => {
+          const taken: api.FramePrediction[] = [];
+          const stream = engine.stream(video, add, { onError: reject, ...options });
+          function add(prediction: api.FramePrediction) {
+            taken.push(prediction);
+            if (taken.length < count) return;
+            stream.close();
+            resolve(taken);
+          }
+        });
+    });
+  });
+
+  it("follows a face, and passes over what comes while a frame is read", async () => {
+    const frames = await page.evaluate(async () => {
+      const { video, stop } = await showing("happy_sample");
+      const frames = await take(video, 8);
+      stop();
+      return frames;
+    });
+    expect(frames.map((frame) => frame.faces.map((face) => face.track))).toEqual(Array(8).fill([1]));
+    frames.forEach((frame, i) => {
+      const before = frames[i - 1];
+      expect(frame.faces[0]!.emotion).toBe("happy");
+      expect(frame.faces[0]!.smoothed!["happy"]).toBeGreaterThan(0.9);
+      expect(frame.frame).toBe((before?.frame ?? -1) + 1 + frame.skipped);
+      expect(frame.t).toBeGreaterThan(before?.t ?? -1);
+    });
+    expect(frames[0]!.image).toEqual({ width: 512, height: 512, format: "bmp" });
+  });
+
+  it("numbers several faces, and adds blinks to their units", async () => {
+    const frames = await page.evaluate(async () => {
+      const { video, stop } = await showing("multiple_faces");
+      const frames = await take(video, 3, { faces: "all", details: "action_units", smoothing: 0 });
+      stop();
+      return frames;
+    });
+    const last = frames[2]!;
+    expect(last.faces.map((face) => face.track).sort()).toEqual([1, 2]);
+    expect(last.faces[0]!.smoothed).toBeNull();
+    expect(last.faces[0]!.action_units!["AU45"]!.name).toBe("blink");
+  });
+
+  it("shows no faces where there are none", async () => {
+    const frames = await page.evaluate(async () => {
+      const { video, stop } = await showing("no_face");
+      const frames = await take(video, 2);
+      stop();
+      return frames;
+    });
+    expect(frames.map((frame) => frame.faces)).toEqual([[], []]);
+  });
+
+  it("tells of errors and goes on, and gives nothing after it is closed", async () => {
+    const { codes, late } = await page.evaluate(async () => {
+      const { video, stop } = await showing("happy_sample");
+      const codes: string[] = [];
+      await new Promise<void>((done) => {
+        const stream = engine.stream(video, () => {}, {
+          details: "soul",
+          onError: (error) => codes.push(error.code) === 2 && (stream.close(), done()),
+        });
+      });
+      let late = 0;
+      const closed = engine.stream(video, () => late++);
+      closed.close();
+      engine.stream(video, () => late++, { signal: AbortSignal.abort() });
+      await take(video, 2);
+      stop();
+      return { codes, late };
+    });
+    expect(codes).toEqual(["invalid_request", "invalid_request"]);
+    expect(late).toBe(0);
+  });
+});
+
 describe("bad input", () => {
   it("has a code each", async () => {
     const codes = await page.evaluate(async () => ({
@@ -170,6 +325,23 @@ describe("bad input", () => {
       }
     });
     expect(code).toBe("unsupported_browser");
+  });
+
+  it("asks nobody but the page's own server", async () => {
+    const other = await openPage(browser, site, "/isolated");
+    const hosts = new Set<string>();
+    other.context().on("request", (request) => hosts.add(new URL(request.url()).origin));
+    await prepare(other);
+    const { threads, emotion } = await other.evaluate(async () => {
+      const own = await visage.createEngine({ modelsUrl: "/models/" });
+      const { emotion } = await own.predict(await sample("happy_sample"), { details: "description" });
+      own.close();
+      return { threads: own.info.threads, emotion };
+    });
+    await other.close();
+    expect(emotion).toBe("happy");
+    expect(threads).toBeGreaterThan(1);
+    expect([...hosts]).toEqual([site.url]);
   });
 
   it("ends what waits when the engine is closed", async () => {
