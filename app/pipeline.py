@@ -23,7 +23,7 @@ from app.errors import DetailsUnavailable, MultipleFaces, NoFaceDetected
 from app.expression.details import NO_DETAILS, Detail, needs_blendshapes, needs_mesh
 from app.expression.head_pose import HeadPose, head_pose
 from app.inference.classifier import Classifier, ClassifierOutputs
-from app.inference.explain import Heatmap, explain
+from app.inference.explain import PATCHES_AT_ONCE, Heatmap, Method, explain, methods_of
 from app.inference.further import FurtherValue
 from app.inference.manifest import ByBox, ByEyes
 from app.inference.session import Tensor
@@ -68,10 +68,16 @@ class FrameOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClassifyOptions:
-    """Whether each prediction comes with a heatmap, and for which label (None: the predicted one)."""
+    """Whether each prediction comes with a heatmap, for which label (None: the predicted one), and by which method
+    (None: the model's default)."""
 
     explain: bool = False
     explain_label: str | None = None
+    explain_method: Method | None = None
+
+    def by_occlusion(self, model: Classifier) -> bool:
+        """Whether a model's predictions come with maps that take further inferences."""
+        return self.explain and (self.explain_method or methods_of(model.manifest)[0]) == "occlusion"
 
 
 class Pipeline:
@@ -165,8 +171,13 @@ class Pipeline:
         checkpoint()
         started = time.perf_counter()
         tensor: Tensor = np.concatenate([picture.tensor for picture in cropped])
-        outputs = model.infer(tensor, with_features=options.explain)
+        occluded = options.by_occlusion(model)
+        outputs = model.infer(tensor, with_features=options.explain and not occluded)
         milliseconds_a_face = (time.perf_counter() - started) * 1000 / len(tensor)
+        if occluded:
+            # The covered crops of one pass, and their tensor.
+            one = tensor[0].nbytes + cropped[0].crops[0].nbytes
+            self._limits.memory.keep(PATCHES_AT_ONCE * one, tensor)
         predictions, start = [], 0
         for picture in cropped:
             stop = start + len(picture.crops)
@@ -349,7 +360,8 @@ def _face_predictions(
     heatmaps: list[Heatmap | None] = [None] * len(cropped.crops)
     if options.explain:
         with cropped.detected.timings.stage("explain"):
-            heatmaps = list(explain(model, cropped.crops, outputs, options.explain_label))
+            asked = (options.explain_label, options.explain_method)
+            heatmaps = list(explain(model, cropped.crops, outputs, *asked))
     faces, probabilities = cropped.detected.faces, outputs.probabilities.tolist()
     meshed = cropped.detected.meshed or [None] * len(faces)
     further = outputs.further or [()] * len(faces)

@@ -18,6 +18,7 @@ from app.api.error_responses import known_error
 from app.api.results import Findings, PictureResult, json_response, picture_record, picture_result
 from app.errors import InvalidRequest, Timeout, VisageError
 from app.inference.classifier import Classifier
+from app.inference.explain import MOST_OCCLUDED
 from app.memory_budget import NotEnoughMemory
 from app.pipeline import (
     Checkpoint,
@@ -56,13 +57,23 @@ _OVERLAY_BYTES: Final = 160_000
 
 
 class ExplainedFaces:
-    """Counts the faces of one request that are to be explained, before they are. Safe from any thread."""
+    """Counts the faces of one request that are to be explained, before they are. Safe from any thread.
 
-    def __init__(self) -> None:
+    Those of one picture have a bound of their own where their explanations are ``by_occlusion``.
+    """
+
+    def __init__(self, *, by_occlusion: bool) -> None:
+        self._by_occlusion = by_occlusion
         self._count = 0
         self._lock = threading.Lock()
 
     def add(self, count: int) -> None:
+        """Adds the faces of a picture, or raises InvalidRequest."""
+        if self._by_occlusion and count > MOST_OCCLUDED:
+            raise InvalidRequest(
+                f"explain: by occlusion, at most {MOST_OCCLUDED} faces of a picture are explained. "
+                "Ask for faces=largest."
+            )
         with self._lock:
             if self._count + count > MOST_EXPLAINED:
                 raise InvalidRequest(
@@ -94,7 +105,7 @@ async def read_picture(
             detections.append(pipeline.detect(picture, detect, checkpoint))
         (detected,) = detections
         if options.explain:
-            ExplainedFaces().add(len(detected.faces))
+            ExplainedFaces(by_occlusion=any(map(options.by_occlusion, models))).add(len(detected.faces))
         for model in models[len(predictions) :]:
             predictions.append(pipeline.predict(detected, model, options, checkpoint))
         return _finish(request, detected, predictions, build, queue_ms, details=details, overlays=options.explain)

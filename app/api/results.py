@@ -28,7 +28,7 @@ from app.api.details import (
 )
 from app.errors import ErrorCode
 from app.expression.details import DETAILS
-from app.inference.explain import Heatmap, overlay_png
+from app.inference.explain import Heatmap, Method, overlay_png
 from app.inference.further import FurtherValue
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
 from app.sessions.fusion import Fusion
@@ -86,8 +86,11 @@ class WarningEntry(TypedDict):
 
 class _Explanation(TypedDict):
     method: Annotated[
-        Literal["cam", "occlusion"],
-        Field(description="`cam`: a class-activation map; `occlusion`: the effect of covering each part."),
+        Method,
+        Field(
+            description="`cam`: a class-activation map; `contrast`: that map minus those of the other labels; "
+            "`occlusion`: the effect of covering each part."
+        ),
     ]
     label: Annotated[str, Field(description="The label that is explained.")]
     corners: Annotated[

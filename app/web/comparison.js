@@ -8,6 +8,7 @@ import { drawHeat } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { cutOut, openPicture } from "./picture-file.js";
 import { Bars, seen } from "./probability-bars.js";
+import { service } from "./service.js";
 import { adjective, LEVELS } from "./texts.js";
 
 const MOST = 4;
@@ -72,7 +73,9 @@ export class Comparison {
       const results = [];
       for (const name of names) {
         const has = name === known.model.name && known.explanation;
-        results.push(has ? known : await api.predict(file, { ...query, model: name, faces: "all", explain: "grid", details: "" }, signal));
+        const method = service.model(name)?.explain_methods.includes(query.explain_method) ? query.explain_method : "";
+        const asked = { ...query, model: name, faces: "all", explain: "grid", explain_method: method, details: "" };
+        results.push(has ? known : await api.predict(file, asked, signal));
       }
       this.#picture = await openPicture(file);
       if (signal.aborted) return;

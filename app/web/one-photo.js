@@ -16,6 +16,10 @@ import { adjective, LEVELS, WARNINGS } from "./texts.js";
 
 const CAMERA_SIDE = 1280;
 
+/** The methods of explanations, and the most faces of a picture for the one that takes long. */
+const METHODS = { contrast: "comparison with the other labels", cam: "this label alone", occlusion: "covering parts (slow)" };
+const MOST_OCCLUDED = 8;
+
 /** Every face of a result, the largest first. */
 const facesOf = (result) => (result.faces?.length ? result.faces : [result]);
 
@@ -26,6 +30,7 @@ class Photo {
   #model = "";
   #onNoFace = "";
   #wantsExplanation = false;
+  #method = "";
   #url = "";
   #bars = new Bars($("bars"));
   #details = new Details($("details"), $("picture-mesh"), () => this.#changeDetails());
@@ -52,6 +57,12 @@ class Photo {
     $("heatmap-opacity").addEventListener("change", () => this.#requestExplanation());
     $("model").addEventListener("change", (event) => {
       this.#model = event.target.value;
+      if (!service.model(this.#model)?.explain_methods.includes(this.#method)) this.#method = "";
+      this.#predict();
+    });
+    $("explain-method").addEventListener("change", (event) => {
+      this.#method = event.target.value;
+      this.#wantsExplanation = true;
       this.#predict();
     });
     $("compare").addEventListener("toggle", () => this.#offerComparison());
@@ -68,6 +79,7 @@ class Photo {
     }
     service.addEventListener("loaded", () => {
       this.#offerModels();
+      if (this.#result) this.#offerMethods();
       if (!this.#picture) this.#showLimits();
     });
     new ResizeObserver(() => this.#fit()).observe($("frame"));
@@ -86,7 +98,7 @@ class Photo {
     this.#stop();
     closeCamera($("preview-video"));
     this.#result = null;
-    this.#onNoFace = "";
+    this.#onNoFace = this.#method = "";
     this.#wantsExplanation = false;
     this.#picture = null;
     this.#setState("busy");
@@ -187,12 +199,22 @@ class Photo {
 
   #query() {
     const explain = this.#wantsExplanation || this.#explainsQuickly ? "grid" : "";
-    return { faces: "all", explain, model: this.#model, on_no_face: this.#onNoFace, details: this.#details.query };
+    const method = explain && this.#method;
+    return { faces: "all", explain, explain_method: method, model: this.#model, on_no_face: this.#onNoFace, details: this.#details.query };
   }
 
   /** Class-activation maps cost nothing. Occlusion maps take many inferences, so they are requested only when wanted. */
   get #explainsQuickly() {
-    return service.model(this.#model || service.defaultModel)?.explains_by !== "occlusion";
+    return (this.#method || service.model(this.#model || service.defaultModel)?.explains_by) !== "occlusion";
+  }
+
+  #offerMethods() {
+    const model = service.model(this.#model || service.defaultModel);
+    const few = facesOf(this.#result).length <= MOST_OCCLUDED;
+    const methods = (model?.explain_methods ?? []).filter((name) => few || name !== "occlusion");
+    const chosen = this.#method || model?.explains_by;
+    $("explain-method-picker").hidden = methods.length < 2;
+    $("explain-method").replaceChildren(...methods.map((name) => h("option", { value: name, selected: name === chosen }, METHODS[name] ?? name)));
   }
 
   #requestExplanation() {
@@ -275,6 +297,7 @@ class Photo {
     this.#showFace(this.#face);
     this.#showRequest();
     this.#offerModels();
+    this.#offerMethods();
     announce(this.#announcement());
   }
 

@@ -12,7 +12,7 @@ import numpy as np
 from app.config import Settings
 from app.errors import ModelNotFound, MultipleFaces, NoFaceDetected, NotReady, VisageError
 from app.expression.details import needs_mesh
-from app.inference.explain import Heatmap
+from app.inference.explain import Heatmap, methods_of
 from app.inference.further import FurtherValue
 from app.inference.manifest import Manifest
 from app.inference.registry import Registry
@@ -54,6 +54,7 @@ def manifest(name: str = "default", labels: tuple[str, ...] = LABELS) -> Manifes
             "input": {"width": 48, "height": 48, "channels": "gray", "layout": "NCHW", "dtype": "float32"},
             "face": {"eye_distance": 0.37, "eye_center": (0.5, 0.395)},
             "output": {"tensor": "logits", "kind": "logits", "temperature": 1.0},
+            "explain": {"features": "features", "weights": "weights"},
         }
     )
 
@@ -230,7 +231,8 @@ class FakePipeline:
 def _predicted(shown: Face, model: FakeModel, options: ClassifyOptions) -> FacePrediction:
     probabilities = getattr(shown, "probabilities", None) or model.probabilities
     likeliest = model.manifest.labels[max(range(len(probabilities)), key=probabilities.__getitem__)]
-    heatmap = Heatmap("cam", options.explain_label or likeliest, np.full((6, 6), 0.5, np.float32))
+    method = options.explain_method or methods_of(model.manifest)[0]
+    heatmap = Heatmap(method, options.explain_label or likeliest, np.full((6, 6), 0.5, np.float32))
     return FacePrediction(
         face=shown,
         region=CropRegion(shown.box.x, shown.box.y, shown.box.width),

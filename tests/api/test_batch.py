@@ -267,6 +267,17 @@ def test_a_batch_that_breaks_off_leaves_nothing_behind(start: Start, script: Scr
     assert (script.started, script.finished) == (1, 0)
 
 
+def test_a_picture_of_a_batch_with_too_many_faces_for_occlusion_leaves_the_others_alone(
+    client: TestClient, script: Script
+) -> None:
+    script.faces = 9
+    result = batch(client, PICTURE, PICTURE, query="?faces=all&explain=grid&explain_method=occlusion")
+    assert {item["error"] for item in result["results"]} == {"invalid_request"}
+    script.faces = 2
+    result = batch(client, PICTURE, query="?faces=all&explain=grid&explain_method=occlusion")
+    assert [face["explanation"]["method"] for face in result["results"][0]["faces"]] == ["occlusion"] * 2
+
+
 def test_a_batch_has_a_hundred_faces_explained_at_most(start: Start, script: Script) -> None:
     client = start()
     script.faces = 40

@@ -22,7 +22,8 @@ KEY = "0123456789abcdef0123"
 def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Path) -> None:
     (tmp_path / "default").mkdir()
     (tmp_path / "default" / "CARD.md").write_text("# A card", "utf-8")
-    registry = FakeRegistry(FakeModel(), FakeModel(manifest("other")), failures={"broken": "Model broken: it lies."})
+    other = manifest("other").model_copy(update={"explain": None})
+    registry = FakeRegistry(FakeModel(), FakeModel(other), failures={"broken": "Model broken: it lies."})
     result = start(registry=registry, models_dir=tmp_path).get("/models").json()
     first, second = result["models"]
     assert first["card"] == "# A card"
@@ -37,7 +38,9 @@ def test_models_are_listed_with_their_facts_and_cards(start: Start, tmp_path: Pa
     assert first["labels"] == list(LABELS)
     assert first["metrics"] == {"accuracy": 0.5}
     assert first["providers"] == ["cpu"]
-    assert first["explains_by"] == "occlusion"
+    assert first["explains_by"] == "contrast"
+    assert first["explain_methods"] == ["contrast", "cam", "occlusion"]
+    assert (second["explains_by"], second["explain_methods"]) == ("occlusion", ["occlusion"])
     assert second["default"] is False
     assert result["failures"] == {"broken": "Model broken: it lies."}
 

@@ -140,7 +140,7 @@ def test_the_centre_is_read_with_on_no_face_center(client: TestClient, script: S
 def test_an_explanation_is_a_picture(client: TestClient) -> None:
     explanation = predict(client, "?explain=true")["explanation"]
     assert explanation["overlay"].startswith("data:image/png;base64,iVBOR")
-    assert explanation["method"] == "cam"
+    assert explanation["method"] == "contrast"
     assert "grid" not in explanation
     assert [tuple(corner) for corner in explanation["corners"]] == [(10, 20), (106, 20), (106, 116), (10, 116)]
 
@@ -150,6 +150,29 @@ def test_an_explanation_is_a_grid_with_its_place(client: TestClient) -> None:
     assert explanation["grid"] == [[0.5] * 6] * 6
     assert explanation["label"] == "sad"
     assert "overlay" not in explanation
+
+
+@pytest.mark.parametrize("method", ["contrast", "cam", "occlusion"])
+def test_an_explanation_is_made_by_the_method_that_is_asked_for(client: TestClient, method: str) -> None:
+    assert predict(client, f"?explain=grid&explain_method={method}")["explanation"]["method"] == method
+
+
+def test_a_model_without_features_is_explained_by_occlusion_alone(start: Start, script: Script) -> None:
+    client = start(registry=FakeRegistry(FakeModel(manifest().model_copy(update={"explain": None}))))
+    assert predict(client, "?explain=grid")["explanation"]["method"] == "occlusion"
+    response = client.post("/predict?explain=grid&explain_method=cam", **upload())
+    assert response.status_code == 422
+    assert response.json()["message"] == "explain_method: this model's methods are occlusion."
+    assert script.started == 1
+
+
+def test_at_most_eight_faces_of_a_picture_are_explained_by_occlusion(client: TestClient, script: Script) -> None:
+    script.faces = 9
+    assert code(client, "?faces=all&explain=grid&explain_method=occlusion") == (422, "invalid_request")
+    assert script.finished == 0
+    assert len(predict(client, "?faces=all&explain=grid")["faces"]) == 9
+    script.faces = 8
+    assert len(predict(client, "?faces=all&explain=grid&explain_method=occlusion")["faces"]) == 8
 
 
 def test_every_face_has_its_explanation(client: TestClient, script: Script) -> None:
@@ -167,7 +190,7 @@ def test_a_model_is_chosen_by_name(start: Start) -> None:
     assert predict(client)["model"]["name"] == "default"
 
 
-NAMES = "There are: model, faces, on_no_face, explain, explain_label, details."
+NAMES = "There are: model, faces, on_no_face, explain, explain_label, explain_method, details."
 
 
 @pytest.mark.parametrize(
@@ -179,6 +202,7 @@ NAMES = "There are: model, faces, on_no_face, explain, explain_label, details."
         ("?faces=some", "faces takes 'one', 'largest' or 'all'."),
         ("?on_no_face=guess", "on_no_face takes 'error' or 'center'."),
         ("?explain=maybe", "explain takes 'false', 'true' or 'grid'."),
+        ("?explain_method=lime", "explain_method takes 'contrast', 'cam' or 'occlusion'."),
         ("?model=nobody", "There is no model of this name. There are: default, other."),
     ],
 )
@@ -196,6 +220,7 @@ def test_what_is_wrong_with_the_query_is_said_in_words(start: Start, query: str,
         ("?on_no_face=guess", 422, "invalid_request"),
         ("?explain=maybe", 422, "invalid_request"),
         ("?explain=grid&explain_label=bored", 422, "invalid_request"),
+        ("?explain=grid&explain_method=lime", 422, "invalid_request"),
     ],
 )
 def test_a_wrong_query_is_refused_before_the_upload_is_read(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.errors import InvalidImage, InvalidRequest, MultipleFaces, NoFaceDetected
-from app.inference.classifier import Classifier, load_classifier
-from app.inference.session import SessionSpec
-from app.memory_budget import NotEnoughMemory
+from app.inference.classifier import Classifier, ClassifierOutputs, load_classifier
+from app.inference.explain import Method
+from app.inference.session import SessionSpec, Tensor
+from app.memory_budget import MemoryBudget, NotEnoughMemory
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision.decode import ImageLimits
 from app.vision.face_search import FaceDetector
@@ -200,9 +201,38 @@ def test_a_reason_is_given_for_the_likeliest_label_or_the_one_asked_for(model: C
     for asked, label in ((None, "happy"), ("sad", "sad")):
         (face,) = pipeline.predict(detected, model, ClassifyOptions(explain=True, explain_label=asked), _go_on).faces
         assert face.heatmap is not None
-        assert (face.heatmap.label, face.heatmap.method) == (label, "cam")
+        assert (face.heatmap.label, face.heatmap.method) == (label, "contrast")
     with pytest.raises(InvalidRequest):
         pipeline.predict(detected, model, ClassifyOptions(explain=True, explain_label="bored"), _go_on)
+
+
+@pytest.mark.parametrize("method", ["contrast", "cam", "occlusion"])
+def test_a_reason_is_given_by_the_method_that_is_asked_for(model: Classifier, method: Method) -> None:
+    pipeline = Pipeline(detector((0.3, 0.2, 0.4)), LIMITS)
+    detected = _detect(pipeline, _jpeg(200))
+    options = ClassifyOptions(explain=True, explain_method=method)
+    (face,) = pipeline.predict(detected, model, options, _go_on).faces
+    assert face.heatmap is not None
+    assert face.heatmap.method == method
+
+
+@pytest.mark.parametrize(("method", "held"), [("contrast", 0), ("occlusion", 16 * (48 * 48 * 4 + 48 * 48 * 3))])
+def test_the_covered_crops_of_an_occlusion_map_count_as_memory(model: Classifier, method: Method, held: int) -> None:
+    memory = MemoryBudget()
+    pipeline = Pipeline(detector((0.3, 0.2, 0.4)), ImageLimits(50_000_000, memory=memory))
+    cropped = pipeline.crop(_detect(pipeline, _jpeg(200)), model, _go_on)
+    before, infer, most = memory.used, model.infer, 0
+
+    def counting(tensor: Tensor, **asked: bool) -> ClassifierOutputs:
+        nonlocal most
+        most = max(most, memory.used - before)
+        return infer(tensor, **asked)
+
+    model.infer = counting  # type: ignore[method-assign]
+    heatmap = pipeline.classify([cropped], model, ClassifyOptions(True, None, method), _go_on)[0].faces[0].heatmap
+    assert heatmap is not None
+    assert most == held
+    assert memory.used == before
 
 
 @pytest.mark.parametrize("stages", range(5))

@@ -97,7 +97,7 @@ class _Batch:
         # One more than there are workers, so that none is idle while the next job is handed over.
         self._room = asyncio.Semaphore(self._service.pool.size + 1)
         self._jobs = 0
-        self._explained = jobs.ExplainedFaces()
+        self._explained = jobs.ExplainedFaces(by_occlusion=choices.classify.by_occlusion(choices.model))
         self._portion: list[_Picture] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._items: dict[int, BatchItem] = {}

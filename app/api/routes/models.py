@@ -16,6 +16,7 @@ from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
 from app.errors import Forbidden, InvalidRequest, ModelRejected, NotFound, Overloaded
 from app.inference.classifier import Classifier
+from app.inference.explain import Method, methods_of
 from app.inference.manifest import BadModel, FurtherOutput, RegressionSpec, read_within
 from app.inference.registry import Registry
 
@@ -65,7 +66,8 @@ class ModelInfo(TypedDict):
     sha256: str
     input: ModelInput
     providers: Annotated[list[str], Field(description="Execution providers in use.")]
-    explains_by: Annotated[Literal["cam", "occlusion"], Field(description="The method of its explanations.")]
+    explains_by: Annotated[Method, Field(description="The method of its explanations where none is asked for.")]
+    explain_methods: Annotated[list[Method], Field(description="Every method that `explain_method` can name.")]
 
 
 class ModelWithCard(ModelInfo):
@@ -105,7 +107,8 @@ MODEL_EXAMPLE: Final[ModelInfo] = {
     "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
     "input": {"width": 64, "height": 64, "channels": "gray"},
     "providers": ["cpu"],
-    "explains_by": "cam",
+    "explains_by": "contrast",
+    "explain_methods": ["contrast", "cam", "occlusion"],
 }
 _CARD_EXAMPLE: Final = "# default\n\nWhat it is, what data it learned from, and where it fails."
 _EXAMPLE: Final[Models] = {
@@ -187,7 +190,8 @@ def _model_info(model: Classifier, default: bool) -> ModelInfo:
         "sha256": manifest.sha256,
         "input": {"width": spec.width, "height": spec.height, "channels": spec.channels},
         "providers": [*model.providers],
-        "explains_by": "occlusion" if manifest.explain is None else "cam",
+        "explains_by": methods_of(manifest)[0],
+        "explain_methods": [*methods_of(manifest)],
     }
 
 

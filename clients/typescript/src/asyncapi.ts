@@ -197,10 +197,10 @@ export interface components {
         GridExplanation: {
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
             /**
              * Label
              * @description The label that is explained.
@@ -305,10 +305,10 @@ export interface components {
         OverlayExplanation: {
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
             /**
              * Label
              * @description The label that is explained.

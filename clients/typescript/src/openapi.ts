@@ -1095,10 +1095,10 @@ export interface components {
             label: string;
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
         };
         /**
          * HeadPoseEntry
@@ -1331,11 +1331,16 @@ export interface components {
              */
             default: boolean;
             /**
+             * Explain Methods
+             * @description Every method that `explain_method` can name.
+             */
+            explain_methods: ("contrast" | "cam" | "occlusion")[];
+            /**
              * Explains By
-             * @description The method of its explanations.
+             * @description The method of its explanations where none is asked for.
              * @enum {string}
              */
-            explains_by: "cam" | "occlusion";
+            explains_by: "contrast" | "cam" | "occlusion";
             input: components["schemas"]["ModelInput"];
             /** Labels */
             labels: string[];
@@ -1436,11 +1441,16 @@ export interface components {
              */
             default: boolean;
             /**
+             * Explain Methods
+             * @description Every method that `explain_method` can name.
+             */
+            explain_methods: ("contrast" | "cam" | "occlusion")[];
+            /**
              * Explains By
-             * @description The method of its explanations.
+             * @description The method of its explanations where none is asked for.
              * @enum {string}
              */
-            explains_by: "cam" | "occlusion";
+            explains_by: "contrast" | "cam" | "occlusion";
             input: components["schemas"]["ModelInput"];
             /** Labels */
             labels: string[];
@@ -1612,10 +1622,10 @@ export interface components {
             label: string;
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
             /**
              * Overlay
              * @description The map over the face's crop, as the data URL of a PNG.
@@ -3354,7 +3364,12 @@ export interface operations {
                      *         {
                      *           "architecture": "a small convolutional network at 64×64",
                      *           "default": true,
-                     *           "explains_by": "cam",
+                     *           "explain_methods": [
+                     *             "contrast",
+                     *             "cam",
+                     *             "occlusion"
+                     *           ],
+                     *           "explains_by": "contrast",
                      *           "input": {
                      *             "channels": "gray",
                      *             "height": 64,
@@ -3693,7 +3708,12 @@ export interface operations {
                      *           "architecture": "a small convolutional network at 64×64",
                      *           "card": "# default\n\nWhat it is, what data it learned from, and where it fails.",
                      *           "default": true,
-                     *           "explains_by": "cam",
+                     *           "explain_methods": [
+                     *             "contrast",
+                     *             "cam",
+                     *             "occlusion"
+                     *           ],
+                     *           "explains_by": "contrast",
                      *           "input": {
                      *             "channels": "gray",
                      *             "height": 64,
@@ -3917,6 +3937,8 @@ export interface operations {
                 explain?: "false" | "true" | "grid";
                 /** @description Label to explain instead of the most probable one. */
                 explain_label?: string;
+                /** @description How: one of the model's `explain_methods` in `GET /models`. Without it, the first of them. `occlusion` takes 64 inferences a face, and at most 8 faces a picture. */
+                explain_method?: "contrast" | "cam" | "occlusion";
                 /** @description What else to return of each face, separated by commas: `action_units`, `blendshapes`, `head_pose`, `mesh`, `emotion_vector`, `description`. */
                 details?: string;
             };
@@ -4133,6 +4155,8 @@ export interface operations {
                 explain?: "false" | "true" | "grid";
                 /** @description Label to explain instead of the most probable one. */
                 explain_label?: string;
+                /** @description How: one of the model's `explain_methods` in `GET /models`. Without it, the first of them. `occlusion` takes 64 inferences a face, and at most 8 faces a picture. */
+                explain_method?: "contrast" | "cam" | "occlusion";
                 /** @description What else to return of each face, separated by commas: `action_units`, `blendshapes`, `head_pose`, `mesh`, `emotion_vector`, `description`. */
                 details?: string;
             };

@@ -235,6 +235,30 @@ def test_a_slow_explanation_is_requested_only_when_it_is_wanted(start: Start, op
 
 
 @on_a_desktop
+def test_the_method_of_the_explanation_is_chosen(page: Page, application: Application) -> None:
+    read_sample(page)
+    options = page.locator("#explain-method option").evaluate_all("all => all.map(({ value }) => value)")
+    assert options == ["contrast", "cam", "occlusion"]
+    expect(page.locator("#explain-method")).to_have_value("contrast")
+    with page.expect_response("**/predict?*"):
+        page.select_option("#explain-method", "occlusion")
+    expect(page.locator("#explain-method")).to_have_value("occlusion")
+    assert application.predictions[-1] == "/predict?faces=all&explain=grid&explain_method=occlusion"
+    # The next photo begins with the default.
+    choose(page, picked("me.jpg", sample("neutral_sample")))
+    expect(page.locator("#curl")).to_contain_text("me.jpg")
+    assert application.predictions[-1] == "/predict?faces=all&explain=grid"
+
+
+@on_a_desktop
+def test_a_photo_of_many_faces_does_not_offer_the_slow_method(page: Page, application: Application) -> None:
+    application.faces = (FaceIn(COLLINS),) * 9
+    read_sample(page)
+    options = page.locator("#explain-method option").evaluate_all("all => all.map(({ value }) => value)")
+    assert options == ["contrast", "cam"]
+
+
+@on_a_desktop
 def test_nothing_is_called_certain(page: Page, application: Application) -> None:
     application.faces = (FaceIn(COLLINS, (0.0001, 0.0, 0.0, 0.9999, 0.0, 0.0, 0.0)),)
     read_sample(page)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
 from app.inference.classifier import Classifier, load_classifier
-from app.inference.explain import Heatmap, explain
+from app.inference.explain import Heatmap, Method, explain, rival_weights
 from app.inference.session import SessionSpec
 from tests import models
 from tests.models import Contract, make_brightness_model, make_model
@@ -40,18 +40,20 @@ def _half_lit(row: int, column: int) -> NDArray[np.uint8]:
     return crop
 
 
-def _explained(model: Classifier, crops: list[NDArray[np.uint8]], label: str | None = None) -> list[Heatmap]:
-    return explain(model, crops, model.infer(model.prepare(crops), with_features=True), label)
+def _explained(
+    model: Classifier, crops: list[NDArray[np.uint8]], label: str | None = None, method: Method | None = None
+) -> list[Heatmap]:
+    return explain(model, crops, model.infer(model.prepare(crops), with_features=True), label, method)
 
 
-@pytest.mark.parametrize("kind", ["cam", "occlusion"])
+@pytest.mark.parametrize("kind", ["contrast", "cam", "occlusion"])
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 1), (1, 0)])
 def test_what_makes_a_face_look_happy_is_shown(
     request: pytest.FixtureRequest, kind: str, row: int, column: int
 ) -> None:
-    model = request.getfixturevalue("bright" if kind == "cam" else "bright_without_tensors")
+    model = request.getfixturevalue("bright_without_tensors" if kind == "occlusion" else "bright")
 
-    (heatmap,) = _explained(model, [_half_lit(row, column)])
+    (heatmap,) = _explained(model, [_half_lit(row, column)], method="cam" if kind == "cam" else None)
 
     assert (heatmap.method, heatmap.label) == (kind, "happy")
     assert heatmap.grid.dtype == np.float32
@@ -100,11 +102,40 @@ def test_a_map_in_closed_form_is_the_weighted_sum_of_the_features(tmp_path: Path
     assert scores.features is not None
     assert model.class_weights is not None
 
-    (heatmap,) = explain(model, [crop], scores, "fear")
+    (heatmap,) = explain(model, [crop], scores, "fear", "cam")
 
     weights = model.class_weights[model.manifest.labels.index("fear")].astype(np.float64)
     expected = np.maximum((scores.features[0] * weights[:, None, None]).sum(axis=0), 0)
     np.testing.assert_allclose(heatmap.grid, expected / expected.max(), atol=1e-5)
+
+
+def test_the_contrast_of_a_label_is_the_slope_of_its_log_probability(tmp_path: Path) -> None:
+    model = load_classifier(make_model(tmp_path / "mine", models.EFFICIENTNET_B0), CPU)
+    crops = list(np.random.default_rng(5).integers(0, 256, (2, 224, 224, 3), np.uint8))
+    outputs = model.infer(model.prepare(crops), with_features=True)
+    assert outputs.features is not None
+    assert model.class_weights is not None
+
+    heatmaps = explain(model, crops, outputs, "fear", "contrast")
+
+    fear = model.manifest.labels.index("fear")
+    for heatmap, features, row in zip(heatmaps, outputs.features, outputs.probabilities, strict=True):
+        slopes = model.class_weights[fear] - row @ model.class_weights
+        expected = np.maximum(np.tensordot(slopes, features, 1), 0)
+        assert heatmap.method == "contrast"
+        np.testing.assert_allclose(heatmap.grid, expected / expected.max(), atol=1e-4)
+
+
+def test_a_label_of_probability_one_is_contrasted_with_nothing() -> None:
+    weights = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    rivals = rival_weights(weights, np.array([[1, 0], [0.25, 0.75]], np.float32), [0, 0])
+    np.testing.assert_allclose(rivals, [[0, 0], [3, 4]])
+
+
+@pytest.mark.parametrize("method", ["contrast", "cam"])
+def test_a_model_without_features_has_no_maps_of_them(bright_without_tensors: Classifier, method: Method) -> None:
+    with pytest.raises(InvalidRequest, match="this model's methods are occlusion"):
+        _explained(bright_without_tensors, [_half_lit(0, 0)], method=method)
 
 
 @pytest.mark.parametrize("contract", [models.FERPLUS, models.NHWC_UINT8, Contract(explain=False, side=50)])

@@ -43,6 +43,7 @@ class PredictOptions(OnePictureOptions, total=False):
 
     explain: Literal["true", "grid"]
     explain_label: str
+    explain_method: Literal["contrast", "cam", "occlusion"]
 
 
 class CompareOptions(TypedDict, total=False):

@@ -446,8 +446,9 @@ class FurtherOutputInfo(TypedDict):
 class GridExplanation(TypedDict):
     """Which parts of the face support a label, as numbers (`explain=grid`)."""
 
-    method: Literal["cam", "occlusion"]
-    """`cam`: a class-activation map; `occlusion`: the effect of covering each part."""
+    method: Literal["contrast", "cam", "occlusion"]
+    """`cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of
+    covering each part."""
     label: str
     """The label that is explained."""
     corners: list[list[float]]
@@ -603,8 +604,10 @@ class ModelInfo(TypedDict):
     input: ModelInput
     providers: list[str]
     """Execution providers in use."""
-    explains_by: Literal["cam", "occlusion"]
-    """The method of its explanations."""
+    explains_by: Literal["contrast", "cam", "occlusion"]
+    """The method of its explanations where none is asked for."""
+    explain_methods: list[Literal["contrast", "cam", "occlusion"]]
+    """Every method that `explain_method` can name."""
 
 
 class ModelInput(TypedDict):
@@ -656,8 +659,10 @@ class ModelWithCard(TypedDict):
     input: ModelInput
     providers: list[str]
     """Execution providers in use."""
-    explains_by: Literal["cam", "occlusion"]
-    """The method of its explanations."""
+    explains_by: Literal["contrast", "cam", "occlusion"]
+    """The method of its explanations where none is asked for."""
+    explain_methods: list[Literal["contrast", "cam", "occlusion"]]
+    """Every method that `explain_method` can name."""
     card: str | None
     """The model card, in Markdown."""
 
@@ -720,8 +725,9 @@ class OutputValue(TypedDict):
 class OverlayExplanation(TypedDict):
     """Which parts of the face support a label, as a picture (`explain=true`)."""
 
-    method: Literal["cam", "occlusion"]
-    """`cam`: a class-activation map; `occlusion`: the effect of covering each part."""
+    method: Literal["contrast", "cam", "occlusion"]
+    """`cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of
+    covering each part."""
     label: str
     """The label that is explained."""
     corners: list[list[float]]
