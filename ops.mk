@@ -23,6 +23,7 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group fuzz --output-file requirements/fuzz.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group train --no-emit-package torch --output-file requirements/train.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --constraint requirements/train.txt --group explain --no-emit-package torch --output-file requirements/explain.txt
 	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint ../../requirements/dev.txt --output-file requirements/run.txt
 	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint requirements/run.txt --constraint ../../requirements/dev.txt --group test --output-file requirements/test.txt
 	cd examples/reviews && $(LOCK_REVIEWS) --constraint ../../requirements/dev.txt --constraint requirements/run.txt --group export --output-file requirements/export.txt

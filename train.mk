@@ -7,10 +7,11 @@ RUNS ?= first second deeper deepest sibling light taught default accurate
 TAUGHT ?= long longer
 TRAIN_VENV := .venv-train
 TRAINING := $(TRAIN_VENV)/.training
+EXPLAINING := $(TRAIN_VENV)/.explaining
 TRAIN := DATA=$(DATA) $(TRAIN_VENV)/bin/python -m training
 SMOKE := runs/smoke
 
-.PHONY: prepare train teacher ship evaluate report train-test train-types train-smoke
+.PHONY: prepare train teacher ship evaluate report explanations train-test train-types train-smoke
 
 # PyTorch itself is pinned by version, not by hash: which build fits a machine, and whether it brings gigabytes of
 # CUDA libraries, is for the package index at hand to say. Everything else that it needs is in requirements/train.txt.
@@ -23,6 +24,12 @@ $(TRAINING): requirements/torch.txt $(TRAIN_VENV)/.pinned
 	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	$(TRAIN_VENV)/bin/python -c "import torch"
 	$(TRAIN_VENV)/bin/python scripts/check_environment.py requirements/dev.txt requirements/train.txt
+	@touch $@
+
+# They need PyTorch, which no list has, so the lists are not compared with what is installed.
+$(EXPLAINING): requirements/explain.txt $(TRAINING)
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	$(TRAIN_VENV)/bin/python -c "import captum, shap"
 	@touch $@
 
 prepare: $(TRAINING) ## Clean the data in $DATA and write what it is like
@@ -54,10 +61,13 @@ evaluate: $(TRAINING) ## Print every figure of models/$MODEL
 report: $(TRAINING) ## Write the report and the cards from the figures that are kept
 	$(TRAIN) report
 
-train-test: $(TRAINING) ## Run the tests of training, PyTorch's among them
+explanations: $(EXPLAINING) ## Compare heatmaps by every method on 200 faces, and write docs/explanations.md; goes on where it was stopped
+	DATA=$(DATA) OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m benchmarks.explanations
+
+train-test: $(EXPLAINING) ## Run the tests of training, PyTorch's among them
 	DATA=$(DATA) $(TRAIN_VENV)/bin/python -m pytest tests/unit/training
 
-train-types: $(TRAINING) ## Check the types of training, which need PyTorch's
+train-types: $(EXPLAINING) ## Check the types of training, which need PyTorch's
 	$(TRAIN_VENV)/bin/mypy --package training
 
 train-smoke: $(TRAINING) ## Run the whole chain on 500 faces, to see that it runs

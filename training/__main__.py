@@ -21,6 +21,7 @@ VERBS = {
     "golden": "write golden vectors beside a shipped file",
     "evaluate": "measure every figure of a shipped file",
     "framing": "compare crops of photos for a shipped file",
+    "explain": "draw one face with its heatmaps by every method",
     "report": "write the report and the model cards",
 }
 

@@ -30,6 +30,14 @@ _FOLDED: Final = re.compile(r"onnx::Conv_(\d+)")
 
 def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[FaceNet]:
     """The network of each run in a file. Training ``faces`` (n, 1, side, side) give the batch-norm statistics."""
+    found = recover_folded(model, runs)
+    for network in found:
+        batch_norms.unfold(network, faces)
+    return found
+
+
+def recover_folded(model: onnx.ModelProto, runs: list[Run]) -> list[FaceNet]:
+    """The network of each run in a file, to evaluate: its batch norms stay folded into the convolutions."""
     tensors = _tensors(model.graph)
     # The exporter numbers convolutions with a folded batch norm in the order of execution.
     numbered = {
@@ -50,8 +58,6 @@ def recover(model: onnx.ModelProto, runs: list[Run], faces: Tensor) -> list[Face
     if next(folded, None) is not None:
         raise ValueError("the file has more convolutions than these runs")
     _fill_heads(found, tensors)
-    for network in found:
-        batch_norms.unfold(network, faces)
     return found
 
 
@@ -103,6 +109,15 @@ def _fill_heads(found: list[FaceNet], tensors: dict[str, Tensor]) -> None:
             getattr(network, head).load_state_dict({"weight": part * len(found), "bias": bias})
 
 
+def kept_runs(kept: Path, name: str) -> list[Run]:
+    """The runs of a shipped model: its own first, then the others of its ensemble."""
+    first = config.read(kept / f"{name}.run.json")
+    runs = [first, *(config.read(kept / f"{Path(folder).name}.run.json") for folder in first.ensemble)]
+    if any(run.network.name != "facenet" for run in runs):
+        raise SystemExit("Only `facenet` can be recovered.")
+    return runs
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training recover", description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/default"))
@@ -111,10 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     options = parser.parse_args(arguments)
     manifest = load_manifest(options.model)
-    first = config.read(options.kept / f"{manifest.name}.run.json")
-    runs = [first, *(config.read(options.kept / f"{Path(folder).name}.run.json") for folder in first.ensemble)]
-    if any(run.network.name != "facenet" for run in runs):
-        raise SystemExit("Only `facenet` can be recovered.")
+    runs = kept_runs(options.kept, manifest.name)
     faces = Faces.load(options.prepared / "train.npz").images
     chosen = np.random.default_rng(0).permutation(len(faces))[:_FACES]
     shown = torch.from_numpy(faces[chosen])[:, None].float()

@@ -9,6 +9,7 @@ _NEED_TORCH = [
     "test_chain.py",
     "test_config.py",
     "test_dlib_resnet.py",
+    "test_explain.py",
     "test_faceres.py",
     "test_join.py",
     "test_muon.py",
