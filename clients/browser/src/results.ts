@@ -176,10 +176,10 @@ export interface components {
             label: string;
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
             /**
              * Overlay
              * @description The map over the face's crop, as the data URL of a PNG.
@@ -211,10 +211,10 @@ export interface components {
             label: string;
             /**
              * Method
-             * @description `cam`: a class-activation map; `occlusion`: the effect of covering each part.
+             * @description `cam`: a class-activation map; `contrast`: that map minus those of the other labels; `occlusion`: the effect of covering each part.
              * @enum {string}
              */
-            method: "cam" | "occlusion";
+            method: "contrast" | "cam" | "occlusion";
         };
         /**
          * FaceLocation
