@@ -2,8 +2,24 @@
 # docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
 # docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
 # docker build --build-arg FLAVOUR=bulk .         with visage score and audit, and object stores
+# docker build --build-arg EDGE=with .             with the engine for the device (Node builds it)
 # Compose and the workflows give BASE by digest; `make pin-images` writes it there.
 ARG BASE=python:3.11-slim
+ARG NODE=node:20-slim
+ARG EDGE=without
+
+# What is read in the browser: nothing, or the built package. Stages that are not wanted are not built.
+FROM ${BASE} AS edge-without
+RUN mkdir /engine
+
+FROM ${NODE} AS edge-with
+WORKDIR /build
+COPY clients/browser/ .
+RUN npm ci --silent --no-audit --no-fund --ignore-scripts \
+    && npm run --silent build \
+    && mv dist /engine
+
+FROM edge-${EDGE} AS edge
 
 FROM ${BASE} AS build
 ARG FLAVOUR=cpu
@@ -30,6 +46,10 @@ COPY sample_images/ sample_images/
 COPY models/ models/
 COPY app/ app/
 COPY bulk/ bulk/
+COPY scripts/build_edge.py scripts/export_edge_models.py scripts/
+COPY --from=edge /engine /engine
+RUN if [ -f /engine/worker.js ]; then PYTHONPATH=/opt/site python scripts/build_edge.py --engine /engine; fi \
+    && rm -r scripts
 # Nothing is written at run time, so byte-code has to be there; it halves the time from start to ready. Importing
 # proves that what was taken out is not missed.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/site app bulk \

@@ -59,4 +59,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk examples.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next app/web/edge build .mypy_cache .ruff_cache .pytest_cache .coverage

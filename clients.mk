@@ -2,7 +2,11 @@
 CLIENTS := clients/typescript clients/browser
 EXAMPLES := examples/nextjs
 
-.PHONY: clients-test
+.PHONY: clients-test edge
+
+edge: $(SERVICE) clients/browser/node_modules/.package-lock.json ## Build the engine for the device into app/web/edge, where the page offers it
+	cd clients/browser && npm run --silent build
+	$(BIN)/python scripts/build_edge.py
 
 ifneq ($(shell command -v npm),)
 clients-test: $(DEV) $(patsubst %,%/node_modules/.package-lock.json,$(CLIENTS) $(EXAMPLES)) ## Run the tests of the clients and examples

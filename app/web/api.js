@@ -48,9 +48,12 @@ export function address(path, query = {}) {
   return url;
 }
 
-/** One call. `allow` names statuses other than 2xx whose JSON is returned too. */
-export async function call(path, { query, body, signal, method = body ? "POST" : "GET", allow = [] } = {}) {
-  if (navigator.onLine === false) throw new CallError("offline");
+/**
+ * One call. `allow` names statuses other than 2xx whose JSON is returned too; `kept` says that there may be a copy for use
+ * without a network.
+ */
+export async function call(path, { query, body, signal, method = body ? "POST" : "GET", allow = [], kept = false } = {}) {
+  if (navigator.onLine === false && !kept) throw new CallError("offline");
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response;
   let text;
@@ -105,7 +108,7 @@ function form(field, files) {
 export const predict = (file, query, signal) => call("predict", { query, body: form("file", [file]), signal });
 export const predictBatch = (files, query, signal) => call("predict/batch", { query, body: form("files", files), signal });
 export const health = () => call("health", { allow: [503] });
-export const info = () => call("info");
+export const info = () => call("info", { kept: true });
 export const models = () => call("models");
 export const stats = () => call("stats");
 export const streamToken = () => call("stream/token", { method: "POST" });

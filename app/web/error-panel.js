@@ -12,6 +12,7 @@ const LABELS = {
   center: "Read the middle anyway",
   default: "Use the default model",
   reload: "Reload the page",
+  service: "Send it to the service instead",
 };
 
 const DEFAULT_WAIT = { rate_limited: 10, overloaded: 3, timeout: 3 };

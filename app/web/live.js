@@ -3,11 +3,13 @@
 import * as api from "./api.js";
 import { cameras, closeCamera, openCamera, snapshot } from "./camera.js";
 import { UnitsChart } from "./details.js";
+import { DeviceStream } from "./device-stream.js";
 import { $, announce, h } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { FaceMarks } from "./faces-over-video.js";
 import { capital, percent } from "./format.js";
 import { emoji, shownLevel } from "./levels.js";
+import { device } from "./on-device.js";
 import { service } from "./service.js";
 import { SessionLog } from "./session-log.js";
 import { showReport } from "./session-report.js";
@@ -22,6 +24,7 @@ const RATE_WINDOW_MS = 3000;
 const SPEAK_EVERY_MS = 5000;
 const PROFILE = "interview_practice";
 const NOTHING = "–";
+const connected = () => (device.on ? "Read on this device. Nothing leaves it." : "Connected");
 const [NARROWEST, WIDEST] = [0.75, 16 / 9];
 
 /** A camera as a source of frames. Its time is that since the start. */
@@ -90,6 +93,7 @@ class Live {
     $("live-play").addEventListener("click", () => ($("live-video").paused ? $("live-video").play() : $("live-video").pause()));
     for (const name of ["play", "pause"]) $("live-video").addEventListener(name, () => ($("live-play").textContent = $("live-video").paused ? "Play" : "Pause"));
     $("live-video").addEventListener("ended", () => this.#finish("The video is over"));
+    device.addEventListener("change", () => this.#finish("Stopped"));
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.#finish("Stopped while you were away");
     });
@@ -140,10 +144,11 @@ class Live {
 
   #begin(source) {
     const isFile = source instanceof FileSource;
-    const profile = !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
-    const measures = service.hasDetails && $("live-measure").checked;
+    const profile = !device.on && !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
+    const measures = !device.on && service.hasDetails && $("live-measure").checked;
     const query = { faces: "all", ...(measures ? { details: "action_units" } : {}), ...(profile ? { profile, purpose: "own_practice" } : {}) };
-    const session = (this.#session = { stream: new Stream(source, query), log: new SessionLog(), profile });
+    const stream = device.on ? new DeviceStream(source) : new Stream(source, query);
+    const session = (this.#session = { stream, log: new SessionLog(), profile });
     const { videoWidth, videoHeight } = source.video;
     if (isFile) $("live-mirror").removeAttribute("data-mirrored");
     $("live-frame").style.aspectRatio = Math.min(Math.max(videoWidth / videoHeight, NARROWEST), WIDEST);
@@ -155,7 +160,7 @@ class Live {
     $("live-units").hidden = !measures;
     this.#show("on", "Looking for a face");
     $("live-off").focus({ preventScroll: true });
-    this.#connection("Connecting");
+    this.#connection(device.on ? "Loading the engine" : "Connecting");
     this.#listen(session);
     session.stream.run();
   }
@@ -165,7 +170,7 @@ class Live {
     const on = (name, act) => stream.addEventListener(name, ({ detail }) => this.#session === session && act(detail));
     on("started", ({ labels }) => {
       log.begin(labels);
-      this.#connection("Connected");
+      this.#connection(connected());
     });
     // Also those that arrive while the session ends.
     stream.addEventListener("prediction", ({ detail: message }) => {
@@ -191,7 +196,7 @@ class Live {
       return;
     }
     this.#show("ending", "Adding up");
-    const summary = await session.stream.finish();
+    const summary = await session.stream.finish(session.log);
     if (!session.log.frames.length) {
       this.#show("idle", lead);
       $("live-on").focus({ preventScroll: true });
@@ -256,7 +261,7 @@ class Live {
 
   #read(message, numbered) {
     this.#measure();
-    this.#connection("Connected");
+    this.#connection(connected());
     const faces = numbered.map((face) => ({ ...face, level: shownLevel(face) }));
     if (!faces.some(({ track }) => track === this.#selected)) {
       this.#selected = faces[0]?.track ?? null;

@@ -1,6 +1,7 @@
 /** Which view is shown, and where files that are dropped or pasted go. Imports the views; no view imports it. */
 
 import { $ } from "./dom.js";
+import { device } from "./on-device.js";
 import { photo } from "./one-photo.js";
 import { service } from "./service.js";
 
@@ -110,6 +111,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 listenForDrops();
 photo.start();
 service.start();
+device.start();
 show(viewOfAddress(), { focus: false });
 // The other views are loaded in advance, once the first one is shown.
 window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load()), PRELOAD_AFTER_MS));

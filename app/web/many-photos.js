@@ -7,6 +7,7 @@ import { showError } from "./error-panel.js";
 import { asCsv, asRecords } from "./export.js";
 import { capital, megabytes, percent, plural } from "./format.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
+import { device } from "./on-device.js";
 import { prepare, thumbnail } from "./picture-file.js";
 import { service } from "./service.js";
 import { adjective, LEVELS, textsFor } from "./texts.js";
@@ -16,8 +17,11 @@ const THUMB_SIDE = 176;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
 
-/** Errors of the connection or the service rather than of a photo: the photos wait and are sent again. */
-const TEMPORARY = new Set(["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"]);
+/** Errors of the connection, the service or the engine rather than of a photo: the photos wait and are read again. */
+const TEMPORARY = new Set([
+  ...["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"],
+  ...["unsupported_browser", "model_file_unreachable", "model_file_missing", "model_file_mismatch", "engine_failed"],
+]);
 
 const line = (symbol, text) => h("span", {}, h("span", { class: "emoji", "aria-hidden": "true" }, symbol), ` ${text}`);
 
@@ -159,8 +163,7 @@ class Many {
   async #send(batch, signal) {
     let results;
     try {
-      const response = await api.predictBatch(batch.map((item) => item.ready), { faces: "largest" }, signal);
-      results = response.results;
+      results = device.on ? await readHere(batch, signal) : (await api.predictBatch(batch.map((item) => item.ready), { faces: "largest" }, signal)).results;
     } catch (error) {
       if (TEMPORARY.has(error.code) || signal.aborted) throw error;
       results = batch.map(() => ({ success: false, error: error.code, message: error.message }));
@@ -175,11 +178,16 @@ class Many {
     });
   }
 
+  async #useService() {
+    await device.turn(false);
+    this.#resume();
+  }
+
   /** Shows a temporary error, and goes on by itself where it can. */
   #pause(error) {
     const place = h("div");
     $("many-error").replaceChildren(place);
-    const end = showError(place, error, { again: () => this.#resume() }, { small: true });
+    const end = showError(place, error, { again: () => this.#resume(), service: () => this.#useService() }, { small: true });
     this.#hideError = () => {
       end();
       $("many-error").replaceChildren();
@@ -295,6 +303,20 @@ class Many {
   #applyFilter(item) {
     item.tile.hidden = !this.#matches(item, this.#filter);
   }
+}
+
+/** The results of photos that are read on this device, as `POST /predict/batch` gives them. */
+async function readHere(batch, signal) {
+  const results = [];
+  for (const { ready } of batch) {
+    try {
+      results.push(await device.predict(ready, { faces: "largest" }, signal));
+    } catch (error) {
+      if (TEMPORARY.has(error.code) || signal.aborted) throw error;
+      results.push({ success: false, error: error.code, message: error.message });
+    }
+  }
+  return results;
 }
 
 export const many = new Many();

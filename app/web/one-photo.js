@@ -8,6 +8,7 @@ import { showError } from "./error-panel.js";
 import { capital, duration, megabytes, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
+import { device } from "./on-device.js";
 import { cutOut, prepare } from "./picture-file.js";
 import { Bars, seen } from "./probability-bars.js";
 import { asCurl } from "./request-snippets.js";
@@ -82,6 +83,7 @@ class Photo {
       if (this.#result) this.#offerMethods();
       if (!this.#picture) this.#showLimits();
     });
+    device.addEventListener("change", () => this.#picture && $("view-photo").dataset.state !== "camera" && this.take([this.#picture.original]));
     new ResizeObserver(() => this.#fit()).observe($("frame"));
   }
 
@@ -105,9 +107,9 @@ class Photo {
     this.#clearResult();
     window.scrollTo(0, 0);
     const run = (this.#call = new AbortController());
-    const picture = await prepare(file, service.limits.fileBytes);
+    const picture = await prepare(file, service.limits.fileBytes, { what: device.on ? "read" : "sent" });
     if (run.signal.aborted) return;
-    this.#picture = picture;
+    this.#picture = { ...picture, original: file };
     this.#preview();
     await this.#predict();
   }
@@ -238,13 +240,18 @@ class Photo {
     this.#setState("busy");
     if (fresh) this.#clearResult();
     try {
-      const result = await api.predict(this.#picture.file, this.#query(), run.signal);
+      const result = await this.#read(this.#picture.file, run.signal);
       if (run.signal.aborted) return;
       this.#show(result);
     } catch (error) {
       if (error.code === "details_unavailable") this.#details.turnOff();
       if (error.code !== "aborted" && !run.signal.aborted) this.#showError(error, () => this.#predict());
     }
+  }
+
+  #read(file, signal) {
+    if (!device.on) return api.predict(file, this.#query(), signal);
+    return device.predict(file, { faces: "all", on_no_face: this.#onNoFace || undefined }, signal);
   }
 
   #showError(error, again) {
@@ -254,6 +261,7 @@ class Photo {
       file: this.#picture?.file,
       again,
       another: () => this.reset(),
+      service: () => device.turn(false),
       center: () => {
         this.#onNoFace = "center";
         this.#predict();
@@ -437,7 +445,7 @@ class Photo {
   #showRequest() {
     $("curl").textContent = asCurl("predict", this.#query(), this.#picture.file.name);
     const { timings_ms: timings, model, faces_detected: found } = this.#result;
-    $("result-summary").textContent = `${plural(found, "face")} found, read in ${duration(timings.total)} by ${model.name} ${model.version}.`;
+    $("result-summary").textContent = `${plural(found, "face")} found, read ${device.on ? "on this device " : ""}in ${duration(timings.total)} by ${model.name} ${model.version}.`;
   }
 
   #offerModels() {

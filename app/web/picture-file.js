@@ -40,17 +40,17 @@ function draw(bitmap, scale) {
 const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 
 /**
- * Returns `{ file, width, height, note }`: what to send, its upright size (0 if the browser cannot open it), and a
- * sentence that says what was changed. A file that needs no change is sent byte for byte.
+ * Returns `{ file, width, height, note }`: what to send or to read here, its upright size (0 if the browser cannot open
+ * it), and a sentence that says what was changed. A file that needs no change stays as it is, byte for byte.
  */
-export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
+export async function prepare(file, maxBytes, { longest = LONGEST_SIDE, what = "sent" } = {}) {
   const [bitmap, format] = await Promise.all([openPicture(file), formatOf(file)]);
   if (!bitmap) return { file, width: 0, height: 0, note: "" };
   const { width, height } = bitmap;
   let scale = Math.min(1, longest / Math.max(width, height));
   if (scale === 1 && format && file.size <= maxBytes) {
     bitmap.close();
-    return { file, width, height, note: `${width} × ${height}, ${megabytes(file.size)}, sent as it is.` };
+    return { file, width, height, note: `${width} × ${height}, ${megabytes(file.size)}, ${what} as it is.` };
   }
   let canvas = draw(bitmap, scale);
   let blob = await encode(canvas);
@@ -63,7 +63,7 @@ export async function prepare(file, maxBytes, longest = LONGEST_SIDE) {
   const name = `${file.name.replace(/\.[^.]*$/, "") || "photo"}.jpg`;
   const done = canvas.width < width ? "Made smaller" : "Turned into a JPEG";
   const note =
-    `${done} here before it was sent: ${width} × ${height}, ${megabytes(file.size)} ` +
+    `${done} here before it was ${what}: ${width} × ${height}, ${megabytes(file.size)} ` +
     `→ ${canvas.width} × ${canvas.height}, ${megabytes(blob.size)}.`;
   return { file: new File([blob], name, { type: "image/jpeg" }), width: canvas.width, height: canvas.height, note };
 }

@@ -13,6 +13,7 @@ const TEXT = {
   busy: "Busy",
   offline: "You are offline",
   unreachable: "Not reachable",
+  device: "On this device",
 };
 
 /** How long after one check of the health the next one follows, while the page is visible. */
@@ -39,9 +40,10 @@ class Service extends EventTarget {
   #timer = 0;
   #since = 0;
   #knows = false;
+  #paused = false;
 
   start() {
-    window.addEventListener("offline", () => this.#setState("offline"));
+    window.addEventListener("offline", () => this.#paused || this.#setState("offline"));
     window.addEventListener("online", () => this.check());
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.check()));
     calls.addEventListener("failed", ({ detail }) => detail === "unreachable" && UP.has(this.state) && this.check());
@@ -55,6 +57,7 @@ class Service extends EventTarget {
   /** Checks the health of the service, now and from then on for as long as the page is visible. */
   async check() {
     clearTimeout(this.#timer);
+    if (this.#paused) return;
     try {
       this.noteHealth(await health());
     } catch (error) {
@@ -63,7 +66,18 @@ class Service extends EventTarget {
     }
     this.#showAllowance();
     clearTimeout(this.#timer);
+    if (this.#paused) return this.#setState("device");
     if (!document.hidden) this.#timer = setTimeout(() => this.check(), POLL_MS[this.state]);
+  }
+
+  /** Checks nothing while pictures are read on the device. */
+  pause(paused) {
+    this.#paused = paused;
+    if (paused) {
+      this.#setState("device");
+      // The looks of labels and levels are the service's: without a network, those of the last visit.
+      if (!this.notice) this.loadInfo();
+    } else this.check();
   }
 
   /** Updates the state from a response of `/health`. */
@@ -81,6 +95,7 @@ class Service extends EventTarget {
     const text = waited > 1 ? `${TEXT[state]}, ${waited} s` : TEXT[state];
     if ($("status-text").textContent !== text) $("status-text").replaceChildren(text);
     // A service that was away may be another one when it is back.
+    if (state === "device") return;
     if (!UP.has(state)) this.#knows = false;
     else if (!this.#knows && state !== "busy") this.loadInfo();
   }

@@ -193,6 +193,35 @@ export const ERRORS = {
     text: "The service may be restarting, or the connection dropped. The photo goes out as soon as it can be reached.",
     actions: ["ready", "another"],
   },
+  unsupported_browser: {
+    title: "This browser cannot do it",
+    text: "Reading on the device needs WebAssembly with SIMD, which this browser does not have.",
+    next: ["Current versions of Chrome, Edge, Firefox and Safari have it."],
+    actions: ["service", "another"],
+  },
+  model_file_unreachable: {
+    title: "The engine is not here yet",
+    text: "It has to be loaded once, with a network. The photo has not left this device.",
+    actions: ["again", "service", "another"],
+  },
+  model_file_missing: {
+    title: "A part of the engine is missing",
+    text: "The service no longer has a file that the engine needs. The photo has not left this device.",
+    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    actions: ["reload", "service"],
+  },
+  model_file_mismatch: {
+    title: "A part of the engine was changed",
+    text: "One of its files is not the one that its hash describes, so it is not used. The photo has not left this device.",
+    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    actions: ["reload", "service"],
+  },
+  engine_failed: {
+    title: "The engine failed",
+    text: "This browser could not run it, for want of memory perhaps. The photo has not left this device.",
+    next: ["Close other pages and try again."],
+    actions: ["again", "service", "another"],
+  },
   camera_denied: {
     title: "The camera is blocked",
     text: "This page has no permission to use it.",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 import app.api
+from app.api.routes import web
 from app.config import BadSettings, Settings
 from app.main import create_app
 from tests.api.conftest import Start
@@ -34,7 +38,10 @@ def test_everything_that_the_page_names_is_there(client: TestClient) -> None:
 @pytest.mark.parametrize("path", sorted(file.name for file in WEB.iterdir() if file.is_file()))
 def test_files_have_their_types_and_may_not_be_guessed(client: TestClient, path: str) -> None:
     response = client.get(f"/web/{path}")
-    kinds = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+    kinds = {
+        **{".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"},
+        **{".webmanifest": "application/manifest+json"},
+    }
     assert response.headers["content-type"].startswith(kinds[Path(path).suffix])
     assert response.headers["x-content-type-options"] == "nosniff"
     assert "script-src 'self'" in response.headers["content-security-policy"]
@@ -145,3 +152,81 @@ def test_the_page_needs_no_key(start: Start) -> None:
     assert client.get("/").status_code == 200
     assert client.get("/web/base.css").status_code == 200
     assert client.get("/info").status_code == 401
+
+
+FOLDER = "0123456789abcdef"
+ENGINE = f"/web/edge/{FOLDER}"
+
+
+@pytest.fixture
+def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as ``make edge`` builds it, in place of the one that may be there."""
+    content = tmp_path / FOLDER
+    content.mkdir()
+    files = {"worker.js": b"// a worker", "a.mjs": b"export {};", "a.wasm": bytes(200_000), "a.onnx": b"a model"}
+    for name, data in files.items():
+        (content / name).write_bytes(data)
+    (content / "a.wasm.gz").write_bytes(gzip.compress(files["a.wasm"]))
+    described = {"folder": f"edge/{FOLDER}/", "bytes": 1000, "files": sorted(files)}
+    (tmp_path / "edge.json").write_text(json.dumps(described), "utf-8")
+    monkeypatch.setattr(web._edge, "all_directories", [tmp_path])
+    return tmp_path
+
+
+@pytest.mark.usefixtures("edge")
+def test_the_page_finds_the_engine_for_the_device(client: TestClient) -> None:
+    assert client.get("/web/engine.json").json()["folder"] == f"edge/{FOLDER}/"
+    assert "data-device hidden" not in client.get("/").text
+
+
+def test_without_the_engine_nothing_of_it_is_offered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web._edge, "all_directories", [])
+    assert client.get("/web/engine.json").json() == {"folder": None}
+    assert client.get("/service-worker.js").status_code == 404
+    assert "data-device hidden" in client.get("/").text
+
+
+@pytest.mark.usefixtures("edge")
+def test_the_engine_s_files_have_their_types_and_are_kept_for_ever(client: TestClient) -> None:
+    kinds = {"worker.js": "text/javascript", "a.mjs": "text/javascript", "a.wasm": "application/wasm"}
+    for name, kind in {**kinds, "a.onnx": "application/octet-stream"}.items():
+        response = client.get(f"{ENGINE}/{name}")
+        assert response.headers["content-type"].startswith(kind)
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "'wasm-unsafe-eval'" in response.headers["content-security-policy"]
+        assert "unsafe-inline" not in response.headers["content-security-policy"]
+
+
+@pytest.mark.usefixtures("edge")
+def test_the_engine_comes_compressed_to_who_takes_that(client: TestClient) -> None:
+    plain = client.get(f"{ENGINE}/a.wasm", headers={"Accept-Encoding": "identity"})
+    small = client.get(f"{ENGINE}/a.wasm", headers={"Accept-Encoding": "gzip"})
+    assert plain.content == small.content == bytes(200_000)
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < 1000
+    assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert small.headers["etag"] != plain.headers["etag"]
+    assert client.get(f"{ENGINE}/a.wasm.gz").status_code == 404
+    assert client.get(f"{ENGINE}/../edge.py").status_code == 404
+
+
+@pytest.mark.usefixtures("edge")
+def test_the_service_worker_changes_with_every_file_that_it_keeps(
+    client: TestClient, edge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get("/service-worker.js")
+    assert first.headers["content-type"].startswith("text/javascript")
+    assert first.headers["cache-control"] == "no-cache"
+    assert "connect-src 'self'" in first.headers["content-security-policy"]
+    kept = json.loads(re.search(r"PAGE_FILES = (.*);", first.text)[1])  # type: ignore[index]
+    assert {f"web/{file.name}" for file in WEB.iterdir() if file.is_file()} == set(kept)
+    assert client.get("/service-worker.js").text == first.text
+    found = web._find
+    changed = lambda folder, name: replace(found(folder, name), etag=name)  # noqa: E731
+    monkeypatch.setattr(web, "_find", changed)
+    assert client.get("/service-worker.js").text != first.text
+
+
+def test_the_service_worker_needs_no_key(start: Start, edge: Path) -> None:
+    assert start(api_keys="phone:0123456789abcdef0123").get("/service-worker.js").status_code == 200

@@ -18,7 +18,7 @@ from app.service import Phase, Service
 logger = logging.getLogger("visage.admission")
 
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json"})
+_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json", "/service-worker.js"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
 PREDICTION_PATHS: Final = frozenset(
     {

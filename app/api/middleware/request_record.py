@@ -52,6 +52,15 @@ _PAGE: Final[Headers] = (
 )
 """For the built-in page: its own files, and the pictures that a person picked."""
 
+_ENGINE: Final[Headers] = (
+    *_EVERYWHERE,
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'none'",
+    ),
+)
+"""For the worker that reads pictures on the device: the one script that may run WebAssembly."""
+
 
 class Requests:
     """Begins and ends the record of each request, and responds to whatever escapes the layers within."""
@@ -145,9 +154,16 @@ def _completed(scope: Scope, message: Message, request_id: str, *, close: bool) 
 
 def _security_headers(path: str) -> Headers:
     """Headers that keep a browser from doing more with a response than it is meant for; ``path`` is without prefix."""
-    if path in {"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json"} or path.startswith(
-        ("/web/", "/docs/", "/samples/")
-    ):
+    if path.startswith("/web/edge/"):
+        return _ENGINE
+    if path in {
+        "/",
+        "/favicon.ico",
+        "/docs",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/service-worker.js",
+    } or path.startswith(("/web/", "/docs/", "/samples/")):
         return _PAGE
     return _DATA
 

@@ -1,4 +1,4 @@
-"""Serves the files of the built-in page, the samples, Swagger UI and the OpenAPI document.
+"""Serves the files of the built-in page, the engine for the device, the samples, Swagger UI and the OpenAPI document.
 
 A middleware adds the security headers.
 """
@@ -6,18 +6,21 @@ A middleware adds the security headers.
 from __future__ import annotations
 
 import hashlib
-import mimetypes
+import json
 import stat
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 from starlette.staticfiles import StaticFiles
 
+from app import __version__ as app_version
 from app.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -27,14 +30,31 @@ _WEB: Final = Path(__file__).parents[2] / "web"
 _SWAGGER: Final = Path(__file__).parents[1] / "swagger"
 
 _page = StaticFiles(directory=_WEB)
+_edge = StaticFiles(directory=_WEB / "edge", check_dir=False)
 _swagger = StaticFiles(directory=_SWAGGER)
 _samples = StaticFiles(directory=_ROOT / "sample_images", check_dir=False)
 
 _REVALIDATE: Final = "no-cache"
 """The browser keeps the file and asks each time whether it changed; an unchanged ETag gets a 304."""
 _A_DAY: Final = "public, max-age=86400"
+_FOREVER: Final = "public, max-age=31536000, immutable"
+"""For folders that are named after the hash of their content."""
 
-_SUFFIXES: Final = {".html", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".json"}
+_TYPES: Final = {
+    **{".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json"},
+    **{
+        ".jpeg": "image/jpeg",
+        ".jpg": "image/jpeg",
+        ".png": "image/png",
+        ".svg": "image/svg+xml",
+        ".webp": "image/webp",
+    },
+    **{".mjs": "text/javascript", ".onnx": "application/octet-stream", ".wasm": "application/wasm"},
+    **{".txt": "text/plain", ".webmanifest": "application/manifest+json"},
+}
+"""The files that are served, by their suffixes."""
+_PORTION: Final = 64 * 1024
+"""Bytes of a file that are on their way to a client at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +64,12 @@ class _File:
     etag: str
 
 
+def _file(changed: int, content: bytes) -> _File:
+    return _File(changed, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
 _files: dict[str, _File] = {}
-"""The files that were asked for, by their paths: 4 MB if all of them were."""
+"""The files that were asked for, by their paths: 4 MB if all of them were, and 7 MB of the engine for the device."""
 
 
 def _serve(path: str, folder: StaticFiles, caching: str, file: str | None = None) -> None:
@@ -53,29 +77,58 @@ def _serve(path: str, folder: StaticFiles, caching: str, file: str | None = None
 
     async def serve(request: Request) -> Response:
         name = file or request.path_params["path"]
-        found = _find(folder, name)
-        headers = {"ETag": found.etag, "Cache-Control": caching}
-        if folder.is_not_modified(Headers(headers), request.headers):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        headers["Content-Length"] = str(len(found.content))
-        content = b"" if request.method == "HEAD" else found.content
-        return Response(content, headers=headers, media_type=mimetypes.guess_type(name)[0])
+        headers = {"Cache-Control": caching}
+        found = None
+        if caching == _FOREVER:
+            headers["Vary"] = "Accept-Encoding"
+            found = _compressed(folder, name) if "gzip" in request.headers.get("Accept-Encoding", "") else None
+            if found is not None:
+                headers["Content-Encoding"] = "gzip"
+        return _response(request, name, found or _find(folder, name), headers)
 
     router.add_api_route(path, serve, methods=["GET", "HEAD"])
 
 
+def _response(request: Request, name: str, found: _File, headers: dict[str, str]) -> Response:
+    headers["ETag"] = found.etag
+    if _page.is_not_modified(Headers(headers), request.headers):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Length"] = str(len(found.content))
+    kind = _TYPES[Path(name).suffix]
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=kind)
+    return StreamingResponse(_portions(found.content), headers=headers, media_type=kind)
+
+
 def _find(folder: StaticFiles, name: str) -> _File:
     """A file. It is kept in memory, so that a client that reads slowly keeps no file open and no copy."""
-    if Path(name).suffix not in _SUFFIXES:
+    if Path(name).suffix not in _TYPES:
         raise NotFound
+    return _read(folder, name)
+
+
+def _compressed(folder: StaticFiles, name: str) -> _File | None:
+    """The gzip form of a file, where it has one."""
+    try:
+        return _read(folder, f"{name}.gz") if Path(name).suffix in _TYPES else None
+    except NotFound:
+        return None
+
+
+async def _portions(content: bytes) -> AsyncIterator[bytes]:
+    """A file in portions, so that a client that reads slowly has no more than one of them in its buffer."""
+    for start in range(0, len(content), _PORTION):
+        yield content[start : start + _PORTION]
+
+
+def _read(folder: StaticFiles, name: str) -> _File:
     try:
         path, status = folder.lookup_path(name)
         if status is None or not stat.S_ISREG(status.st_mode):
             raise NotFound
         found = _files.get(path)
         if found is None or found.changed != status.st_mtime_ns:
-            content = Path(path).read_bytes()
-            found = _files[path] = _File(status.st_mtime_ns, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+            found = _files[path] = _file(status.st_mtime_ns, Path(path).read_bytes())
         return found
     except (OSError, ValueError):
         # No name of a file: it is too long, or holds a zero byte.
@@ -92,8 +145,50 @@ async def openapi(request: Request) -> Response:
     return Response(app.state.openapi, media_type="application/json")
 
 
-_serve("/", _page, _REVALIDATE, "index.html")
+@router.get("/web/engine.json")
+async def engine() -> Response:
+    """Where the engine for the device is; without one, ``folder`` is null."""
+    return Response(orjson.dumps(_engine()), media_type="application/json", headers={"Cache-Control": _REVALIDATE})
+
+
+@router.get("/service-worker.js")
+async def service_worker() -> Response:
+    """The script that keeps the page and the engine for use without a network."""
+    found = _engine()
+    if found["folder"] is None:
+        raise NotFound
+    files = {file.name: _find(_page, file.name).etag for file in sorted(_WEB.iterdir()) if file.suffix in _TYPES}
+    version = hashlib.sha256(repr([app_version, found, files]).encode()).hexdigest()[:16]
+    values = {
+        "VERSION": version,
+        "ENGINE_FOLDER": f"web/{found['folder']}",
+        "PAGE_FILES": [f"web/{name}" for name in files],
+    }
+    head = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
+    script = head.encode() + _find(_page, "service-worker.js").content
+    return Response(script, media_type="text/javascript", headers={"Cache-Control": _REVALIDATE})
+
+
+def _engine() -> dict[str, Any]:
+    """What ``make edge`` has put into ``app/web/edge``."""
+    try:
+        described: dict[str, Any] = orjson.loads(_find(_edge, "edge.json").content)
+    except NotFound:
+        return {"folder": None}
+    return described
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def page(request: Request) -> Response:
+    """The page. Where the engine is, there is room for its switches from the start, so that nothing moves."""
+    found = _find(_page, "index.html")
+    if _engine()["folder"] is not None:
+        found = _file(found.changed, found.content.replace(b" data-device hidden", b" data-device"))
+    return _response(request, "index.html", found, {"Cache-Control": _REVALIDATE})
+
+
 _serve("/favicon.ico", _page, _A_DAY, "icon.svg")
+_serve("/web/edge/{path:path}", _edge, _FOREVER)
 _serve("/web/{path:path}", _page, _REVALIDATE)
 _serve("/docs", _swagger, _REVALIDATE, "index.html")
 _serve("/docs/{path:path}", _swagger, _A_DAY)

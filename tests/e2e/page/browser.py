@@ -31,8 +31,8 @@ ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
 )
 
-_LOAD_FAILED = "Failed to load resource:"
-"""What Chromium itself logs for an error status or a lost connection. The page cannot silence it."""
+_NOT_OURS = ("Failed to load resource:", "Service Worker registration blocked by Playwright")
+"""What Chromium itself logs for an error status or a lost connection, and Playwright. The page cannot silence it."""
 
 _WATCH_SHIFTS = """
 window.shifts = [];
@@ -96,6 +96,8 @@ def write_fontconfig(folder: Path, fonts: str) -> Path:
 def open_context(browser: Browser, screen: Screen, **options: Any) -> BrowserContext:
     """A browser session of its own. Motion is off unless it is asked for: it costs a machine without a GPU seconds."""
     options.setdefault("reduced_motion", "reduce")
+    # A service worker would answer in place of the application.
+    options.setdefault("service_workers", "block")
     context = browser.new_context(
         viewport={"width": screen.width, "height": screen.height},
         is_mobile=screen.touch,
@@ -118,7 +120,7 @@ class Watcher:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not message.text.startswith(_LOAD_FAILED):
+        if message.type in {"error", "warning"} and not message.text.startswith(_NOT_OURS):
             self.faults.append(f"{message.type}: {message.text}")
 
     def requests_elsewhere(self, origin: str) -> list[str]:

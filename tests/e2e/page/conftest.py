@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
@@ -101,8 +102,9 @@ def open_page(browser: Browser, start: Start, screen: Screen) -> Iterator[OpenPa
     another origin. It closes before the applications that ``start`` started."""
     with ExitStack() as stack:
 
-        def begin(application: Application, *, until: str = READY, browser: Browser = browser) -> Page:
-            context = open_context(browser, screen, permissions=["clipboard-read", "clipboard-write", "camera"])
+        def begin(application: Application, *, until: str = READY, browser: Browser = browser, **options: Any) -> Page:
+            permissions = ["clipboard-read", "clipboard-write", "camera"]
+            context = open_context(browser, screen, permissions=permissions, **options)
             page = context.new_page()
             watcher = Watcher(page)
             stack.callback(_check, watcher, application.url)
