@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from random import Random
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.page.actions import picked, text
-from tests.e2e.page.application import Application
+from tests.e2e.page.actions import go, picked, table, text
+from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage
-from tests.e2e.page.pictures import sample
+from tests.e2e.page.pictures import collins, sample
+from tests.e2e.page.test_live import download
+from tests.e2e.page.videos import scene, write_video
 from tests.process import ROOT
 
 EDGE = ROOT / "app" / "web" / "edge" / "edge.json"
@@ -98,6 +103,63 @@ def test_a_browser_without_simd_says_so(page: Page) -> None:
     page.check(SWITCH)
     page.set_input_files("#photo-file", [SINGLE])
     expect(page.locator("#photo-error h1")).to_have_text("This browser cannot do it")
+
+
+def test_many_photos_stay_on_the_device_too(page: Page, application: Application) -> None:
+    ready(page)
+    go(page, "many")
+    page.set_input_files(
+        "#many-files-input", [SINGLE, picked("cat.jpg", (ROOT / "sample_images/cat.jpg").read_bytes())]
+    )
+    expect(page.locator("#view-many")).to_have_attribute("data-state", "done")
+    expect(page.locator("#many-tiles")).to_contain_text("Happy")
+    expect(page.locator("#many-tiles")).to_contain_text("No face found")
+    assert application.uploads == []
+
+
+def test_live_stays_on_the_device_and_ends_with_a_report(page: Page, application: Application, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.webm", [scene(collins())] * 60)
+    ready(page)
+    go(page, "live")
+    application.requests.clear()
+    page.set_input_files("#live-file", video)
+    expect(page.locator("#live-label")).to_contain_text("Happy")
+    expect(page.locator("#live-connection")).to_have_text("Read on this device. Nothing leaves it.")
+    page.wait_for_selector(".report__strip")
+    assert application.requests == []
+    summary = json.loads(download(page, "#report-json"))
+    rows = table(download(page, "#report-csv"))
+    assert len(rows) - 1 >= summary["frames"]["read"] > 0
+
+
+SUMMARISE = """async ({ frames, labels }) => {
+  const { summarise } = await import(new URL("web/session-summary.js", document.baseURI));
+  return summarise(frames, labels);
+}"""
+
+
+@on_a_desktop
+@pytest.mark.parametrize("count", [12, 400])
+def test_a_session_is_added_up_as_by_the_service(page: Page, application: Application, count: int) -> None:
+    labels = list(shipped_card().labels)
+    numbers = Random(count)
+    posted, own, t = [], [], 0.0
+    for number in range(count):
+        t = round(t + numbers.choice([0.1, 0.13, 0.2, 2.5 if number == 7 else 0.1]), 2)
+        weights = [numbers.random() ** 4 for _ in labels]
+        shown = {label: round(weight / sum(weights), 4) for label, weight in zip(labels, weights, strict=True)}
+        warnings = ["blurred"] if numbers.random() < 0.5 else []
+        face = {
+            **{"track": 1, "probabilities": shown, "is_uncertain": max(shown.values()) < 0.6},
+            "warnings": [{"code": code} for code in warnings],
+        }
+        is_there = number % 5 != 4
+        posted.append({"t": t, "probabilities": shown if is_there else None, "warnings": warnings if is_there else []})
+        own.append({"t": t, "faces": [face] if is_there else []})
+    body = {"profile": None, "frames": posted}
+    wanted = httpx.post(f"{application.url}analyze/session", json=body, trust_env=False).json()
+    found = page.evaluate(SUMMARISE, {"frames": own, "labels": labels})
+    assert {key: value for key, value in wanted.items() if key != "request_id"} == found
 
 
 @on_a_desktop
