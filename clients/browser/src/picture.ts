@@ -6,10 +6,11 @@ import type { SentPicture } from "./protocol.js";
 
 const LEAST_SIDE = 32;
 
-/** Keeps one canvas, so that frames of the same size take no memory of their own. */
+/** Keeps its canvas and its memory, so that frames of the same size take none of their own. Its pixels last until the next picture. */
 export class PictureReader {
   readonly #mostPixels: number;
   #canvas: OffscreenCanvas | undefined;
+  #copy = new Uint8Array();
 
   constructor(mostPixels: number) {
     this.#mostPixels = mostPixels;
@@ -23,10 +24,29 @@ export class PictureReader {
     }
     const drawable = picture instanceof Blob ? await bitmapOf(picture) : picture;
     try {
-      return this.#drawn(drawable);
+      return (drawable instanceof ImageBitmap ? null : await this.#copied(drawable)) ?? this.#drawn(drawable);
     } finally {
       drawable.close();
     }
+  }
+
+  /** The pixels of a frame, or null where the browser cannot give them as they are shown. */
+  async #copied(frame: VideoFrame): Promise<Pixels | null> {
+    const { displayWidth: width, displayHeight: height, visibleRect } = frame;
+    this.#check(width, height);
+    const turned = "rotation" in frame && (frame.rotation !== 0 || ("flip" in frame && frame.flip));
+    if (turned || visibleRect?.width !== width || visibleRect.height !== height) return null;
+    const layout = { format: "RGBA" } as const;
+    try {
+      const size = frame.allocationSize(layout);
+      if (size !== 4 * width * height) return null;
+      if (this.#copy.length !== size) this.#copy = new Uint8Array(size);
+      await frame.copyTo(this.#copy, layout);
+    } catch {
+      return null;
+    }
+    // Drawing would do, but Chromium keeps the memory of each frame that was drawn.
+    return pixelsOf(overWhite(this.#copy), width, height);
   }
 
   #drawn(picture: ImageBitmap | VideoFrame): Pixels {
@@ -71,7 +91,7 @@ async function bitmapOf(blob: Blob): Promise<ImageBitmap> {
 }
 
 /** The pixels over white, where some are transparent. */
-function overWhite(data: Uint8ClampedArray): Uint8ClampedArray {
+function overWhite(data: Pixels["data"]): Pixels["data"] {
   let opaque = true;
   for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
   if (opaque) return data;

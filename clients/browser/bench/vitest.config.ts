@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["bench/**/*.bench.ts"],
+    globalSetup: "test/build.ts",
+    disableConsoleIntercept: true,
+    reporters: [["default", { summary: false }]],
+  },
+});
