@@ -179,13 +179,20 @@ class Protocol(HttpToolsProtocol):
         self._check_header_size()
         if not self.idle:
             self._count_waiting()
-        upgrades = self.parser.should_upgrade() and self._should_upgrade()
-        if upgrades and (not self.idle or _has_body(self.headers)):
-            self._error = MalformedRequest("A request for a WebSocket comes first and has no body.")
+        offers = self.parser.should_upgrade()
+        upgrades = offers and self._should_upgrade()
+        if offers and (_has_body(self.headers) or (upgrades and not self.idle)):
+            # The parser would take the body for another protocol, or for the next request.
+            self._error = MalformedRequest(
+                "A request with the header Upgrade has no body, and one for a WebSocket comes first."
+            )
             raise ValueError("an upgrade with a body")
         super().on_headers_complete()
         if upgrades:
             return
+        if offers:
+            # The parser drops what comes with it.
+            self.cycle.keep_alive = False
         self._in_body = True
         # The cycle closes the connection through the protocol, which knows whether the client is still sending.
         self.cycle.transport = self  # type: ignore[assignment]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from typing import Any
 
@@ -131,6 +132,10 @@ def test_an_unknown_model_is_the_error_of_the_request(client: TestClient) -> Non
         ({"text": {"quality_score": 100.5}}, "text.quality_score: is no number from 0 to 100"),
         ({"text": {"quality_score": True}}, "text.quality_score"),
         ({"text": {"quality_score": 5, "grade": 1}}, "'grade'"),
+        (
+            {"text": {"quality_score": 5, "feedback": functools.reduce(lambda inner, _: [inner], range(300), 1)}},
+            "feedback",
+        ),
         ({"audio": {}}, "'audio'"),
         ({"voice": VOICE, "model": "default"}, "?model="),
     ],

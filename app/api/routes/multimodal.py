@@ -193,7 +193,13 @@ def _text(given: Any) -> Text | None:
         return None
     _check_object("text", given, ("quality_score", "feedback"))
     check_number("text.quality_score", given.get("quality_score"), 100)
-    return Text(given["quality_score"], given.get("feedback"))
+    text = Text(given["quality_score"], given.get("feedback"))
+    try:
+        # As deep as in the result.
+        orjson.dumps({"text": {"feedback": text.feedback}})
+    except TypeError:
+        raise InvalidRequest("text.feedback: has too many lists and objects inside one another.") from None
+    return text
 
 
 def _check_object(field: str, given: Any, names: tuple[str, ...]) -> None:

@@ -491,6 +491,24 @@ async def test_the_slowest_reader_makes_room(limits: dict[str, int]) -> None:
         assert cut.empty()
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"TLS/1.0"])
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_no_other_request(protocol: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: %b\r\ncontent-length: %d\r\n\r\n"
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(head % (protocol, len(GET)))
+        await asyncio.sleep(0.1)
+        await peer.send(GET)
+        assert (await peer.response())[0] == 400
+        assert await peer.closed()
+
+
+async def test_an_upgrade_that_is_offered_is_ignored_and_ends_the_connection() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n" + GET)
+        assert (await peer.response())[1]["connection"] == "close"
+        assert await peer.closed()
+
+
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
 
 
