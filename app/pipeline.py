@@ -28,8 +28,8 @@ from app.inference.further import FurtherValue
 from app.inference.manifest import ByBox, ByEyes
 from app.inference.session import Tensor
 from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing, extract, region_of
-from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.face_search import FaceDetector, assumed, find, find_again, find_near
+from app.vision.decode import LARGE_FACE_SIDE, SEARCH_SIDE, ImageLimits, Picture, decode
+from app.vision.face_search import FaceDetector, assumed, find, find_again, find_near, suffices
 from app.vision.geometry import Box, Face
 from app.vision.mesh import MESH_SIDE, MOST_TURNED, FaceMesh, MeshLoader, mesh_region
 from app.vision.quality import QualityWarning, assess
@@ -37,6 +37,9 @@ from app.vision.quality import QualityWarning, assess
 _MOST_CLOSE_UPS: Final = 4
 _SMALL_FACE: Final = 0.18
 """Share of a frame's longer side. A larger face is found by one look at the whole frame."""
+
+_FEW_PIXELS: Final = 64
+"""Width of a face in decoded pixels below which its quality shows only in more of them."""
 
 FacesMode = Literal["one", "largest", "all"]
 NoFaceMode = Literal["error", "center"]
@@ -93,17 +96,44 @@ class Pipeline:
 
     def detect(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
         """Decodes a picture and finds the wanted faces, and their meshes where details need them."""
-        timings = Timings()
         checkpoint()
+        timings = Timings()
+        search = self._search if options.faces == "all" or needs_mesh(options.details) else self._search_large_first
+        detected = search(data, options, timings, checkpoint)
+        if needs_mesh(options.details):
+            self._find_meshes(detected, options.details, checkpoint)
+        return detected
+
+    def _search(self, data: bytes, options: DetectOptions, timings: Timings, checkpoint: Checkpoint) -> DetectedPicture:
         with timings.stage("decode"):
             picture = decode(data, self._limits)
         checkpoint()
         with timings.stage("detect"):
             found = find(self._detector, picture, thorough=options.faces == "all")
-        detected = DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
-        if needs_mesh(options.details):
-            self._find_meshes(detected, options.details, checkpoint)
+        return DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
+
+    def _search_large_first(
+        self, data: bytes, options: DetectOptions, timings: Timings, checkpoint: Checkpoint
+    ) -> DetectedPicture:
+        """Looks for a large face in few pixels, and decodes those of a whole search where there is none."""
+        with timings.stage("decode"):
+            detected = DetectedPicture(data, decode(data, self._limits, side=LARGE_FACE_SIDE), (), 0, timings)
+        checkpoint()
+        with timings.stage("detect"):
+            found = find_near(self._detector, detected.picture)
+        if not self._shows(found, detected.picture):
+            with timings.stage("decode"):
+                self._decode_finer(detected, min(detected.picture.width, detected.picture.height) / SEARCH_SIDE)
+            checkpoint()
+            with timings.stage("detect"):
+                found = find(self._detector, detected.picture, thorough=False, near=found)
+        detected.faces, detected.faces_detected = self._wanted(found, detected.picture, options), len(found)
         return detected
+
+    @staticmethod
+    def _shows(found: list[Face], picture: Picture) -> bool:
+        """Whether a look for large faces is enough: there is one, with pixels enough to judge its quality."""
+        return suffices(found, picture) and found[0].box.width >= _FEW_PIXELS * picture.scale
 
     def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
         """Decodes a frame of a stream and finds its faces; there may be none."""

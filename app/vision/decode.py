@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import cv2
 import numpy as np
@@ -38,8 +39,11 @@ _PARSERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """All that decoders raised for damaged files in fuzzing. Anything else is a defect of the service."""
 
-_DETECTION_SIDE = 480
-"""Shorter side that a JPEG keeps for detection: no copy in which faces are searched is larger, in shapes up to 4:3."""
+SEARCH_SIDE: Final = 480
+"""Shorter side that a JPEG keeps to search for faces: no copy that is searched is larger, in shapes up to 4:3."""
+
+LARGE_FACE_SIDE: Final = 240
+"""The same to find large faces only."""
 
 _COARSEST = 8
 """The most that libjpeg reduces by while it decodes."""
@@ -97,17 +101,17 @@ class Picture:
         return self.width / columns if columns else math.inf
 
 
-def decode(data: bytes, limits: ImageLimits, at_most: float | None = None) -> Picture:
+def decode(data: bytes, limits: ImageLimits, at_most: float | None = None, *, side: int = SEARCH_SIDE) -> Picture:
     """The picture in ``data``. Raises an error of the catalogue when there is none.
 
-    A large picture is reduced by 2, 4 or 8: as far as face detection allows, or by at most ``at_most``, or by more if
-    memory requires it. Raises NotEnoughMemory while others hold the memory that it takes. The pixels count as used for
-    as long as they exist.
+    A large picture is reduced by 2, 4 or 8: while its shorter side keeps ``side`` pixels, or by at most ``at_most``, or
+    by more if memory requires it. Raises NotEnoughMemory while others hold the memory that it takes. The pixels count
+    as used for as long as they exist.
     """
     name = _readable_format(data)
     header = read_header(data, name)
     _check(header, limits)
-    factor = _reduction(header, name, at_most)
+    factor = _reduction(header, name, min(header.width, header.height) / side if at_most is None else at_most)
     while factor < _COARSEST and decoding_bytes(header, name, factor) > limits.memory.largest:
         factor *= 2
     with limits.memory.take(decoding_bytes(header, name, factor)):
@@ -151,11 +155,9 @@ def _check(header: Header, limits: ImageLimits) -> None:
         raise ImageTooLarge("This picture takes too long to decode. Scale it down, or save it as an ordinary JPEG.")
 
 
-def _reduction(header: Header, name: str, at_most: float | None) -> int:
+def _reduction(header: Header, name: str, at_most: float) -> int:
     if name != "jpeg" and header.pixels < _REDUCED_FROM:
         return 1
-    if at_most is None:
-        at_most = min(header.width, header.height) / _DETECTION_SIDE
     return next((factor for factor in (_COARSEST, 4, 2) if factor <= at_most), 1)
 
 

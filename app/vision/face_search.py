@@ -100,13 +100,18 @@ class FaceDetector:
     threshold: float
 
 
-def find(detector: FaceDetector, picture: Picture, *, thorough: bool) -> list[Face]:
+def find(detector: FaceDetector, picture: Picture, *, thorough: bool, near: Sequence[Face] | None = None) -> list[Face]:
     """The faces of a picture in its full-size pixels, largest first.
 
-    ``thorough`` searches for small faces even when there is a large one.
+    ``thorough`` searches for small faces even when there is a large one. ``near`` is what :func:`find_near` returned,
+    if it was called for this picture before.
     """
     search = _Search(detector, picture.pixels)
-    search.near()
+    if near is None:
+        search.near()
+    else:
+        height, width = picture.pixels.shape[:2]
+        search.found += [face.scaled(width / picture.width, height / picture.height) for face in near]
     if search.found:
         if (thorough or search.finds_only_small_faces) and search.far(MIDDLE_COPY) and thorough:
             search.far(LARGE_COPY)
@@ -122,6 +127,11 @@ def find_near(detector: FaceDetector, picture: Picture) -> list[Face]:
     search = _Search(detector, picture.pixels)
     search.near()
     return search.sorted(picture)
+
+
+def suffices(found: Sequence[Face], picture: Picture) -> bool:
+    """Whether what :func:`find_near` found is all that :func:`find` would find, unless it is thorough."""
+    return any(face.box.width >= _SMALL_FACE * max(picture.width, picture.height) for face in found)
 
 
 def find_again(detector: FaceDetector, picture: Picture, boxes: Sequence[Box]) -> list[Face] | None:

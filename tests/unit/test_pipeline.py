@@ -19,7 +19,9 @@ from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeli
 from app.vision.decode import ImageLimits
 from app.vision.face_search import FaceDetector
 from app.vision.geometry import Box, Face
+from app.vision.mesh import MeshLoader
 from tests.models import SEVEN, Contract, make_brightness_model, make_model
+from tests.process import ROOT
 
 LIMITS = ImageLimits(max_pixels=50_000_000)
 
@@ -29,8 +31,10 @@ class Seeing:
 
     def __init__(self, *places: tuple[float, float, float]) -> None:
         self._places = places
+        self.looks = 0
 
     def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
+        self.looks += 1
         height, width = pixels.shape[:2]
         return [_face(x * width, y * height, side * width) for x, y, side in self._places]
 
@@ -100,6 +104,33 @@ def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> No
     assert (detected.picture.width, detected.picture.height) == (4000, 3000)
     assert detected.faces[0].box.x == pytest.approx(1000, abs=4)
     assert detected.faces[0].box.width == pytest.approx(1200, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("places", "options", "scale"),
+    [
+        # Large enough: half of the pixels show it.
+        (((0.3, 0.2, 0.4),), DetectOptions(), 2),
+        (((0.3, 0.2, 0.21),), DetectOptions("largest"), 2),
+        # Found at once, but with few pixels to judge its quality.
+        (((0.3, 0.2, 0.19),), DetectOptions(), 1),
+        (((0.3, 0.2, 0.1),), DetectOptions(), 1),
+        # Small faces and meshes need all pixels in any case.
+        (((0.3, 0.2, 0.4),), DetectOptions("all"), 1),
+        (((0.3, 0.2, 0.4),), DetectOptions(details=frozenset({"head_pose"})), 1),
+        ((), DetectOptions(on_no_face="center"), 1),
+    ],
+)
+def test_a_picture_is_decoded_as_finely_as_its_face_requires(
+    places: tuple[tuple[float, float, float], ...], options: DetectOptions, scale: int
+) -> None:
+    near = Seeing(*places)
+    pipeline = Pipeline(FaceDetector(near, Seeing(), 0.5), LIMITS, mesh=MeshLoader(ROOT / "models"))
+    detected = _detect(pipeline, _jpeg(128, 640, 480), options)
+    assert detected.picture.scale == scale
+    assert list(detected.timings.stages)[:2] == ["decode", "detect"]
+    # The whole picture is looked at once, however finely it was decoded at first.
+    assert near.looks == 1
 
 
 def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) -> None:
