@@ -76,7 +76,7 @@ def line(path: Path, title: str, points: Sequence[tuple[int, float]]) -> None:
         _save(figure, path)
 
 
-def scatter(path: Path, title: str, points: Sequence[Point]) -> None:
+def scatter(path: Path, title: str, points: Sequence[Point], axis: str = "accuracy on FER+") -> None:
     """Accuracy over a logarithmic axis of milliseconds."""
     with mpl.rc_context(_STYLE):
         figure, axes = _canvas(title, 3.2)
@@ -86,7 +86,7 @@ def scatter(path: Path, title: str, points: Sequence[Point]) -> None:
             place = (point.milliseconds, point.accuracy)
             axes.plot(*place, "o", markersize=8, markeredgecolor=color, markerfacecolor=fill)
             axes.annotate(point.label, place, (0, 7), textcoords="offset points", ha="center")
-        axes.set(xscale="log", xlabel="milliseconds a face, one core", ylabel="accuracy on FER+")
+        axes.set(xscale="log", xlabel="milliseconds a face, one core", ylabel=axis)
         axes.margins(x=0.2, y=0.2)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))

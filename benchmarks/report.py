@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import plots
+from benchmarks import baselines, plots
 from benchmarks.contestants import TITLES
 from benchmarks.ratios import Ratio, ratios
 from benchmarks.results import CellResult, Footprint, Results, Turn
@@ -89,6 +89,7 @@ def _words(results: Results) -> dict[str, str]:
         "quotas": _quota_table(results),
         "stages": _stage_table(results),
         "networks": _network_table(results),
+        "baselines": _baseline_table(baselines.load()),
         "generator": _generator(results),
     }
 
@@ -217,6 +218,17 @@ def _network_table(results: Results) -> str:
     return _table(("one face, one core", "ms", "accuracy", "protocol"), rows)
 
 
+def _baseline_table(rows: Sequence[baselines.Row]) -> str:
+    cells = [
+        (row.name, row.crop, _number(row.milliseconds), _share(row.accuracy), _share(row.macro_recall)) for row in rows
+    ]
+    return _table(("network", "crop", "CPU ms", "accuracy", "macro recall"), cells)
+
+
+def _share(figure: baselines.Figure) -> str:
+    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})"
+
+
 def _generator(results: Results) -> str:
     cost = results.generator
     if not cost:
@@ -257,6 +269,8 @@ def _draw(results: Results, folder: Path) -> None:
     if networks:
         title = "Accuracy and time of networks (hollow: another protocol, or assumed)"
         plots.scatter(folder / "networks.svg", title, networks)
+    photos = [plots.Point(row.name, row.milliseconds, row.accuracy.value, row.ours, False) for row in baselines.load()]
+    plots.scatter(folder / "wild-dev.svg", "Accuracy and time of networks on photos", photos, "accuracy on wild-dev")
 
 
 def _compared(results: Results) -> list[CellResult]:

@@ -60,14 +60,18 @@ def _listed(folder: Path, listing: Path) -> list[tuple[Path, str]]:
 
 
 def _by_subfolder(folder: Path) -> list[tuple[Path, str]]:
-    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in _SUFFIXES)
+    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     return [(path, path.parent.name) for path in paths]
 
 
 def opened(folder: Path, listed: Sequence[tuple[Path, str]]) -> Iterator[Photo]:
     """The listed pictures, one after the other."""
     for path, label in listed:
-        yield Photo(str(path.relative_to(folder)), label, path.read_bytes())
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+        yield Photo(str(path.relative_to(folder)), label, data)
 
 
 def generate(
