@@ -73,7 +73,7 @@ export class Comparison {
       const results = [];
       for (const name of names) {
         const has = name === known.model.name && known.explanation;
-        const method = service.model(name)?.explain_methods.includes(query.explain_method) ? query.explain_method : "";
+        const method = service.model(name)?.explain_methods?.includes(query.explain_method) ? query.explain_method : "";
         const asked = { ...query, model: name, faces: "all", explain: "grid", explain_method: method, details: "" };
         results.push(has ? known : await api.predict(file, asked, signal));
       }

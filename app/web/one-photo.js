@@ -58,7 +58,7 @@ class Photo {
     $("heatmap-opacity").addEventListener("change", () => this.#requestExplanation());
     $("model").addEventListener("change", (event) => {
       this.#model = event.target.value;
-      if (!service.model(this.#model)?.explain_methods.includes(this.#method)) this.#method = "";
+      if (!service.model(this.#model)?.explain_methods?.includes(this.#method)) this.#method = "";
       this.#predict();
     });
     $("explain-method").addEventListener("change", (event) => {
