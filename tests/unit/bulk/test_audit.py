@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bulk.__main__ import run
+from bulk.audit import Labelled, Outcome, compared, figures
+from bulk.sources import Item
+from bulk.statistics import wilson
 from tests.unit.bulk.test_score import FACELESS, HAPPY, SAMPLES
 
 pytest.importorskip("pyarrow", reason="The packages of visage[bulk] are not installed.")
@@ -89,6 +97,74 @@ def test_what_was_found_can_be_used(faces: Path, tmp_path: Path) -> None:
     assert (copy / "model.onnx").is_file()
 
 
+@pytest.fixture
+def outcome() -> Outcome:
+    """A hundred happy faces: by day 60 of which 54 are right, by night 40 of which 28 are."""
+    faces, rows = [], []
+    for number in range(100):
+        light, right = ("day", number < 54) if number < 60 else ("night", number < 88)
+        groups = {"light": light, "camera": "old" if number < 29 else "new"}
+        faces.append(Labelled(Item(f"{number}.jpg", f"{number}.jpg"), "happy", groups))
+        happy = 0.5 + number / 250 if right else 0.3
+        rows.append({"p_happy": happy, "p_sad": 1 - happy, "warnings": "" if right else "blurred"})
+    return Outcome(("happy", "sad"), faces, rows, {"no_face_detected": 25})
+
+
+def test_gaps_between_groups(outcome: Outcome) -> None:
+    """Against values worked out by hand: 0.9 and 0.7, and z = 0.2 / sqrt(0.82 * 0.18 * (1/60 + 1/40)) = 2.550."""
+    result = figures(outcome, 0.6, 0.9)
+    day, night = result["groups"]["light"]["day"], result["groups"]["light"]["night"]
+    assert (day["accuracy"]["value"], night["accuracy"]["value"]) == (0.9, 0.7)
+    assert day["gap"]["value"] == pytest.approx(0.2) == -night["gap"]["value"]
+    # 0.010763 for each of the two comparisons (a chi-square test says the same), corrected by Holm for both.
+    assert day["gap"]["p"] == night["gap"]["p"] == pytest.approx(2 * 0.010763, abs=1e-5)
+    # The intervals by Wilson are 0.7985 to 0.9534 and 0.5457 to 0.8193.
+    low, high = 0.2 - math.hypot(0.9 - 0.7985, 0.8193 - 0.7), 0.2 + math.hypot(0.9534 - 0.9, 0.7 - 0.5457)
+    assert day["gap"]["interval"] == pytest.approx((low, high), abs=1e-4)
+    camera = result["groups"]["camera"]
+    assert "gap" not in camera["old"], "29 faces are too few, in it or beside it."
+    assert "gap" not in camera["new"]
+    assert "too few to compare" in camera["old"]["note"]
+
+
+def test_warnings_shares_and_the_surest_mistakes(outcome: Outcome) -> None:
+    result = figures(outcome, 0.6, 0.9)
+    assert result["without_face_share"]["value"] == 25 / 125
+    assert result["warnings"]["blurred"] == {"value": 0.0, "interval": wilson(0, 18), "hits": 0, "count": 18}
+    assert result["warnings"]["none"]["value"] == 1.0
+    assert len(result["mistakes"]) == 18
+    assert [m["confidence"] for m in result["mistakes"]] == sorted(m["confidence"] for m in result["mistakes"])[::-1]
+
+
+def test_two_models_on_the_same_faces(outcome: Outcome) -> None:
+    """The second is right on ten that the first misses and wrong on two that it has: 2 * (1 + 12 + 66) / 4096."""
+    rows = list(outcome.rows)
+    for number in (*range(54, 60), *range(88, 92)):
+        rows[number] = {"p_happy": 0.8, "p_sad": 0.2, "warnings": ""}
+    for number in (0, 1):
+        rows[number] = {"p_happy": 0.2, "p_sad": 0.8, "warnings": ""}
+    comparison = compared(outcome, replace(outcome, rows=rows), ("one", "other"))
+    assert (comparison["only_first_right"], comparison["only_second_right"]) == (2, 10)
+    assert comparison["p"] == pytest.approx(158 / 4096)
+    assert [share["hits"] for share in comparison["accuracy"]] == [82, 90]
+
+
+def test_the_temperature_is_fitted_on_one_half_and_tested_on_the_other(outcome: Outcome) -> None:
+    found = figures(outcome, 0.6, 0.9)["temperature"]
+    assert found["value"] != 1.0
+    assert 0 <= found["calibration_error_after"] < found["calibration_error_before"]
+
+
+def test_pictures_of_mistakes_are_small(faces: Path, tmp_path: Path) -> None:
+    audit(faces, "--pictures", out=tmp_path / "out")
+    page = (tmp_path / "out" / "audit.html").read_text("utf-8")
+    (shown,) = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
+    with Image.open(io.BytesIO(base64.b64decode(shown))) as picture:
+        assert max(picture.size) == 320
+    audit(faces, out=tmp_path / "without")
+    assert "data:image" not in (tmp_path / "without" / "audit.html").read_text("utf-8")
+
+
 def test_bad_input_gets_one_sentence(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, table = tmp_path / "out", tmp_path / "labels.csv"
     (faces / "bored").mkdir()
@@ -100,6 +176,19 @@ def test_bad_input_gets_one_sentence(faces: Path, tmp_path: Path, capsys: pytest
     assert "has no column label" in refusal(capsys, faces, "--labels", table, out=out)
     table.write_text("file,label\nHappiness/0.jpg,happy\n")
     assert "has no column light" in refusal(capsys, faces, "--labels", table, "--groups", "light", out=out)
+    table.write_text("")
+    assert "labels.csv has no column path: it has none." in refusal(capsys, faces, "--labels", table, out=out)
+    table.write_text("file,label\nHappiness/0.jpg\n")
+    assert "Happiness/0.jpg has no label" in refusal(capsys, faces, "--labels", table, out=out)
+    table.write_text("file,label\nHappiness/0.jpg,happy\n0.jpg,happy\n")
+    assert "0.jpg of " in (said := refusal(capsys, faces, "--labels", table, out=out))
+    assert "write more of its path" in said
+    table.write_text("file,label\nHappiness/0.jpg,happy\n./Happiness/0.jpg,sad\n")
+    assert "stands in " in (said := refusal(capsys, faces, "--labels", table, out=out))
+    assert "twice" in said
+    table.with_suffix(".parquet").write_bytes(b"no table")
+    assert "labels.parquet cannot be read" in refusal(capsys, faces, "--labels", table.with_suffix(".parquet"), out=out)
+    assert "nowhere.csv cannot be read" in refusal(capsys, faces, "--labels", tmp_path / "nowhere.csv", out=out)
     assert "takes two models" in refusal(capsys, faces, "--compare", "default,accurate,default", out=out)
     shutil.rmtree(faces / "bored")
     for label in ("Happiness", "neutral"):
