@@ -57,6 +57,7 @@ manifests: $(OPS) ## Check the Kubernetes manifests against the published schema
 	    echo "overlay $$overlay is valid for Kubernetes $$version"; \
 	  done; \
 	done
+	for version in 1.31 1.37; do $(BIN)/kubernetes-validate --quiet --strict -k $$version deploy/kubernetes/score-job.yaml; done
 	promtool check config --syntax-only deploy/prometheus/prometheus.yml
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
@@ -65,7 +66,7 @@ manifests: $(OPS) ## Check the Kubernetes manifests against the published schema
 pin-images: ## Write the digests of the base image and of the other containers' images (needs a registry)
 	scripts/pin_images.sh
 
-smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes (FLAVOUR=otel, cuda)
+smoke-image: ## Build the image, run it read-only as its user, send the samples, print what it takes (FLAVOUR=otel, cuda, bulk)
 	scripts/smoke_image.sh
 
 replicas: $(DEV) ## Three replicas behind nginx with one Redis: what they add, share and survive (QUICK=1: a minute)

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--engine", choices=("local", "ray"), default="local", help="threads here, or Ray")
     score.add_argument("--address", help="address of a Ray cluster; without it, Ray is started here")
     score.add_argument("--actors", type=_count, help="actors of Ray at most; without it, one a core of this machine")
+    score.add_argument("--gpus", type=_positive, metavar="N", help="GPUs that each actor takes, such as 1 or 0.5")
     score.add_argument("--lenient", action="store_true", help="exit with 0 also when some items could not be read")
     score.set_defaults(command=_score)
 
@@ -127,7 +128,12 @@ def _cluster(options: argparse.Namespace) -> Cluster | None:
     from app.system import usable_cores  # noqa: PLC0415 - their imports take long
     from bulk.score import Cluster  # noqa: PLC0415
 
-    return Cluster(options.address, options.actors or usable_cores()) if options.engine == "ray" else None
+    if options.engine == "ray":
+        return Cluster(options.address, options.actors or usable_cores(), options.gpus)
+    for name in ("address", "actors", "gpus"):
+        if getattr(options, name) is not None:
+            raise Stop(f"--{name} is for --engine ray.")
+    return None
 
 
 def _audit(options: argparse.Namespace) -> int:

@@ -9,37 +9,60 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+# Ray would report its use to its makers.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import numpy as np
 import ray
 from ray.data import ActorPoolStrategy
 
-from app.config import load_settings
+from app.config import Settings
 from app.inference.registry import load_registry
 from bulk.engine import LocalEngine, Part
 from bulk.output import Output
 from bulk.progress import Progress
-from bulk.score import ScoreOptions, Scorer, Target
+from bulk.score import Cluster, ScoreOptions, Scorer
 from bulk.sources import reason_of
 from bulk.stops import Stop
 
 Batch = dict[str, Any]
 
+_IN_FLIGHT: Final = 2
+"""Parts that an actor has: one under way, and one that waits for it."""
+_CONNECT_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every actor has to know: the run, as it was begun on the machine that started it."""
+
+    options: ScoreOptions
+    settings: Settings
+    out: str
+    video: bool
+    model_sha256: str
+    folder: str = ""
+    """The folder that relative names start from."""
+
 
 class PartScorer:
     """One actor: a model, and one thread that predicts."""
 
-    def __init__(self, options: ScoreOptions, out: str, folder: str, video: bool) -> None:
-        # Relative names are those of the machine that started the run.
-        os.chdir(folder)
-        settings = load_settings()
-        registry = load_registry(settings)
-        self._engine = LocalEngine(settings, registry, 1)
-        self._output = Output(out)
-        self._scorer = Scorer(options, settings, registry.get(options.model), video=video)
+    def __init__(self, job: Job) -> None:
+        os.chdir(job.folder)
+        registry = load_registry(job.settings)
+        model = registry.get(job.options.model)
+        if model.manifest.sha256 != job.model_sha256:
+            raise Stop(f"The model {model.manifest.name} differs on {os.uname().nodename}: copy it to every node.")
+        self._engine = LocalEngine(job.settings, registry, 1)
+        self._output = Output(job.out)
+        self._scorer = Scorer(job.options, job.settings, model, video=job.video)
 
     def __call__(self, batch: Batch) -> Batch:
         (part,) = map(pickle.loads, batch["part"])
@@ -54,33 +77,56 @@ class PartScorer:
         }
 
 
-def run(options: ScoreOptions, target: Target, parts: Sequence[Part], progress: Progress, *, video: bool) -> None:
+def run(job: Job, cluster: Cluster, parts: Sequence[Part], progress: Progress) -> None:
     """Scores parts on a cluster. The output and the sources must be reachable under the same names from every node."""
-    cluster = target.cluster
-    assert cluster is not None
     try:
+        _check_listening(cluster.address or "")
         ray.init(
             address=cluster.address or "local",
             log_to_driver=False,
-            include_dashboard=False,
+            include_dashboard=False if cluster.address is None else None,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain exceptions too.
         raise Stop(f"Ray cannot be reached: {reason_of(error)}.") from None
     try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        dataset = ray.data.from_items([{"part": pickle.dumps(part)} for part in parts], override_num_blocks=len(parts))
-        scored = dataset.map_batches(
-            PartScorer,
-            fn_constructor_args=(options, target.out, str(Path.cwd()), video),
-            batch_size=1,
-            compute=ActorPoolStrategy(min_size=1, max_size=cluster.actors),
-            num_cpus=1,
-        )
-        for row in scored.iter_rows():
-            progress.add(int(row["items"]), int(row["frames"]), _codes(row["codes"]))
+        _run(replace(job, folder=str(Path.cwd())), cluster, parts, progress)
+    except ray.exceptions.RayError as error:
+        raise Stop(_reason(error), 1) from None
     finally:
         ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Raises OSError at once where nothing listens; Ray would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+
+
+def _run(job: Job, cluster: Cluster, parts: Sequence[Part], progress: Progress) -> None:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.verbose_progress = False
+    dataset = ray.data.from_items([{"part": pickle.dumps(part)} for part in parts], override_num_blocks=len(parts))
+    scored = dataset.map_batches(
+        PartScorer,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        compute=ActorPoolStrategy(min_size=1, max_size=cluster.actors, max_tasks_in_flight_per_actor=_IN_FLIGHT),
+        num_cpus=1,
+        num_gpus=cluster.gpus,
+    )
+    for row in scored.iter_rows():
+        progress.add(int(row["items"]), int(row["frames"]), _codes(row["codes"]))
+
+
+def _reason(error: BaseException) -> str:
+    """What an actor says, or else what Ray does, in one line."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Stop):
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return str(cause) if cause is not None else f"Ray gave up: {str(error).strip().splitlines()[-1]}"
 
 
 def _codes(text: str) -> Mapping[str, int]:

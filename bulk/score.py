@@ -59,10 +59,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where Ray runs: its address (None starts one here), and how many actors score."""
+    """Where Ray runs: its address (None starts one here), how many actors score, and how many GPUs each takes."""
 
     address: str | None
     actors: int
+    gpus: float | None = None
 
 
 def score(options: ScoreOptions, target: Target, settings: Settings, engine: LocalEngine, progress: Progress) -> int:
@@ -91,7 +92,8 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         elif waiting:
             from bulk import ray_engine  # noqa: PLC0415 - only these runs need Ray
 
-            ray_engine.run(options, target, waiting, progress, video=scorer.layout.video)
+            job = ray_engine.Job(options, settings, out, scorer.layout.video, model.manifest.sha256)
+            ray_engine.run(job, target.cluster, waiting, progress)
     finally:
         output.close()
     progress.end(shown(out))

@@ -5,7 +5,7 @@
 #
 #   scripts/smoke_image.sh                   builds visage:smoke first
 #   BASE=python:3.11-slim@sha256:… scripts/smoke_image.sh   on this base image (with Docker)
-#   FLAVOUR=otel scripts/smoke_image.sh      builds visage:smoke-otel; or cuda, which then runs on the CPU
+#   FLAVOUR=otel scripts/smoke_image.sh      builds visage:smoke-otel; or cuda, which then runs on the CPU; or bulk
 #   IMAGE=visage:local scripts/…             uses an existing image
 #
 # Uses Docker if its daemon runs; otherwise buildah, and a chroot with its own namespaces (needs root). BUILD_IMAGE is
@@ -24,7 +24,8 @@ case $flavour in
   cpu) ;;
   otel) settings=(OTEL_ENABLED=true) ;;
   cuda) most_mb=3000 ;;
-  *) echo "smoke: FLAVOUR takes cpu, otel or cuda, not $flavour" >&2; exit 2 ;;
+  bulk) most_mb=750 ;;
+  *) echo "smoke: FLAVOUR takes cpu, otel, cuda or bulk, not $flavour" >&2; exit 2 ;;
 esac
 url=http://127.0.0.1:$port
 log=$(mktemp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ import app
 from app.api.routes.metrics import ServiceState
 from app.config import Settings
 from app.service import build_service
+from bulk import __main__ as bulk
+from bulk.stops import BAD_INPUT
 from tests.api.fakes import FakeModel, FakeRegistry, Script, fake_factories
 from tests.process import free_port
 
@@ -166,6 +169,45 @@ def listening(status: int) -> Iterator[tuple[int, list[str]]]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class TestScoreJob:
+    @pytest.fixture
+    def job(self) -> dict[str, Any]:
+        (job,) = load(KUBERNETES / "score-job.yaml")
+        spec: dict[str, Any] = job["spec"]
+        return spec
+
+    def test_its_pods_score_each_share_once(self, job: dict[str, Any]) -> None:
+        container = job["template"]["spec"]["containers"][0]
+        (line,) = container["args"]
+        shares = set()
+        for index in range(job["completions"]):
+            echoed = subprocess.run(
+                [*container["command"], line.replace("exec python", "echo")],
+                env={**os.environ, "JOB_COMPLETION_INDEX": str(index)},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            options = bulk._parser().parse_args(echoed.split()[2:])
+            assert options.lenient, "A picture that cannot be read is no reason to try again."
+            assert {options.out, *options.sources} == {mount["mountPath"] for mount in container["volumeMounts"]} - {
+                "/tmp"
+            }
+            shares.add(options.shard)
+        count = job["completions"]
+        assert shares == {(number, count) for number in range(1, count + 1)}
+
+    def test_a_line_that_makes_no_sense_is_not_tried_again(self, job: dict[str, Any]) -> None:
+        (rule,) = job["podFailurePolicy"]["rules"]
+        assert rule["action"] == "FailIndex"
+        assert rule["onExitCodes"]["values"] == [BAD_INPUT]
+
+    def test_it_runs_as_the_image_does(self, job: dict[str, Any], dockerfile: str) -> None:
+        user = re.search(r"^USER (\d+):", dockerfile, re.M)
+        assert user is not None
+        assert job["template"]["spec"]["securityContext"]["runAsUser"] == int(user[1])
 
 
 class TestEveryPlatform:

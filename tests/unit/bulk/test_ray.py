@@ -1,4 +1,4 @@
-"""``visage score --engine ray`` on this machine, with an actor that is killed."""
+"""``visage score --engine ray`` on this machine: actors and nodes that come and go."""
 
 from __future__ import annotations
 
@@ -8,35 +8,83 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.process import free_port
 from tests.unit.bulk.test_score import FACELESS, HAPPY, ROOT, rows
 
 pytest.importorskip("ray", reason="Ray is not installed (make ray-install).")
 
 PROGRAM = "import bulk.score, bulk.__main__; bulk.score.PART_SIZE = 5; bulk.__main__.main()"
+SECONDS = 240
+"""Ray takes long to start where others have the cores."""
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def test_the_rows_are_the_same_when_an_actor_is_killed(tmp_path: Path) -> None:
-    folder = tmp_path / "many"
-    folder.mkdir()
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    many = tmp_path / "many"
+    many.mkdir()
     for number in range(40):
-        shutil.copy(HAPPY if number % 3 else FACELESS, folder / f"{number:03}.jpg")
-    command = [sys.executable, "-c", PROGRAM, "score", str(folder), "--quiet", "--out"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([*command, str(tmp_path / "local")], cwd=ROOT, check=True)
-    on_ray = [*command, str(tmp_path / "ray"), "--engine", "ray", "--actors", "2"]
-    process = subprocess.Popen(on_ray, cwd=ROOT, env=environment)
-    while process.poll() is None and not list((tmp_path / "ray").glob("part-*")):
+        shutil.copy(HAPPY if number % 3 else FACELESS, many / f"{number:03}.jpg")
+    return many
+
+
+def start(folder: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, "score", str(folder), "--quiet", "--out", str(out), *more]
+    return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+
+
+def said_by(process: subprocess.Popen[str], status: int) -> list[str]:
+    """The lines that a run wrote before it ended with this status."""
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == status, said
+    return said.strip().splitlines()
+
+
+def parts(out: Path) -> int:
+    return len(list(out.glob("part-*")))
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "It takes too long."
         time.sleep(0.05)
-    actors = [
-        each for each in psutil.process_iter() if "PartScorer" in each.name() or "MapWorker" in "".join(each.cmdline())
-    ]
-    own = [each for each in actors if process.pid in {parent.pid for parent in each.parents()}]
+
+
+def named(process: subprocess.Popen[str], *words: str) -> list[psutil.Process]:
+    """The processes that another has started whose command has one of these words."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            line = " ".join([child.name(), *child.cmdline()])
+            if any(word in line for word in words):
+                found.append(child)
+    return found
+
+
+def actors_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes in which actors of Ray score."""
+    return named(process, "PartScorer", "MapWorker")
+
+
+def test_the_rows_are_the_same_when_an_actor_is_killed(folder: Path, tmp_path: Path) -> None:
+    said_by(start(folder, tmp_path / "local"), 0)
+    process = start(folder, tmp_path / "ray", "--engine", "ray", "--actors", "2")
+    until(lambda: parts(tmp_path / "ray"))
+    own = actors_of(process)
     assert own, "Ray names the processes of its actors."
     own[0].send_signal(signal.SIGKILL)
-    assert process.wait(120) == 0
+    said_by(process, 0)
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
+
+
+def test_a_cluster_that_is_not_there(folder: Path, tmp_path: Path) -> None:
+    process = start(folder, tmp_path / "ray", "--engine", "ray", "--address", f"127.0.0.1:{free_port()}")
+    assert said_by(process, 2) == ["Ray cannot be reached: Connection refused."]
