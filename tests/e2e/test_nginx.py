@@ -7,6 +7,7 @@ import select
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPMessage
@@ -208,3 +209,16 @@ async def test_a_stream_passes_through(shared_server: ServerProcess) -> None:
             assert json.loads(await stream.recv())["faces"]
             await stream.send('{"type": "end"}')
             assert json.loads(await stream.recv())["frames"]["read"] == 1
+
+
+def test_a_response_that_needs_no_body_reaches_the_client_that_still_sends_it(shared_server: ServerProcess) -> None:
+    """nginx gives up a connection on which the service responds early. So the service waits for the end of the body."""
+    with ExitStack() as stack:
+        port = stack.enter_context(nginx(str(NGINX), shared_server.port)).port
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        for _ in range(10):
+            client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 150000\r\n\r\n" + bytes(70_000))
+            # Most clients send a body in pieces, and most of them send the next one within some milliseconds.
+            time.sleep(0.02)
+            client.sendall(bytes(80_000))
+            assert client.recv(65536).startswith(b"HTTP/1.1 404 ")
