@@ -15,6 +15,8 @@ import argparse
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ import numpy as np
 import onnx
 from flatbuffers.number_types import Int8Flags, Int32Flags
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from scripts.convert_face_detector import (
     ADD,
@@ -37,6 +39,7 @@ from scripts.convert_face_detector import (
     Writer,
     require,
 )
+from scripts.unfold_prelu import PreluUnfolder
 
 FOLDER = Path("models/face_mesh")
 SOURCE = FOLDER / "face_landmarker.task"
@@ -58,26 +61,36 @@ LOGISTIC, MUL, TRANSPOSE, MEAN, SUB, DIV, STRIDED_SLICE = 14, 18, 39, 40, 41, 42
 PRELU, NEG, SUM, SQRT, RSQRT, SQUARED_DIFFERENCE = 54, 59, 74, 75, 76, 99
 RELU_ACTIVATION = 1
 
+_LAYER_NORM = (
+    *("ReduceMean", "Neg", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Reciprocal"),
+    *("Mul", "Mul", "Mul", "Add"),
+)
+"""What TFLite writes for a normalisation over the last axis."""
+
 
 class _HalfWeights(Converter):
     """Stores weights that 16 bits hold exactly in 16 bits."""
-
-    def _constant(self, name: str, value: NDArray[Any]) -> str:
-        if value.dtype != np.float32 or not np.array_equal(value.astype(np.float16).astype(np.float32), value):
-            return super()._constant(name, value)
-        half = f"{name}_half"
-        if all(constant.name != half for constant in self._constants):
-            self._node("Cast", [super()._constant(half, value.astype(np.float16))], name, to=TensorProto.FLOAT)
-        return name
 
     def _logistic(self, inputs: list[int], output: int, _: Node) -> None:
         self._node("Sigmoid", [self._name(inputs[0])], self._name(output))
 
     def _finished(self, name: str, source: onnx.ValueInfoProto, results: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
-        graph = helper.make_graph(self._nodes, name, [source], results, self._constants)
+        used = {each for node in self._nodes for each in node.input}
+        casts, stored = [], []
+        for constant, value in self._values().items():
+            half = value.astype(np.float16) if value.dtype == np.float32 else value
+            if constant in used and half.dtype != value.dtype and np.array_equal(half.astype(np.float32), value):
+                stored.append(numpy_helper.from_array(half, f"{constant}_half"))
+                casts.append(helper.make_node("Cast", [f"{constant}_half"], [constant], to=TensorProto.FLOAT))
+            elif constant in used:
+                stored.append(numpy_helper.from_array(value, constant))
+        graph = helper.make_graph(casts + self._nodes, name, [source], results, stored)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def _values(self) -> dict[str, NDArray[Any]]:
+        return {constant.name: numpy_helper.to_array(constant) for constant in self._constants}
 
 
 class MeshConverter(_HalfWeights):
@@ -86,14 +99,15 @@ class MeshConverter(_HalfWeights):
     def model(self) -> onnx.ModelProto:
         (source,) = self._graph.numbers(1)
         points, presence, _ = self._graph.numbers(2)
-        self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)
-        scale = np.asarray(np.float32(1 / 255))
-        self._node("Mul", ["image_float", self._constant("input_scale", scale)], "image_scaled")
-        self._node("Transpose", ["image_scaled"], self._name(source), perm=[0, 3, 1, 2])
+        _, height, width, colours = self._shape(source)
+        rows = self._constant("rows", np.array([0, 1, height, width * colours], np.int64))
+        self._node("Reshape", ["image", rows], "image_rows")
+        self._node("Cast", ["image_rows"], self._name(source), to=TensorProto.FLOAT)
         self._write_operators()
         for tensor, name, shape in ((points, "points", [0, POINTS, 3]), (presence, "presence", [0, 1])):
             shape_name = self._constant(f"{name}_shape", np.array(shape, np.int64))
             self._node("Reshape", [self._name(tensor), shape_name], name)
+        self._nodes = PreluUnfolder(self._nodes, self._values(), self._constant).nodes()
         return self._finished(
             "face_mesh",
             helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *self._shape(source)[1:]]),
@@ -111,15 +125,38 @@ class MeshConverter(_HalfWeights):
         """Leaves out the operators after the third output's convolution."""
 
     def _prelu(self, inputs: list[int], output: int, _: Node) -> None:
-        """``slope × x + (1 - slope) × relu(x)``: convolutions of single channels, which ONNX Runtime runs in the layout
-        of their neighbours. Its own PRelu takes more time than all convolutions together."""
-        slope = self._weights[inputs[1]].reshape(-1, 1, 1, 1)
-        source, shape = self._name(inputs[0]), {"group": len(slope), "kernel_shape": [1, 1]}
-        self._node("Relu", [source], f"positive_{output}")
-        self._node("Conv", [source, self._constant(f"slope_{output}", slope)], f"linear_{output}", **shape)
-        rest = self._constant(f"rest_{output}", 1 - slope)
-        self._node("Conv", [f"positive_{output}", rest], f"rectified_{output}", **shape)
-        self._node("Add", [f"rectified_{output}", f"linear_{output}"], self._name(output))
+        slope = self._weights[inputs[1]].reshape(-1, 1, 1)
+        self._node("PRelu", [self._name(inputs[0]), self._constant(f"slope_{output}", slope)], self._name(output))
+
+    def _convolution(self, inputs: list[int], output: int, kernel: NDArray[Any], operator: Node, groups: int) -> None:
+        super()._convolution(inputs, output, kernel, operator, groups)
+        if inputs[0] in self._graph.numbers(1):
+            self._nodes[-1] = self._over_rows(self._nodes[-1], kernel)
+
+    def _over_rows(self, node: onnx.NodeProto, kernel: NDArray[Any]) -> onnx.NodeProto:
+        """The first convolution, over rows in which the colours stay beside each other: a kernel that is three times as
+        wide saves transposing the picture. It scales the picture to [0, 1] too."""
+        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        filters, colours, rows, columns = kernel.shape
+        wide = kernel.transpose(0, 2, 3, 1).reshape(filters, 1, rows, columns * colours) / np.float32(255)
+        down, across = attributes["strides"]
+        _, height, width, _ = self._shape(self._graph.numbers(1)[0])
+        (top, bottom), (left, right) = _padding(height, rows, down), _padding(width, columns, across)
+        return helper.make_node(
+            "Conv",
+            [node.input[0], self._constant(f"wide_{node.input[1]}", wide), node.input[2]],
+            node.output,
+            group=1,
+            kernel_shape=wide.shape[2:],
+            strides=[down, across * colours],
+            pads=[top, left * colours, bottom, right * colours],
+        )
+
+
+def _padding(length: int, window: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's SAME, before and after: the least that covers the input, with the odd pixel at the end."""
+    missing = max((-(-length // stride) - 1) * stride + window - length, 0)
+    return missing // 2, missing - missing // 2
 
 
 class BlendshapesConverter(_HalfWeights):
@@ -134,6 +171,7 @@ class BlendshapesConverter(_HalfWeights):
         self._node("Gather", ["points", used], "used", axis=1)
         self._node("Slice", ["used", *flat], self._name(source))
         self._write_operators()
+        self._nodes = [*_with_layer_norms(self._nodes, self._values())]
         return self._finished(
             "blendshapes",
             helper.make_tensor_value_info("points", TensorProto.FLOAT, ["n", POINTS, 3]),
@@ -231,6 +269,20 @@ class BlendshapesConverter(_HalfWeights):
             for name, values in (("starts", starts[1:]), ("ends", ends[1:]), ("axes", axes))
         ]
         self._node("Slice", [self._name(inputs[0]), *bounds], self._name(output))
+
+
+def _with_layer_norms(nodes: list[onnx.NodeProto], values: dict[str, NDArray[Any]]) -> Iterator[onnx.NodeProto]:
+    """The nodes with one LayerNormalization for each that TFLite spells out from its mean to its last sum."""
+    rest = iter(nodes)
+    for node in rest:
+        following = [*islice(nodes, nodes.index(node) + 1, None)][: len(_LAYER_NORM) - 1]
+        if (node.op_type, *(each.op_type for each in following)) != _LAYER_NORM:
+            yield node
+            continue
+        epsilon, factors = float(values[following[4].input[1]]), following[7].input[1]
+        yield helper.make_node("LayerNormalization", [node.input[0], factors], following[-1].output, epsilon=epsilon)
+        for _ in following:
+            next(rest)
 
 
 def canonical_face(metadata: bytes) -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ MESH_SIDE: Final = 256
 
 _FOLDER = "face_mesh"
 _SHA256 = {
-    "face_mesh.onnx": "2c6c2fc0bf5dc9ac991a3b540918b3f5259f988a086aa68ee49047177179faf2",
-    "blendshapes.onnx": "608ac44112fb471ab02a0d7425b73dbd6fe4a38dd084d20c1c5a62d6121ce7fd",
+    "face_mesh.onnx": "9af9fddf85b61ebcb36ddd20092de002566131bd58f0939994680ef309dfa983",
+    "blendshapes.onnx": "1b91dd7e99b52fd694473bd9d34518916440958c9b5b53a020913a62df4d475f",
 }
 
 _CROP_SIDE = 1.5
