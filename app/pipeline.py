@@ -10,9 +10,10 @@ All of it runs on one worker thread, which owns its :class:`Pipeline` and with i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, Literal
 
 import cv2
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DetailsUnavailable, MultipleFaces, NoFaceDetected
+from app.expression.action_units import ActionUnit, action_units
 from app.expression.details import NO_DETAILS, Detail, needs_blendshapes, needs_mesh
 from app.expression.head_pose import HeadPose, head_pose
 from app.inference.classifier import Classifier, ClassifierOutputs
@@ -291,12 +293,18 @@ class Timings:
         return sum(self.stages.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeshedFace:
     """The mesh of a face, and the pose of the head that follows from it."""
 
     mesh: FaceMesh
     pose: HeadPose
+
+    @cached_property
+    def units(self) -> Mapping[str, ActionUnit] | None:
+        """The action units, computed once for all that name them; None without blendshapes."""
+        shapes = self.mesh.blendshapes
+        return None if shapes is None else action_units(self.mesh.upright, shapes)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from app.api.parameters import unknown
 from app.errors import InvalidRequest
-from app.expression.action_units import ActionUnit, action_units
+from app.expression.action_units import ActionUnit
 from app.expression.blinks import BLINK, Blinks
 from app.expression.description import Language, Shown, describe, preferred_language
 from app.expression.details import DETAILS, NO_DETAILS, Detail, needs_mesh
@@ -129,7 +129,7 @@ def measured_details(face: FacePrediction, details: DetailsRequest) -> MeasuredD
     """The details of a face that need no prediction."""
     names, meshed, result = details.names, face.meshed, MeasuredDetails()
     if "action_units" in names:
-        units = _units(meshed)
+        units = None if meshed is None else meshed.units
         result["action_units"] = None if units is None else {code: _entry(unit) for code, unit in units.items()}
     if "blendshapes" in names:
         result["blendshapes"] = None if meshed is None else _blendshapes(meshed)
@@ -155,7 +155,7 @@ def spoken_details(
             probabilities=probabilities,
             uncertain=round(max(face.probabilities), 4) < threshold,
             warnings=tuple(warning.code for warning in face.warnings),
-            units=_units(face.meshed),
+            units=None if face.meshed is None else face.meshed.units,
         )
         result["description"] = describe(shown, details.language)
     return result
@@ -181,12 +181,6 @@ def _known(name: str) -> Detail:
         if name == known:
             return known
     raise unknown("detail", name, DETAILS)
-
-
-def _units(meshed: MeshedFace | None) -> Mapping[str, ActionUnit] | None:
-    if meshed is None or meshed.mesh.blendshapes is None:
-        return None
-    return action_units(meshed.mesh.upright, meshed.mesh.blendshapes)
 
 
 def _entry(unit: ActionUnit) -> ActionUnitEntry:
