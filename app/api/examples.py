@@ -166,8 +166,8 @@ ANALYSIS: Final[AnalysisResult] = {
 def _session() -> SessionSummary:
     """The summary of the frames that the request's example has."""
     session = Session(("happy", "neutral"), None)
-    session.add(0.0, [SessionFace(1, {"happy": 0.8, "neutral": 0.2}, False, (), None)])
-    session.add(0.5, [SessionFace(1, {"happy": 0.3, "neutral": 0.7}, False, (), None)])
+    session.add(0.0, [SessionFace(1, {"happy": 0.8, "neutral": 0.2}, False, (), None, {"AU6": 0.55, "AU12": 0.72})])
+    session.add(0.5, [SessionFace(1, {"happy": 0.3, "neutral": 0.7}, False, (), None, {"AU6": 0.1, "AU12": 0.2})])
     session.add(1.0, [])
     return session.summary("end")
 

@@ -17,6 +17,7 @@ import orjson
 from app.api.json_values import check_number, check_probabilities, is_number
 from app.api.parameters import unknown
 from app.errors import InvalidRequest
+from app.expression.blinks import series_units
 from app.vision.quality import WarningCode
 
 MOST_FRAMES: Final = 100_000
@@ -26,7 +27,7 @@ BYTES_A_FRAME: Final = 400
 _LONGEST_FRAME: Final = 8192
 _LATEST: Final = 1e9
 _WARNINGS: Final = frozenset(get_args(WarningCode.__value__))
-_FIELDS: Final = ("t", "probabilities", "face_detected", "face_box", "warnings")
+_FIELDS: Final = ("t", "probabilities", "face_detected", "face_box", "warnings", "action_units")
 _MEMBERS: Final = ("profile", "frames")
 
 _BLANK: Final = rb"[ \t\r\n]*+"
@@ -49,6 +50,7 @@ class PostedFrame:
     t: float
     probabilities: Mapping[str, float] | None
     warnings: tuple[str, ...]
+    units: Mapping[str, float] | None = None
 
 
 class PostedSession:
@@ -140,7 +142,8 @@ class PostedSession:
         t = frame.get("t")
         check_number(f"frames[{index}].t", t, _LATEST)
         _check_box(index, frame.get("face_box"))
-        return PostedFrame(t, _probabilities(index, frame), _warnings(index, frame.get("warnings")))
+        units = _units(index, frame.get("action_units"))
+        return PostedFrame(t, _probabilities(index, frame), _warnings(index, frame.get("warnings")), units)
 
 
 def _probabilities(index: int, frame: Mapping[str, Any]) -> Mapping[str, float] | None:
@@ -167,6 +170,19 @@ def _warnings(index: int, given: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(code, str) and code in _WARNINGS for code in given):
         raise _wrong(index, "warnings", f"is no list of the codes {', '.join(sorted(_WARNINGS))}")
     return tuple(dict.fromkeys(given))
+
+
+def _units(index: int, given: Any) -> Mapping[str, float] | None:
+    """The intensities of a frame's action units; None where it has none."""
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise _wrong(index, "action_units", "is no object of numbers from 0 to 1 by action unit")
+    for code, intensity in given.items():
+        if code not in series_units():
+            raise unknown(f"action unit of frames[{index}]", code, tuple(series_units()))
+        check_number(f"frames[{index}].action_units.{code}", intensity, 1)
+    return given
 
 
 def _loaded(text: bytes | bytearray, index: int | None = None) -> Any:

@@ -514,12 +514,14 @@ class _Frames:
 
 
 def _session_face(face: TrackedFace, box: Box) -> SessionFace:
+    units = face.get("action_units")
     return SessionFace(
         track=face["track"],
         probabilities=face["probabilities"],
         uncertain=face["is_uncertain"],
         warnings=[warning["code"] for warning in face["warnings"]],
         box=box,
+        units={code: unit["intensity"] for code, unit in units.items()} if units else None,
     )
 
 

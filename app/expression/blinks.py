@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from app.expression.action_units import ActionUnit
+from app.expression.action_units import ActionUnit, methods
 
 BLINK: Final = "AU45"
 LONGEST_BLINK: Final = 0.5
@@ -12,6 +15,21 @@ LONGEST_BLINK: Final = 0.5
 
 _LONGEST_GAP: Final = 0.4
 """Seconds between two frames in which a blink may pass unseen, so that nothing is known of those before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesUnit:
+    """An action unit of a series of frames: its usual name, and the intensity above which it is active."""
+
+    name: str
+    threshold: float
+
+
+@functools.cache
+def series_units() -> Mapping[str, SeriesUnit]:
+    """The units that a series of frames shows, in order of number: those of a picture, and the blink."""
+    units = {code: SeriesUnit(method.name, method.threshold) for code, method in methods().items()}
+    return {**units, BLINK: SeriesUnit("blink", 0.0)}
 
 
 class Blinks:

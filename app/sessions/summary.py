@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypeAliasType, TypedDict
 
+from app.expression.blinks import series_units
 from app.sessions.profile import Event, InterviewPractice, ProfileResult
 from app.sessions.series import Series
 from app.vision.geometry import Box
@@ -56,6 +57,8 @@ class SessionFace:
     uncertain: bool
     warnings: Sequence[str]
     box: Box | None
+    units: Mapping[str, float] | None = None
+    """Intensities of its action units by number, where they were measured."""
 
 
 class FrameCounts(TypedDict):
@@ -66,6 +69,14 @@ class FrameCounts(TypedDict):
     failed: Annotated[int, Field(description="Frames that had an `error`.")]
     skipped: Annotated[dict[SkipReason, int], Field(description="Frames that were passed over, by reason.")]
     without_face: Annotated[int, Field(description="Frames that were read and show no face.")]
+
+
+class UnitSummary(TypedDict):
+    """One action unit of a track, over the frames in which it was measured."""
+
+    name: str
+    mean_intensity: Annotated[float, Field(description="From 0 to 1.")]
+    active_share: Annotated[float, Field(description="Share of these frames in which it is active.")]
 
 
 # ``from`` is a keyword of Python.
@@ -84,6 +95,9 @@ TrackSummary = TypedDict(
         "uncertain_share": Annotated[float, Field(description="Share of its frames with an uncertain prediction.")],
         "warnings": Annotated[dict[str, int], Field(description="Its frames by the code of their warnings.")],
         "largest_gap": Annotated[float, Field(description="Longest time between two of its frames, in seconds.")],
+        "action_units": NotRequired[
+            Annotated[dict[str, UnitSummary], Field(description="By number; only where its frames have action units.")]
+        ],
     },
 )
 """One face, followed through a session. Its number identifies nobody and is used in this session only."""
@@ -243,7 +257,7 @@ class Session:
             seconds[track.label] += self._step
         total = sum(seconds)
         shares = [value / total for value in seconds] if total else [count / track.frames for count in track.counts]
-        return {
+        summary: TrackSummary = {
             "track": track.number,
             "from": round(track.first, _TIME_DIGITS),
             "to": round(track.last, _TIME_DIGITS),
@@ -255,6 +269,9 @@ class Session:
             "warnings": dict(track.warnings),
             "largest_gap": round(track.largest_gap, _TIME_DIGITS),
         }
+        if track.units:
+            summary["action_units"] = track.unit_summaries()
+        return summary
 
     def _named(self, values: Sequence[float]) -> dict[str, float]:
         rounded = (round(value, _PROBABILITY_DIGITS) for value in values)
@@ -315,6 +332,7 @@ class _Track:
         self.counts = [0] * labels
         self.sums = [0.0] * labels
         self.warnings: Counter[str] = Counter()
+        self.units: dict[str, _UnitSums] = {}
 
     def add(self, t: float, label: int, values: Sequence[float], face: SessionFace) -> None:
         self.largest_gap = max(self.largest_gap, t - self.last)
@@ -325,10 +343,38 @@ class _Track:
         self.sums = [mine + value for mine, value in zip(self.sums, values, strict=True)]
         self.uncertain += face.uncertain
         self.warnings.update(face.warnings)
+        for code, intensity in (face.units or {}).items():
+            self.units.setdefault(code, _UnitSums()).add(intensity, series_units()[code].threshold)
 
     def lasted(self, seconds: float) -> None:
         """The last frame counts for this long."""
         self.seconds[self.label] += seconds
+
+    def unit_summaries(self) -> dict[str, UnitSummary]:
+        """The means of the action units, in order of number."""
+        return {
+            code: {
+                "name": unit.name,
+                "mean_intensity": round(sums.intensity / sums.frames, _PROBABILITY_DIGITS),
+                "active_share": round(sums.active / sums.frames, _PROBABILITY_DIGITS),
+            }
+            for code, unit in series_units().items()
+            if (sums := self.units.get(code))
+        }
+
+
+@dataclass(slots=True)
+class _UnitSums:
+    """One action unit of a track, added up."""
+
+    frames: int = 0
+    intensity: float = 0.0
+    active: int = 0
+
+    def add(self, intensity: float, threshold: float) -> None:
+        self.frames += 1
+        self.intensity += intensity
+        self.active += intensity > threshold
 
 
 def _area(face: SessionFace) -> float:

@@ -17,6 +17,7 @@ from app.api.results import json_response
 from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
 from app.config import Settings
 from app.errors import FileTooLarge, InvalidRequest, Overloaded, UnsupportedMediaType
+from app.expression.blinks import series_units
 from app.memory_budget import HeldMemory
 from app.pipeline import Checkpoint, Pipeline
 from app.sessions.profile import InterviewPractice
@@ -68,6 +69,17 @@ _FRAME: Final[dict[str, Any]] = {
             ],
             "description": "Codes of the prediction's warnings.",
         },
+        "action_units": {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "propertyNames": {"enum": [*series_units()]},
+                    "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+                },
+                {"type": "null"},
+            ],
+            "description": "Intensities by number, for the means of the summary.",
+        },
     },
 }
 _BODY: Final[dict[str, Any]] = {
@@ -89,8 +101,14 @@ _BODY: Final[dict[str, Any]] = {
                 },
                 "example": {
                     "frames": [
-                        {"t": 0.0, "probabilities": {"happy": 0.8, "neutral": 0.2}, "face_detected": True},
-                        {"t": 0.5, "probabilities": {"happy": 0.3, "neutral": 0.7}, "face_detected": True},
+                        {
+                            **{"t": 0.0, "probabilities": {"happy": 0.8, "neutral": 0.2}, "face_detected": True},
+                            "action_units": {"AU6": 0.55, "AU12": 0.72},
+                        },
+                        {
+                            **{"t": 0.5, "probabilities": {"happy": 0.3, "neutral": 0.7}, "face_detected": True},
+                            "action_units": {"AU6": 0.1, "AU12": 0.2},
+                        },
                         {"t": 1.0, "face_detected": False},
                     ],
                 },
@@ -202,7 +220,7 @@ class _Work:
         faces: list[SessionFace] = []
         if frame.probabilities is not None:
             uncertain = max(frame.probabilities.values()) < self._settings.confidence_threshold
-            faces = [SessionFace(1, frame.probabilities, uncertain, frame.warnings, None)]
+            faces = [SessionFace(1, frame.probabilities, uncertain, frame.warnings, None, frame.units)]
         self._session.add(frame.t, faces)
         if self._wants_csv:
             self._table.add(frame, uncertain, self._profile.latest if self._profile else None)
