@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from app.api.details import ActionUnitEntry
 from app.api.results import (
     AnalysisResult,
     BatchResult,
@@ -17,6 +19,7 @@ from app.api.results import (
     WarningEntry,
 )
 from app.errors import NoFaceDetected
+from app.expression.action_units import methods
 from app.sessions.fusion import Facial, Text, Voice, fuse
 from app.sessions.summary import Session, SessionFace, SessionSummary
 
@@ -53,6 +56,43 @@ PREDICTION: Final[PredictionResult] = {
     "model": {"name": "default", "version": "1.0.0"},
     "request_id": REQUEST_ID,
 }
+_INTENSITIES: Final[Mapping[str, tuple[float, float]]] = {
+    **{"AU1": (0.0, 0.0), "AU2": (0.096, 0.028), "AU4": (0.0, 0.0), "AU5": (0.0, 0.0), "AU6": (0.829, 0.821)},
+    **{"AU7": (0.178, 0.25), "AU9": (0.0, 0.064), "AU10": (0.014, 0.058), "AU12": (0.957, 0.947)},
+    **{"AU14": (0.117, 0.105), "AU15": (0.0, 0.0), "AU16": (0.082, 0.18), "AU17": (0.03, 0.03), "AU18": (0.0, 0.0)},
+    **{"AU20": (0.0, 0.0), "AU22": (0.037, 0.037), "AU23": (0.156, 0.156), "AU24": (0.197, 0.424)},
+    **{"AU25": (0.18, 0.18), "AU26": (0.0, 0.0), "AU27": (0.0, 0.0), "AU28": (0.0, 0.0), "AU43": (0.0, 0.0)},
+}
+"""Of both sides."""
+
+
+def _units() -> dict[str, ActionUnitEntry]:
+    units: dict[str, ActionUnitEntry] = {}
+    for code, method in methods().items():
+        left, right = _INTENSITIES[code]
+        intensity = round((left + right) / 2, 3)
+        units[code] = {"name": method.name, "intensity": intensity, "active": intensity > method.threshold}
+        if method.sided:
+            units[code]["left"], units[code]["right"] = left, right
+    return units
+
+
+DETAILED_PREDICTION: Final[PredictionResult] = {
+    **PREDICTION,
+    "action_units": _units(),
+    "head_pose": {"yaw": -1.4, "pitch": -7.3, "roll": -2.8},
+    "emotion_vector": {
+        "happiness": 0.9999,
+        "sadness": 0.0,
+        "anger": 0.0,
+        "fear": 0.0,
+        "surprise": 0.0,
+        "disgust": 0.0,
+    },
+    "description": "Apparent expression: clearly happy (over 99 %). "
+    "Movements that commonly go with it: raised lip corners and raised cheeks.",
+}
+"""With `details=action_units,head_pose,emotion_vector,description`."""
 BATCH: Final[BatchResult] = {
     "success": True,
     "results": [

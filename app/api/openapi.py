@@ -91,9 +91,15 @@ def install(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]
 
 
-def documented(example: Mapping[str, object], *classes: ErrorClass) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route: an example of its result, and its errors."""
-    return {200: {"content": {"application/json": {"example": example}}}, **errors(*classes)}
+def documented(
+    example: Mapping[str, object], *classes: ErrorClass, detailed: Mapping[str, object] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route: an example of its result, perhaps one with details, and its errors."""
+    content: dict[str, Any] = {"example": example}
+    if detailed is not None:
+        examples = {"plain": ("Without details", example), "detailed": ("With details", detailed)}
+        content = {"examples": {name: {"summary": says, "value": value} for name, (says, value) in examples.items()}}
+    return {200: {"content": {"application/json": content}}, **errors(*classes)}
 
 
 def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:

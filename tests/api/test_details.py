@@ -217,6 +217,21 @@ async def test_a_blink_is_told_in_the_frame_that_ends_it(script: Script) -> None
     assert active == [(False, False), (True, False), (False, True), (False, False)]
 
 
+async def test_the_summary_of_a_stream_has_the_units_of_each_track(script: Script) -> None:
+    async with serving(script) as port, started(port, details="action_units") as client:
+        (face,) = (await client.read(PICTURE))["faces"]
+        await client.read(PICTURE)
+        await client.send({"type": "end"})
+        (track,) = (await client.receive("summary"))["tracks"]
+    assert [*track["action_units"]] == [*face["action_units"]]
+    smile = face["action_units"]["AU12"]["intensity"]
+    assert track["action_units"]["AU12"] == {
+        "name": "lip corner puller",
+        "mean_intensity": pytest.approx(smile, abs=1e-4),
+        "active_share": 1.0,
+    }
+
+
 async def test_a_stream_refuses_details_that_cannot_be_had(script: Script) -> None:
     async with serving(script, details="off") as port:
         assert await refusal(port, details="mesh") == ("details_unavailable", 1013)

@@ -88,14 +88,29 @@ def test_what_takes_a_key_says_so(operation: Operation) -> None:
     assert ("security" in operation.said) is not open_to_all
 
 
+def examples_of(content: dict[str, Any]) -> list[Any]:
+    named = content.get("examples")
+    return [content["example"]] if named is None else [each["value"] for each in named.values()]
+
+
 @EVERY
 def test_the_example_of_every_result_is_such_a_result(operation: Operation) -> None:
     for content in operation.said["responses"]["200"]["content"].values():
         if "$ref" in content["schema"]:
             name = content["schema"]["$ref"].rpartition("/")[2]
-            validator(name).validate({**DOCUMENT["components"]["schemas"][name], **content}["example"])
+            for example in examples_of({**DOCUMENT["components"]["schemas"][name], **content}):
+                validator(name).validate(example)
         else:
             assert content["example"]
+
+
+def test_the_detailed_example_shows_every_detail_that_it_names() -> None:
+    content = DOCUMENT["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]
+    plain, detailed = (content["examples"][name]["value"] for name in ("plain", "detailed"))
+    assert detailed.keys() - plain.keys() == {"action_units", "head_pose", "emotion_vector", "description"}
+    active = {code for code, unit in detailed["action_units"].items() if unit["active"]}
+    assert active == {"AU6", "AU12"}
+    assert "raised lip corners" in detailed["description"]
 
 
 def test_codes_are_closed_lists() -> None:
@@ -131,8 +146,9 @@ FAILED = {"index": 0, "filename": "a.jpg", "success": False, "error": "invalid_i
 def test_the_types_of_results_are_exact(path: str, change: dict[str, Any]) -> None:
     content = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]
     schema = validator(content["schema"]["$ref"].rpartition("/")[2])
-    assert schema.is_valid(content["example"])
-    assert not schema.is_valid({**content["example"], **change})
+    example = examples_of(content)[0]
+    assert schema.is_valid(example)
+    assert not schema.is_valid({**example, **change})
 
 
 @pytest.mark.parametrize("path", ["/analyze/facial", "/analyze/multimodal"])

@@ -51,6 +51,29 @@ def test_a_series_gets_the_summary_of_a_session(client: TestClient) -> None:
     assert (summary["reason"], summary["profile"], summary["duration"]) == ("end", None, 1.5)
 
 
+def test_frames_may_carry_the_intensities_of_action_units(client: TestClient) -> None:
+    frames = [frame(0, HAPPY, action_units={"AU12": 0.9, "AU6": 0.0}), frame(0.5, SAD, action_units={"AU12": 0.1})]
+    (track,) = summarise(client, [*frames, frame(1.0, SAD, action_units=None)])["tracks"]
+    assert track["action_units"]["AU12"] == {"name": "lip corner puller", "mean_intensity": 0.5, "active_share": 0.5}
+    assert track["action_units"]["AU6"]["mean_intensity"] == 0.0
+    assert "action_units" not in summarise(client, [frame(0)])["tracks"][0]
+
+
+@pytest.mark.parametrize(
+    ("units", "fault"),
+    [
+        ({"AU3": 0.5}, "AU3"),
+        ({"AU12": 1.5}, "frames[0].action_units.AU12"),
+        ({"AU12": "much"}, "frames[0].action_units.AU12"),
+        ([0.5], "frames[0].action_units"),
+    ],
+)
+def test_action_units_of_a_frame_are_checked(client: TestClient, units: Any, fault: str) -> None:
+    response = client.post("/analyze/session", json={"frames": [frame(0, HAPPY, action_units=units)]})
+    assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+    assert fault in response.json()["message"]
+
+
 def test_a_face_that_was_assumed_is_none(client: TestClient) -> None:
     summary = summarise(client, [{"t": 0, "probabilities": HAPPY, "face_detected": False}])
     assert summary["frames"]["without_face"] == 1

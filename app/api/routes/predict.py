@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.dependencies import Comparing, Predicting, choices_of, compared_models, service_of
 from app.api.details import details_of
-from app.api.examples import COMPARISON, PREDICTION
+from app.api.examples import COMPARISON, DETAILED_PREDICTION, PREDICTION
 from app.api.openapi import DETAILED, ONE_PICTURE, documented, file_form
 from app.api.results import ComparisonResult, PredictionResult, comparison_result, prediction_result
 from app.api.uploads import one_file
@@ -24,7 +24,7 @@ router = APIRouter(tags=["Predictions"])
     operation_id="predict",
     summary="Predict the expression in a picture",
     response_model=PredictionResult,
-    responses=documented(PREDICTION, *DETAILED, *ONE_PICTURE),
+    responses=documented(PREDICTION, *DETAILED, *ONE_PICTURE, detailed=DETAILED_PREDICTION),
     openapi_extra=file_form("file"),
 )
 async def predict(request: Request, query: Predicting) -> Response:

@@ -732,6 +732,13 @@ export interface components {
              * @description Longest time between two of its frames, in seconds.
              */
             largest_gap: number;
+            /**
+             * Action Units
+             * @description By number; only where its frames have action units.
+             */
+            action_units?: {
+                [key: string]: components["schemas"]["UnitSummary"];
+            };
         };
         /**
          * TrackedFace
@@ -820,6 +827,24 @@ export interface components {
             smoothed: {
                 [key: string]: number;
             } | null;
+        };
+        /**
+         * UnitSummary
+         * @description One action unit of a track, over the frames in which it was measured.
+         */
+        UnitSummary: {
+            /** Name */
+            name: string;
+            /**
+             * Mean Intensity
+             * @description From 0 to 1.
+             */
+            mean_intensity: number;
+            /**
+             * Active Share
+             * @description Share of these frames in which it is active.
+             */
+            active_share: number;
         };
         /** @enum {string} */
         WarningCode: "face_too_small" | "blurred" | "too_dark" | "too_bright" | "turned_away" | "at_edge" | "multiple_faces" | "face_assumed" | "mesh_unsure";

@@ -2173,6 +2173,13 @@ export interface components {
         };
         /** TrackSummary */
         TrackSummary: {
+            /**
+             * Action Units
+             * @description By number; only where its frames have action units.
+             */
+            action_units?: {
+                [key: string]: components["schemas"]["UnitSummary"];
+            };
             /** Frames */
             frames: number;
             /**
@@ -2241,6 +2248,24 @@ export interface components {
              * @description The intensity from which it is active.
              */
             threshold: number;
+        };
+        /**
+         * UnitSummary
+         * @description One action unit of a track, over the frames in which it was measured.
+         */
+        UnitSummary: {
+            /**
+             * Active Share
+             * @description Share of these frames in which it is active.
+             */
+            active_share: number;
+            /**
+             * Mean Intensity
+             * @description From 0 to 1.
+             */
+            mean_intensity: number;
+            /** Name */
+            name: string;
         };
         /**
          * VoicePart
@@ -2808,6 +2833,10 @@ export interface operations {
                  * @example {
                  *       "frames": [
                  *         {
+                 *           "action_units": {
+                 *             "AU12": 0.72,
+                 *             "AU6": 0.55
+                 *           },
                  *           "face_detected": true,
                  *           "probabilities": {
                  *             "happy": 0.8,
@@ -2816,6 +2845,10 @@ export interface operations {
                  *           "t": 0
                  *         },
                  *         {
+                 *           "action_units": {
+                 *             "AU12": 0.2,
+                 *             "AU6": 0.1
+                 *           },
                  *           "face_detected": true,
                  *           "probabilities": {
                  *             "happy": 0.3,
@@ -2832,6 +2865,10 @@ export interface operations {
                  */
                 "application/json": {
                     frames: {
+                        /** @description Intensities by number, for the means of the summary. */
+                        action_units?: {
+                            [key: string]: number;
+                        } | null;
                         /** @description Not used. */
                         face_box?: number[] | null;
                         /** @description With false, the frame is one without a face. */
@@ -2916,6 +2953,18 @@ export interface operations {
                      *       "success": true,
                      *       "tracks": [
                      *         {
+                     *           "action_units": {
+                     *             "AU12": {
+                     *               "active_share": 0.5,
+                     *               "mean_intensity": 0.46,
+                     *               "name": "lip corner puller"
+                     *             },
+                     *             "AU6": {
+                     *               "active_share": 0.5,
+                     *               "mean_intensity": 0.325,
+                     *               "name": "cheek raiser"
+                     *             }
+                     *           },
                      *           "frames": 2,
                      *           "from": 0,
                      *           "largest_gap": 0.5,
@@ -3162,77 +3211,77 @@ export interface operations {
                      *           "AU1": {
                      *             "experimental": false,
                      *             "name": "inner brow raiser",
-                     *             "threshold": 0.388
+                     *             "threshold": 0.386
                      *           },
                      *           "AU10": {
                      *             "experimental": false,
                      *             "name": "upper lip raiser",
-                     *             "threshold": 0.325
+                     *             "threshold": 0.305
                      *           },
                      *           "AU12": {
                      *             "experimental": false,
                      *             "name": "lip corner puller",
-                     *             "threshold": 0.318
+                     *             "threshold": 0.296
                      *           },
                      *           "AU14": {
                      *             "experimental": true,
                      *             "name": "dimpler",
-                     *             "threshold": 0.238
+                     *             "threshold": 0.278
                      *           },
                      *           "AU15": {
-                     *             "experimental": true,
+                     *             "experimental": false,
                      *             "name": "lip corner depressor",
-                     *             "threshold": 0.485
+                     *             "threshold": 0.46
                      *           },
                      *           "AU16": {
                      *             "experimental": true,
                      *             "name": "lower lip depressor",
-                     *             "threshold": 0.42
+                     *             "threshold": 0.462
                      *           },
                      *           "AU17": {
-                     *             "experimental": true,
+                     *             "experimental": false,
                      *             "name": "chin raiser",
-                     *             "threshold": 0.377
+                     *             "threshold": 0.398
                      *           },
                      *           "AU18": {
                      *             "experimental": true,
                      *             "name": "lip pucker",
-                     *             "threshold": 0.471
+                     *             "threshold": 0.511
                      *           },
                      *           "AU2": {
                      *             "experimental": false,
                      *             "name": "outer brow raiser",
-                     *             "threshold": 0.365
+                     *             "threshold": 0.355
                      *           },
                      *           "AU20": {
                      *             "experimental": false,
                      *             "name": "lip stretcher",
-                     *             "threshold": 0.306
+                     *             "threshold": 0.31
                      *           },
                      *           "AU22": {
                      *             "experimental": true,
                      *             "name": "lip funneler",
-                     *             "threshold": 0.15
+                     *             "threshold": 0.162
                      *           },
                      *           "AU23": {
                      *             "experimental": true,
                      *             "name": "lip tightener",
-                     *             "threshold": 0.661
+                     *             "threshold": 0.655
                      *           },
                      *           "AU24": {
                      *             "experimental": true,
                      *             "name": "lip pressor",
-                     *             "threshold": 0.604
+                     *             "threshold": 0.617
                      *           },
                      *           "AU25": {
                      *             "experimental": false,
                      *             "name": "lips part",
-                     *             "threshold": 0.313
+                     *             "threshold": 0.312
                      *           },
                      *           "AU26": {
                      *             "experimental": false,
                      *             "name": "jaw drop",
-                     *             "threshold": 0.326
+                     *             "threshold": 0.306
                      *           },
                      *           "AU27": {
                      *             "experimental": false,
@@ -3242,12 +3291,12 @@ export interface operations {
                      *           "AU28": {
                      *             "experimental": true,
                      *             "name": "lip suck",
-                     *             "threshold": 0.625
+                     *             "threshold": 0.62
                      *           },
                      *           "AU4": {
                      *             "experimental": false,
                      *             "name": "brow lowerer",
-                     *             "threshold": 0.346
+                     *             "threshold": 0.316
                      *           },
                      *           "AU43": {
                      *             "experimental": true,
@@ -3257,22 +3306,22 @@ export interface operations {
                      *           "AU5": {
                      *             "experimental": false,
                      *             "name": "upper lid raiser",
-                     *             "threshold": 0.311
+                     *             "threshold": 0.31
                      *           },
                      *           "AU6": {
                      *             "experimental": false,
                      *             "name": "cheek raiser",
-                     *             "threshold": 0.284
+                     *             "threshold": 0.281
                      *           },
                      *           "AU7": {
                      *             "experimental": false,
                      *             "name": "lid tightener",
-                     *             "threshold": 0.381
+                     *             "threshold": 0.393
                      *           },
                      *           "AU9": {
                      *             "experimental": true,
                      *             "name": "nose wrinkler",
-                     *             "threshold": 0.337
+                     *             "threshold": 0.328
                      *           }
                      *         },
                      *         "method": "Weighted points of the face mesh, turned to the front, and blendshapes. The weights were fitted to tell expressions from neutral faces by one part of the face alone, not to labels of action units. A unit is active where it goes further than on 95 % of neutral photos.",
@@ -3969,79 +4018,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "confidence": 0.9999,
-                     *       "emotion": "happy",
-                     *       "face": {
-                     *         "box": {
-                     *           "height": 96,
-                     *           "width": 96,
-                     *           "x": 176,
-                     *           "y": 82
-                     *         },
-                     *         "landmarks": {
-                     *           "left_ear": [
-                     *             271,
-                     *             124
-                     *           ],
-                     *           "left_eye": [
-                     *             246,
-                     *             110
-                     *           ],
-                     *           "mouth_center": [
-                     *             220,
-                     *             149
-                     *           ],
-                     *           "nose_tip": [
-                     *             221,
-                     *             128
-                     *           ],
-                     *           "right_ear": [
-                     *             178,
-                     *             114
-                     *           ],
-                     *           "right_eye": [
-                     *             202,
-                     *             105
-                     *           ]
-                     *         },
-                     *         "score": 0.9202
-                     *       },
-                     *       "faces_detected": 1,
-                     *       "image": {
-                     *         "format": "jpeg",
-                     *         "height": 512,
-                     *         "width": 512
-                     *       },
-                     *       "inference_time_ms": 1.8,
-                     *       "is_uncertain": false,
-                     *       "model": {
-                     *         "name": "default",
-                     *         "version": "1.0.0"
-                     *       },
-                     *       "probabilities": {
-                     *         "angry": 0,
-                     *         "disgust": 0,
-                     *         "fear": 0,
-                     *         "happy": 0.9999,
-                     *         "neutral": 0.0001,
-                     *         "sad": 0,
-                     *         "surprise": 0
-                     *       },
-                     *       "request_id": "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f",
-                     *       "success": true,
-                     *       "timings_ms": {
-                     *         "decode": 1.6,
-                     *         "detect": 2,
-                     *         "inference": 1.8,
-                     *         "prepare": 0.49,
-                     *         "queue": 0.07,
-                     *         "total": 5.96
-                     *       },
-                     *       "warnings": []
-                     *     }
-                     */
                     "application/json": components["schemas"]["PredictionResult"];
                 };
             };

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from app.expression.blinks import series_units
 from app.sessions.profile import InterviewPractice
 from app.sessions.series import MOST_POINTS
 from app.sessions.summary import MOST_CHANGES, MOST_TRACKS, Session, SessionFace
@@ -24,8 +25,9 @@ def face(
     uncertain: bool = False,
     warnings: Sequence[str] = (),
     box: Box | None = None,
+    units: Mapping[str, float] | None = None,
 ) -> SessionFace:
-    return SessionFace(track, dict(zip(LABELS, values, strict=True)), uncertain, warnings, box)
+    return SessionFace(track, dict(zip(LABELS, values, strict=True)), uncertain, warnings, box, units)
 
 
 def session(*frames: tuple[float, Sequence[SessionFace]]) -> Session:
@@ -233,3 +235,24 @@ def test_a_frame_without_a_face_is_none_of_the_profiles() -> None:
     summary = made.summary("end")
     assert summary["profile"] is not None
     assert summary["profile"]["frames"] == []
+
+
+def test_units_are_summed_up_over_the_frames_that_have_them() -> None:
+    threshold = series_units()["AU12"].threshold
+    made = session(
+        (0.0, [face(units={"AU45": 0.0, "AU12": 0.9, "AU1": 0.0}), face(track=2)]),
+        (0.1, [face(units={"AU45": 0.6, "AU12": threshold, "AU1": 0.1}), face(track=2)]),
+        (0.2, [face()]),
+    )
+    measured, other = made.summary("end")["tracks"]
+    assert measured["action_units"] == {
+        "AU1": {"name": "inner brow raiser", "mean_intensity": 0.05, "active_share": 0.0},
+        "AU12": {
+            "name": "lip corner puller",
+            "mean_intensity": round((0.9 + threshold) / 2, 4),
+            "active_share": 0.5,
+        },
+        "AU45": {"name": "blink", "mean_intensity": 0.3, "active_share": 0.5},
+    }
+    assert [*measured["action_units"]] == ["AU1", "AU12", "AU45"]
+    assert "action_units" not in other

@@ -1081,6 +1081,7 @@ TrackSummary = TypedDict(
         "uncertain_share": "float",
         "warnings": "dict[str, int]",
         "largest_gap": "float",
+        "action_units": "NotRequired[dict[str, UnitSummary]]",
     },
 )
 
@@ -1130,6 +1131,16 @@ class UnitInfo(TypedDict):
     """The intensity from which it is active."""
     experimental: bool
     """Whether its figures in docs/details.md are weak or missing."""
+
+
+class UnitSummary(TypedDict):
+    """One action unit of a track, over the frames in which it was measured."""
+
+    name: str
+    mean_intensity: float
+    """From 0 to 1."""
+    active_share: float
+    """Share of these frames in which it is active."""
 
 
 class VoicePart(TypedDict):
