@@ -89,6 +89,7 @@ function fill(place, model) {
   const name = model.name === service.defaultModel && service.models.length > 1 ? `${model.name}, used unless another is chosen` : model.name;
   const figures = numbers(model.metrics ?? {}).map(([title, value, says]) => h("div", {}, h("dt", {}, title), h("dd", {}, value, says && h("small", {}, says))));
   place.append(h("h3", { class: "card__name" }, name), h("dl", { class: "card__facts" }, facts));
+  if (model.outputs?.length) place.append(h("h4", {}, "Beside the expressions, it gives"), h("ul", { class: "card__outputs" }, model.outputs.flatMap(furtherOutputs)));
   if (figures.length) place.append(h("dl", { class: "card__metrics" }, figures));
   const matrix = find(model.metrics, /confusion/i);
   const labels = matrix?.labels ?? model.labels;
@@ -101,6 +102,14 @@ function fill(place, model) {
     place.append(chart.element);
     chart.update((width) => reliabilityChart(bins, width), bins.map((bin) => [ratio(bin.confidence), ratio(bin.accuracy), String(bin.faces ?? "")]));
   }
+}
+
+/** What each further output of a model says: a number in a range, or a probability from which something is active. */
+function furtherOutputs({ kind, names, range, thresholds }) {
+  return names.map((name, index) => {
+    const says = kind === "regression" ? `a number from ${range[0]} to ${range[1]}` : `a probability, active from ${ratio(thresholds[index])}`;
+    return h("li", {}, h("strong", {}, capital(name)), `: ${says}`);
+  });
 }
 
 /** The first object among the metrics, at any depth, whose name matches. */

@@ -1,7 +1,7 @@
 /** What the face does: its mesh and active units over the photo, the head pose, the units as a chart, the description. */
 
 import { copy, h, icon, svg } from "./dom.js";
-import { capital } from "./format.js";
+import { capital, ratio } from "./format.js";
 import { service } from "./service.js";
 
 /** What the page asks for. */
@@ -28,6 +28,9 @@ const LINES = [
 ];
 
 const SMALLEST_FACE = 0.5;
+
+/** Share of the frames of a session from which a unit is listed, and most units that are. */
+const [LEAST_SHARE, MOST_OF_SESSION] = [0.05, 8];
 
 /** The angles in words, seen from the person. */
 export function poseInWords({ yaw, pitch, roll }) {
@@ -79,23 +82,40 @@ export class UnitsChart {
       this.#place.replaceChildren(h("p", { class: "units__none" }, units ? "No movement stands out." : "Too little of the face shows to measure its movements."));
       return;
     }
-    this.#place.replaceChildren(h("ul", { class: "units", "aria-label": "Movements of the face" }, rows.map(([code, unit]) => this.#row(code, unit))));
+    this.#place.replaceChildren(h("ul", { class: "units", "aria-label": "Movements of the face" }, rows.map(([code, unit]) => unitRow(code, unit, `${Math.round(unit.intensity * 100)} %`))));
   }
+}
 
-  #row(code, { name, intensity, active }) {
-    const { threshold, experimental } = service.units[code] ?? {};
-    const fill = h("span", { class: "units__fill" });
-    fill.style.width = `${intensity * 100}%`;
-    const mark = threshold === undefined ? null : h("span", { class: "units__mark" });
-    if (mark) mark.style.left = `${threshold * 100}%`;
-    return h(
-      "li",
-      { class: "units__row", data: { active, unit: code } },
-      h("span", {}, capital(name), experimental ? h("small", {}, " experimental") : null),
-      h("span", { class: "units__track", "aria-hidden": "true" }, fill, mark),
-      h("span", { class: "units__value" }, `${Math.round(intensity * 100)} %`, h("span", { class: "visually-hidden" }, active ? ", active" : ", not active")),
-    );
-  }
+function unitRow(code, { name, intensity, active }, value) {
+  const { threshold, experimental } = service.units[code] ?? {};
+  const fill = h("span", { class: "units__fill" });
+  fill.style.width = `${intensity * 100}%`;
+  const mark = threshold === undefined ? null : h("span", { class: "units__mark" });
+  if (mark) mark.style.left = `${threshold * 100}%`;
+  return h(
+    "li",
+    { class: "units__row", data: { active, unit: code } },
+    h("span", {}, capital(name), experimental ? h("small", {}, " experimental") : null),
+    h("span", { class: "units__track", "aria-hidden": "true" }, fill, mark),
+    h("span", { class: "units__value" }, value, h("span", { class: "visually-hidden" }, active ? ", active" : ", not active")),
+  );
+}
+
+/** The units of a whole session that were active in at least one frame in twenty, those that were active longest first. */
+export function sessionUnits(units) {
+  const rows = Object.entries(units)
+    .filter(([, { active_share: share }]) => share >= LEAST_SHARE)
+    .sort(([, one], [, other]) => other.active_share - one.active_share)
+    .slice(0, MOST_OF_SESSION);
+  return h(
+    "div",
+    { class: "report__units" },
+    h("h3", {}, "Movements of the face"),
+    h("p", { class: "report__facts" }, "Bars show the mean, marks where a movement counts as active, and figures the share of frames in which it was."),
+    rows.length
+      ? h("ul", { class: "units", "aria-label": "Movements of the face" }, rows.map(([code, { name, mean_intensity: intensity, active_share: share }]) => unitRow(code, { name, intensity, active: share >= 0.5 }, ratio(share))))
+      : h("p", { class: "units__none" }, "No movement stands out."),
+  );
 }
 
 /** Draws the mesh of a face and its active units over a picture of this size. */

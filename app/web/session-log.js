@@ -32,6 +32,7 @@ export class SessionLog {
       t,
       probabilities: face?.probabilities ?? null,
       warnings: face?.warnings.map(({ code }) => code) ?? [],
+      action_units: face?.action_units ? Object.fromEntries(Object.entries(face.action_units).map(([code, { intensity }]) => [code, intensity])) : null,
     }));
     return { profile, frames };
   }

@@ -1,5 +1,6 @@
 /** The report of a session: shares, a strip of the whole time, changes, caveats, the profile, and downloads. */
 
+import { sessionUnits } from "./details.js";
 import { $, h, save, svg } from "./dom.js";
 import { capital, plural, ratio } from "./format.js";
 import { colour, emoji } from "./levels.js";
@@ -72,6 +73,7 @@ function face(track, summary, span) {
     h("p", { class: "report__facts" }, facts.join(", ")),
     h("div", { class: "report__strip" }, strip(track, summary, span), axis(span)),
     h("ul", { class: "report__shares" }, labels.map(([label, share]) => shareRow(label, share))),
+    track.action_units ? sessionUnits(track.action_units) : "",
     changes(track, summary.changes),
   );
 }

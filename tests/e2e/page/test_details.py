@@ -156,6 +156,11 @@ def test_a_live_session_measures_it_when_asked(page: Page, measured: Application
         assert violations(page) == []
     page.click("#live-off")
     page.wait_for_selector("#view-live[data-state=report]")
+    smile = page.locator(".report__units [data-unit=AU12]")
+    assert "Lip corner puller" in smile.inner_text()
+    assert "100 %" in smile.inner_text()
+    if AXE.exists():
+        assert violations(page) == []
 
 
 def test_a_live_session_measures_nothing_otherwise(page: Page, measured: Application) -> None:

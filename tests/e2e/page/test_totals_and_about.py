@@ -7,11 +7,13 @@ import re
 import httpx
 from playwright.sync_api import Page, expect
 
+from app.inference.manifest import MultilabelSpec, RegressionSpec
+from tests.api.fakes import FakeModel, FakeRegistry
 from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, rect, said, settled, text, until
-from tests.e2e.page.application import Application
+from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.browser import Screen, on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
-from tests.e2e.page.pictures import sample
+from tests.e2e.page.pictures import SURE, sample
 
 
 def figures(page: Page, title: str) -> dict[str, str]:
@@ -88,6 +90,19 @@ def test_about_shows_the_steps_with_the_last_times_and_the_card(page: Page) -> N
     expect(page.locator(".confusion tbody tr")).to_have_count(7)
     expect(page.locator("#card .chart svg")).to_be_visible()
     assert "How often its first choice is the one that most people chose" in card
+
+
+def test_about_names_what_a_model_gives_beside_its_labels(start: Start, open_page: OpenPage) -> None:
+    outputs = (
+        RegressionSpec(kind="regression", tensor="affect", names=("valence", "arousal"), range=(-1.0, 1.0)),
+        MultilabelSpec(kind="multilabel", tensor="units", names=("AU12",), values="logits", thresholds=(0.4,)),
+    )
+    page = open_page(start(registry=FakeRegistry(FakeModel(shipped_card(outputs=outputs), SURE))))
+    go(page, "about")
+    listed = page.locator("#card .card__outputs li")
+    expect(listed).to_have_text(
+        ["Valence: a number from -1 to 1", "Arousal: a number from -1 to 1", "AU12: a probability, active from 40 %"]
+    )
 
 
 def test_about_shows_the_notice_of_the_service_in_each_language(page: Page, application: Application) -> None:
