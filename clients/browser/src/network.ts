@@ -16,11 +16,8 @@ export class Network {
     try {
       return new Network(await ort.InferenceSession.create(model, { executionProviders: ["wasm"] }));
     } catch (cause) {
-      throw new EngineError(
-        "model_rejected",
-        `${name} cannot be run in this browser. Close other pages and try again.`,
-        { cause },
-      );
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new EngineError("model_rejected", `${name} cannot be run in this browser: ${reason}`, { cause });
     }
   }
 
@@ -40,12 +37,15 @@ export class Network {
 const tensor = (data: Uint8Array | Float32Array, shape: readonly number[]): ort.Tensor =>
   data instanceof Uint8Array ? new ort.Tensor("uint8", data, shape) : new ort.Tensor("float32", data, shape);
 
+/** ONNX Runtime's own files. Bundlers look for exactly this form. */
+const FILES = {
+  mjs: new URL("./ort-wasm-simd-threaded.mjs", import.meta.url),
+  wasm: new URL("./ort-wasm-simd-threaded.wasm", import.meta.url),
+};
+
 /** Says how many threads the runtime has, and where its files are. Takes effect once, before the first network. */
-export function prepareRuntime(threads: number, folder = new URL("./", import.meta.url).href): void {
+export function prepareRuntime(threads: number, files = FILES): void {
   ort.env.logLevel = "error";
   ort.env.wasm.numThreads = threads;
-  ort.env.wasm.wasmPaths = {
-    mjs: new URL("ort-wasm-simd-threaded.mjs", folder),
-    wasm: new URL("ort-wasm-simd-threaded.wasm", folder),
-  };
+  ort.env.wasm.wasmPaths = files;
 }

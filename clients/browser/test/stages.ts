@@ -41,7 +41,8 @@ let loaded: Loaded | undefined;
 async function load(modelsUrl: string): Promise<Loaded> {
   const { settings, detector, models, details } = await loadEngineFile(modelsUrl);
   const [{ manifest, file }] = models as [(typeof models)[0]];
-  prepareRuntime(1, new URL("/dist/", location.href).href);
+  const runtime = (kind: string) => new URL(`/dist/ort-wasm-simd-threaded.${kind}`, location.href);
+  prepareRuntime(1, { mjs: runtime("mjs"), wasm: runtime("wasm") });
   const entries = [detector.near, detector.far, file, details!.mesh, details!.blendshapes];
   const data = await loadFiles(modelsUrl, entries, () => {});
   const networks: Network[] = [];
