@@ -185,6 +185,8 @@ describe("details", () => {
   });
 });
 
+const tracksOf = (frame: api.FramePrediction) => frame.faces.map((face) => face.track);
+
 describe("stream", () => {
   beforeAll(async () => {
     await page.evaluate(() => {
@@ -222,9 +224,10 @@ describe("stream", () => {
       stop();
       return frames;
     });
-    expect(frames.map((frame) => frame.faces.map((face) => face.track))).toEqual(Array(8).fill([1]));
     frames.forEach((frame, i) => {
       const before = frames[i - 1];
+      // A face that was not seen for a second, on a slow machine, is another one.
+      if (before && frame.t - before.t < 1) expect(tracksOf(frame)).toEqual(tracksOf(before));
       expect(frame.faces[0]!.emotion).toBe("happy");
       expect(frame.faces[0]!.smoothed!["happy"]).toBeGreaterThan(0.9);
       expect(frame.frame).toBe((before?.frame ?? -1) + 1 + frame.skipped);
@@ -241,7 +244,7 @@ describe("stream", () => {
       return frames;
     });
     const last = frames[2]!;
-    expect(last.faces.map((face) => face.track).sort()).toEqual([1, 2]);
+    expect(new Set(tracksOf(last)).size).toBe(2);
     expect(last.faces[0]!.smoothed).toBeNull();
     expect(last.faces[0]!.action_units!["AU45"]!.name).toBe("blink");
   });
