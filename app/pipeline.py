@@ -231,7 +231,7 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Runs every stage but a model's once, so that no client pays for what libraries set up on first use."""
-        picture = decode(cv2.imencode(".jpg", np.zeros((256, 256, 3), np.uint8))[1].tobytes(), self._limits)
+        picture = decode(cv2.imencode(".jpg", np.zeros((192, 256, 3), np.uint8))[1].tobytes(), self._limits)
         find(self._detector, picture, thorough=False)
         eyes_nose_mouth_ears = ((96, 110), (160, 110), (128, 140), (128, 165), (64, 115), (192, 115))
         face = Face(Box(64, 64, 128, 128), 1.0, eyes_nose_mouth_ears)

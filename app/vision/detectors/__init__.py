@@ -43,4 +43,7 @@ def _session(path: Path, digest: str) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # The arena keeps 20 MB after one large input. Without it, each large input would cost 3,000 page faults, and twice
     # the time.
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    # ONNX Runtime keeps the file's bytes for a fallback that is turned off here.
+    session._model_bytes = None
+    return session
