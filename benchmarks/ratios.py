@@ -153,8 +153,8 @@ def _cost(work: str) -> Callable[[Results], Values]:
 
 
 FIGURES = (
-    Figure("limit", "throughput / pipeline without HTTP, 640×480", "higher", 0.80, 0.92, _of_the_limit),
-    Figure("overhead", "p50 at one connection / pipeline without HTTP", "lower", 1.5, 1.25, _overhead),
+    Figure("limit", "throughput / pipeline without HTTP, 640×480", "higher", 0.85, 0.92, _of_the_limit),
+    Figure("overhead", "p50 at one connection / pipeline without HTTP", "lower", 1.2, 1.1, _overhead),
     Figure("litserve", "throughput / LitServe, 640×480", "higher", 1.1, 1.4, _same_picture("litserve")),
     Figure("bentoml", "throughput / BentoML, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),
     Figure("plain", "throughput / plain FastAPI, 640×480", "higher", 3.5, 6, _same_picture("plain")),
@@ -164,8 +164,8 @@ FIGURES = (
     Figure("spare", "two workers / one, two cores for both", "higher", 1.7, 1.9, _two_workers("visage-1-worker")),
     Figure("batch", "throughput, batch of 32 / 32 requests at once", "higher", 1.1, 1.3, _batch),
     Figure("tail", "p99 / p50 at 80 % of capacity, open loop", "lower", 4, 2.5, _tail("even")),
-    Figure("tail-random", "the same with random arrivals", "lower", 4, 2.5, _tail("random")),
-    Figure("connections", "throughput, 256 connections / 8", "higher", 0.95, 1.0, _connections),
+    Figure("tail-random", "the same with random arrivals", "lower", 3.5, 2.5, _tail("random")),
+    Figure("connections", "throughput, 256 connections / 8", "higher", 0.97, 1.0, _connections),
     Figure("idle", "memory idle after warm-up", "lower", 250, 150, _footprint(lambda f: [f.idle_mb]), "MB"),
     Figure("loaded", "memory under full load", "lower", 350, 200, _footprint(lambda f: [f.peak_mb]), "MB"),
     Figure("no-face", "CPU, no face / one face", "lower", 2.5, 1.8, _cost("no-face")),

@@ -56,7 +56,7 @@ def found() -> Results:
 
 def test_a_ratio_is_formed_round_by_round(found: Results) -> None:
     limit = next(ratio for ratio in ratios.ratios(found) if ratio.key == "limit")
-    assert (limit.value, limit.least, limit.most, limit.level) == (0.8, 0.8, 0.8, "floor")
+    assert (limit.value, limit.least, limit.most, limit.level) == (0.8, 0.8, 0.8, "below")
 
 
 def test_results_saved_and_loaded_give_the_same_page(found: Results, tmp_path: Path) -> None:
