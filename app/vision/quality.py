@@ -50,7 +50,7 @@ THRESHOLDS: Final[dict[WarningCode, WarningThreshold]] = {
     "blurred": {"value": 0.056, "meaning": "fine detail of the face as a share of its contrast, below"},
     "too_dark": {"value": 80, "meaning": "brightness (0 to 255) that a twentieth of the face exceeds, below"},
     "too_bright": {"value": 200, "meaning": "brightness (0 to 255) that three quarters of the face exceed, above"},
-    "turned_away": {"value": 0.35, "meaning": "nose beside the middle of the eyes, in eye distances, above"},
+    "turned_away": {"value": 0.26, "meaning": "nose beside the middle of the eyes, in eye distances, above"},
     "at_edge": {"value": 0.2, "meaning": "share of the face's width that lies beyond the picture's edge, above"},
     "multiple_faces": {"value": 1, "meaning": "faces in the picture, above"},
     "face_assumed": {"value": 1, "meaning": "no face was found and the middle of the picture was used instead"},

@@ -10,7 +10,7 @@ const THRESHOLDS = {
   blurred: 0.056,
   too_dark: 80,
   too_bright: 200,
-  turned_away: 0.35,
+  turned_away: 0.26,
   at_edge: 0.2,
 } as const;
 
