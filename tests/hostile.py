@@ -11,7 +11,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def _all() -> Iterator[HostileFile]:
     yield from _greedy()
     yield from _wrong_headers()
     yield from _damage()
+    yield from _animations()
     yield from _odd()
 
 
@@ -160,6 +161,36 @@ def _damage() -> Iterator[HostileFile]:
             flipped = bytearray(whole)
             flipped[position] ^= 0x55
             yield HostileFile(f"flipped-{form.lower()}-{position}", bytes(flipped), readable=True)
+
+
+def _animations() -> Iterator[HostileFile]:
+    large, small = (encoded(Image.new("RGB", (side, side)), "WEBP", lossless=True)[12:] for side in (3_000, 64))
+    yield HostileFile("animated-webp-frames", _animation(3_000, [(3_000, 0, large)] * 300), readable=True)
+    yield HostileFile("animated-webp-canvas", _animation(16_383, [(64, 0, small)]))
+    yield HostileFile("animated-webp-larger-frame", _animation(64, [(3_000, 0, large)]))
+    yield HostileFile("animated-webp-frame-outside", _animation(64, [(64, 5_000, small)]))
+    yield HostileFile("animated-webp-no-frame", _animation(500, []))
+    inner = _animation(64, [(64, 0, small)])[12:]
+    yield HostileFile("animated-webp-nested", _animation(64, [(64, 0, inner)]), readable=True)
+    count = _chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
+    frame = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2**31 - 1, 2**31 - 1, 0, 0, 1, 1, 0, 0))
+    yield HostileFile("animated-png-frames", _png(64, 64, extra=count + frame), readable=True)
+
+
+def _animation(side: int, frames: Sequence[tuple[int, int, bytes]]) -> bytes:
+    """An animated WebP; each frame has a side, a position and its chunks."""
+    chunks = _riff(b"VP8X", b"\2\0\0\0" + _u24(side - 1) * 2) + _riff(b"ANIM", bytes(6))
+    for size, left, data in frames:
+        chunks += _riff(b"ANMF", _u24(left) + bytes(3) + _u24(size - 1) * 2 + bytes(4) + data)
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _riff(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def _u24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
 
 
 def _odd() -> Iterator[HostileFile]:
