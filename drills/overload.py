@@ -98,7 +98,7 @@ def _through_nginx(report: Report, served: list[int], own: list[int], seconds: f
             line, _, rest = request.partition(b"\r\n")
             return await kept.send(port, line + b"\r\n" + next(forwarded) + rest, due)
 
-        _measure(report, Path("nginx, Redis", 0.7, proxy.port, server.port, forward), seconds)
+        _measure(report, Path("nginx, Redis", 0.6, proxy.port, server.port, forward), seconds)
 
 
 @contextmanager

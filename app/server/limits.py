@@ -22,6 +22,6 @@ class ProtocolLimits:
     discard_bytes: int = 16 * 1024 * 1024
     """How long, and how many bytes, the rest of a body is read that nobody needs."""
     response_delay: float = 0.05
-    """How long a response waits for the end of the body that it leaves unread."""
+    """How long a response waits for the end of a body that it leaves unread. nginx loses those that come before it."""
     eof_timeout: float = 0.1
     """How soon a response must begin once the client has closed its side. Later, the client counts as gone."""
