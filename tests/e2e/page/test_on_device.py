@@ -15,6 +15,7 @@ from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage
 from tests.e2e.page.pictures import collins, sample
+from tests.e2e.page.test_accessibility import needs_axe, violations
 from tests.e2e.page.test_live import download
 from tests.e2e.page.videos import scene, write_video
 from tests.process import ROOT
@@ -171,3 +172,14 @@ def test_the_page_can_be_installed(page: Page) -> None:
     # A test's window is a private one.
     assert [error["errorId"] for error in errors if error["errorId"] != "in-incognito"] == []
     assert session.send("Page.getAppManifest")["errors"] == []
+
+
+@needs_axe
+def test_axe_finds_nothing_on_the_device(page: Page) -> None:
+    assert violations(page) == []
+    ready(page)
+    read(page)
+    assert violations(page) == []
+    for view in ("many", "live"):
+        go(page, view)
+        assert violations(page) == []
