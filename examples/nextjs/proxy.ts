@@ -13,6 +13,7 @@ export function proxy(request: NextRequest): NextResponse {
     "img-src 'self' blob: data:",
     "media-src 'self' blob:",
     `connect-src 'self' ${socket}${development ? " ws:" : ""}`,
+    "worker-src 'self'",
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'self'",
@@ -28,4 +29,4 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-export const config = { matcher: "/((?!api|_next/static|samples|icon.svg).*)" };
+export const config = { matcher: "/((?!api|_next/static|samples|edge|icon.svg).*)" };

@@ -18,7 +18,7 @@ export interface PredictionState {
 }
 
 /** The prediction of the newest picture. */
-export function usePrediction(client: Visage, defaults: Omit<PredictOptions, "signal"> = {}): PredictionState {
+export function usePrediction(client: Pick<Visage, "predict">, defaults: Omit<PredictOptions, "signal"> = {}): PredictionState {
   const [state, setState] = useState<Pick<PredictionState, "result" | "error" | "pending">>(IDLE);
   const running = useRef<AbortController>(undefined);
   const options = useRef(defaults);

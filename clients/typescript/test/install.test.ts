@@ -5,9 +5,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 
-// The packed package in an empty Next.js program, as somebody else installs it, with what its README prints.
+// The packed packages in an empty Next.js program, as somebody else installs them, with what the README prints.
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const CLIENT = fileURLToPath(new URL("..", import.meta.url));
+const PACKAGES = [CLIENT, join(ROOT, "clients/browser")];
 const MINUTES = 60_000;
 const folder = mkdtempSync(join(tmpdir(), "visage-empty-"));
 
@@ -17,7 +18,19 @@ const COMPONENT = BLOCKS.find(({ kind }) => kind === "tsx")!;
 const ROUTE = BLOCKS.find(({ text }) => text.startsWith("// app/"))!;
 
 const LAYOUT = "export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang=\"en\"><body>{children}</body></html>;\n}\n";
-const PAGE = '"use client";\n\nimport { Upload } from "../components/upload";\n\nexport default function Page() {\n  return <Upload />;\n}\n';
+const PAGE = `"use client";
+
+import { Upload } from "../components/upload";
+
+async function load() {
+  const { createEngine } = await import("@visage/browser");
+  return createEngine({ modelsUrl: "/models/", workerUrl: "/visage/worker.js" });
+}
+
+export default function Page() {
+  return <><Upload /><button onClick={() => void load()}>On this device</button></>;
+}
+`;
 
 function run(where: string, command: string, ...args: string[]): string {
   try {
@@ -39,9 +52,9 @@ beforeAll(() => {
   const own = JSON.parse(readFileSync(join(CLIENT, "package.json"), "utf8"));
   const all: Record<string, string> = { ...own.devDependencies, ...versions.devDependencies, ...versions.dependencies };
   const names = ["next", "react", "react-dom", "typescript", "ws", "@types/node", "@types/react", "@types/ws"];
-  const archive = run(CLIENT, "npm", "pack", "--silent", `--pack-destination=${folder}`).trim();
+  const archives = PACKAGES.map((path) => `./${run(path, "npm", "pack", "--silent", `--pack-destination=${folder}`).trim()}`);
   write("package.json", '{ "private": true, "type": "module" }\n');
-  run(folder, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", `./${archive}`, ...names.map((name) => `${name}@${all[name]}`));
+  run(folder, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", ...archives, ...names.map((name) => `${name}@${all[name]}`));
 }, 4 * MINUTES);
 
 afterAll(() => rmSync(folder, { recursive: true }));

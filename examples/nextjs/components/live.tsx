@@ -1,12 +1,14 @@
 "use client";
 
-import { Visage, type FramePrediction, type SessionSummary, type TrackedFace } from "@visage/client";
+import { Visage, type FramePrediction, type TrackedFace } from "@visage/client";
 import { useCamera, useStream } from "@visage/client/react";
 import dynamic from "next/dynamic";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { useDeviceStream, useOnDevice, type Report as Summary } from "@/lib/on-device";
 import { labelLook, levelOf, percent, useInfo } from "@/lib/visage";
 import { Bars } from "./bars";
 import { Failure } from "./failure";
+import { OnDevice } from "./on-device";
 import type { Point } from "./charts";
 
 const Shares = dynamic(() => import("./charts").then((charts) => charts.Shares), { ssr: false });
@@ -25,7 +27,10 @@ export function Live({ url, needsToken }: { url: string; needsToken: boolean }) 
   const info = useInfo();
   const client = useMemo(() => new Visage({ url }), [url]);
   const camera = useCamera();
-  const stream = useStream(client, { faces: "all", ...(needsToken && { token }) });
+  const [here] = useOnDevice();
+  const sent = useStream(client, { faces: "all", ...(needsToken && { token }) });
+  const own = useDeviceStream();
+  const stream = here ? own : sent;
   const [points, setPoints] = useState<Point[]>([]);
   const { prediction } = stream;
   const first = prediction?.faces[0];
@@ -66,10 +71,11 @@ export function Live({ url, needsToken }: { url: string; needsToken: boolean }) 
             </button>
           )}
           <p className="text-sm text-muted" role="status">
-            {STATES[stream.state]}
+            {here && stream.state === "open" ? "Read on this device" : STATES[stream.state]}
             {running && prediction && `, ${Math.round(prediction.timings_ms.total ?? 0)} ms a frame`}
           </p>
         </div>
+        <OnDevice disabled={running} />
         {camera.error && <Failure error={camera.error} onRetry={() => void start()} />}
         {stream.error && (stream.state === "closed" || stream.state === "waiting") && <Failure error={stream.error} />}
       </div>
@@ -121,7 +127,7 @@ function Boxes({ prediction, color }: { prediction: FramePrediction; color: (fac
   );
 }
 
-function Report({ summary }: { summary: SessionSummary }) {
+function Report({ summary }: { summary: Summary }) {
   const { duration, frames, tracks, caveats } = summary;
   return (
     <section className="card space-y-3" aria-label="Report">

@@ -2,9 +2,11 @@
 
 import { usePrediction } from "@visage/client/react";
 import { useEffect, useRef, useState } from "react";
+import { onDevice, useOnDevice } from "@/lib/on-device";
 import { levelOf, useInfo, visage } from "@/lib/visage";
 import { FacePicture } from "./face-picture";
 import { Failure } from "./failure";
+import { OnDevice } from "./on-device";
 import { Prediction } from "./prediction";
 import { Upload } from "./upload";
 import { Waiting } from "./waiting";
@@ -25,7 +27,8 @@ interface Photo {
 
 export function OnePhoto() {
   const info = useInfo();
-  const { predict, result, error, pending, reset } = usePrediction(visage, { faces: "all", explain: "true" });
+  const [here] = useOnDevice();
+  const { predict, result, error, pending, reset } = usePrediction(here ? onDevice : visage, { faces: "all", explain: "true" });
   const [photo, setPhoto] = useState<Photo>();
   const [chosen, setChosen] = useState(0);
   const heading = useRef<HTMLDivElement>(null);
@@ -33,6 +36,13 @@ export function OnePhoto() {
   useEffect(() => {
     if (result || error) heading.current?.focus();
   }, [result, error]);
+
+  const shown = useRef(here);
+  useEffect(() => {
+    if (shown.current === here) return;
+    shown.current = here;
+    if (photo) void predict(photo.file);
+  }, [here, photo, predict]);
 
   const read = (file: File) => {
     setPhoto({ file, address: URL.createObjectURL(file) });
@@ -52,6 +62,7 @@ export function OnePhoto() {
     return (
       <div className="space-y-6">
         <Upload camera onFiles={([file]) => file && read(file)} />
+        <OnDevice />
         <div>
           <h2 className="mb-2 text-lg">Or try a sample</h2>
           <div className="grid grid-cols-2 gap-3 sm:grid-cols-4">
@@ -92,9 +103,10 @@ export function OnePhoto() {
         <button type="button" className="button" onClick={another}>
           Try another
         </button>
+        <OnDevice />
       </div>
       <div ref={heading} tabIndex={-1} aria-live="polite" className="outline-none">
-        {pending && <Waiting />}
+        {pending && <Waiting {...(here && { what: "The engine is loading" })} />}
         {error && <Failure error={error} onRetry={() => void predict(photo.file)} />}
         {face && !pending && (
           <div className="card space-y-4">

@@ -2,8 +2,8 @@
 
 import { useEffect, useState } from "react";
 
-/** A skeleton of a result. After three seconds it says that the service may be starting, and for how long it has waited. */
-export function Waiting() {
+/** A skeleton of a result. After three seconds it says what it may be waiting for, and for how long it has waited. */
+export function Waiting({ what = "The service may be starting" }: { what?: string }) {
   const [seconds, setSeconds] = useState(0);
   useEffect(() => {
     const start = performance.now();
@@ -17,7 +17,7 @@ export function Waiting() {
       {[80, 45, 30, 20].map((width) => (
         <div key={width} className="skeleton h-4" style={{ width: `${width}%` }} />
       ))}
-      <p className="min-h-6 text-muted">{seconds >= 3 && `The service may be starting: ${seconds} s so far.`}</p>
+      <p className="min-h-6 text-muted">{seconds >= 3 && `${what}: ${seconds} s so far.`}</p>
     </div>
   );
 }

@@ -176,6 +176,81 @@ test("live reads the camera and ends with a report", async ({ page }) => {
   await expect(page.getByRole("region", { name: "Report" })).toContainText("happy: over 99 % of the time");
 });
 
+/** The engine is compiled first, which takes a busy machine its time. */
+const ENGINE_LOADS = { timeout: 25_000 };
+
+/** Switches to this device, and notes every request from then on that carries something. */
+async function turnOnDevice(page: Page): Promise<string[]> {
+  await page.getByRole("switch", { name: "On this device" }).check();
+  const sent: string[] = [];
+  page.on("request", (request) => request.method() !== "GET" && sent.push(request.url()));
+  page.on("websocket", (socket) => sent.push(socket.url()));
+  return sent;
+}
+
+test("a photo is read on this device", async ({ page }) => {
+  await page.goto("/");
+  const sent = await turnOnDevice(page);
+  await expect(page.getByText("What leaves this device: nothing.")).toBeVisible();
+  await choose(page, "Photo", "happy_sample");
+  await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible(ENGINE_LOADS);
+  await expect(page.getByRole("img", { name: "Face 1: happy" })).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  // The service gives a heat map, the engine does not.
+  await expect(page.getByRole("img", { name: /Where the model looked/ })).toBeHidden();
+  expect(sent).toEqual([]);
+  await page.getByRole("switch").uncheck();
+  await expect(page.getByRole("img", { name: /Where the model looked/ })).toBeVisible();
+});
+
+test("live video is read on this device", async ({ page }) => {
+  await page.goto("/live");
+  const sent = await turnOnDevice(page);
+  await page.getByRole("button", { name: "Start the camera" }).click();
+  await expect(page.getByRole("heading", { name: /Face \d+: happy/ })).toBeVisible(ENGINE_LOADS);
+  await expect(page.getByText(/Read on this device, \d+ ms a frame/)).toBeVisible();
+  await accessible(page);
+  await fits(page);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByRole("region", { name: "Report" })).toContainText("happy: over 99 % of the time");
+  expect(sent).toEqual([]);
+});
+
+test.describe("what goes wrong on the device is said", () => {
+  const refused = async (page: Page, title: string) => {
+    await turnOnDevice(page);
+    await choose(page, "Photo", "happy_sample");
+    await expect(page.getByRole("alert").filter({ hasText: title })).toBeVisible();
+  };
+
+  test("a model file that does not match its hash", async ({ page }) => {
+    await page.route("**/*.onnx", (route) => route.fulfill({ body: "something else" }));
+    await page.goto("/");
+    await refused(page, "A part of the engine was changed");
+  });
+
+  test("a browser without SIMD", async ({ page }) => {
+    await page.addInitScript(() => (WebAssembly.validate = () => false));
+    await page.goto("/");
+    await refused(page, "This browser cannot do it");
+  });
+
+  test("a script that does not come", async ({ page }) => {
+    await page.route("**/edge/index.js", (route) => route.abort());
+    await page.goto("/");
+    await refused(page, "The engine is not here yet");
+  });
+
+  test("a camera that is denied", async ({ page }) => {
+    await page.addInitScript(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"))));
+    await page.goto("/live");
+    await turnOnDevice(page);
+    await page.getByRole("button", { name: "Start the camera" }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "The camera was refused" })).toBeVisible();
+  });
+});
+
 test("no script runs that this program did not send, and the key stays on the server", async ({ page, request }) => {
   const refused: string[] = [];
   page.on("console", (message) => message.type() === "error" && refused.push(message.text()));
