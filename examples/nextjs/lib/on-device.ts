@@ -37,7 +37,7 @@ export function load(): Promise<Engine> {
   return engine;
 }
 
-/** The package as scripts/prepare.js has copied it: its worker finds the runtime's files beside itself, not in a bundle. */
+/** The package as scripts/prepare.js has copied it, so that its worker has a policy of its own: see next.config.ts. */
 const script = () => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ SCRIPT) as Promise<typeof import("@visage/browser")>;
 const SCRIPT: string = "/edge/index.js";
 
