@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["bench/**/*.bench.ts"],
     globalSetup: "test/build.ts",
     disableConsoleIntercept: true,
+    hookTimeout: 120_000,
     reporters: [["default", { summary: false }]],
   },
 });
