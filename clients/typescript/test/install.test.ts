@@ -36,8 +36,8 @@ function run(where: string, command: string, ...args: string[]): string {
   try {
     return execFileSync(command, args, { cwd: where, encoding: "utf8", stdio: "pipe", env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" } });
   } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${command} ${args.join(" ")}\n${stdout}${stderr}`);
+    const { stdout, stderr, status, signal } = error as { stdout: string; stderr: string; status: number | null; signal: string | null };
+    throw new Error(`${command} ${args.join(" ")} ended with ${signal ?? status}\n${stdout}${stderr}`);
   }
 }
 
