@@ -88,7 +88,9 @@ class Output:
             with self._refused():
                 self._publish(unfinished, name)
         finally:
-            unfinished.unlink(missing_ok=True)
+            # The folder itself may be gone.
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
 
     @contextlib.contextmanager
     def _refused(self) -> Iterator[None]:
@@ -147,6 +149,8 @@ class _Parquet:
         types = {"text": arrow.string(), "integer": arrow.int32(), "number": arrow.float64(), "truth": arrow.bool_()}
         self._schema = arrow.schema([(name, types[kind]) for name, kind in layout.columns.items()])
         self._table = arrow.Table
+        # The pool that Arrow has by default keeps what it has freed.
+        arrow.set_memory_pool(arrow.system_memory_pool())
         self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[Row]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,13 +67,18 @@ class PartScorer:
 
     def __call__(self, batch: Batch) -> Batch:
         (part,) = map(pickle.loads, batch["part"])
-        progress = Progress(quiet=True)
-        self._scorer.run(self._engine, self._output, [part], progress)
+        progress, stop = Progress(quiet=True), ""
+        try:
+            self._scorer.run(self._engine, self._output, [part], progress)
+        except Stop as error:
+            # As a value, since Ray wraps what is raised and tries again.
+            stop = str(error)
         items, frames, codes = progress.counts
         names = sorted(codes)
         return {
             "items": np.array([items]),
             "frames": np.array([frames]),
+            "stop": np.array([stop]),
             "codes": np.array([" ".join(f"{name}={codes[name]}" for name in names)]),
         }
 
@@ -118,15 +124,16 @@ def _run(job: Job, cluster: Cluster, parts: Sequence[Part], progress: Progress) 
         num_gpus=cluster.gpus,
     )
     for row in scored.iter_rows():
+        if row["stop"]:
+            raise Stop(str(row["stop"]), 1)
         progress.add(int(row["items"]), int(row["frames"]), _codes(row["codes"]))
 
 
 def _reason(error: BaseException) -> str:
-    """What an actor says, or else what Ray does, in one line."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, Stop):
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return str(cause) if cause is not None else f"Ray gave up: {str(error).strip().splitlines()[-1]}"
+    """What an actor that could not start says, or else what Ray does, in one line."""
+    if said := re.findall(rf"^{Stop.__module__}\.{Stop.__name__}: (.+)$", str(error), re.MULTILINE):
+        return str(said[-1])
+    return f"Ray gave up: {str(error).strip().splitlines()[-1]}"
 
 
 def _codes(text: str) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ from app.errors import NoFaceDetected
 from app.expression.details import Detail, needs_mesh
 from app.inference.classifier import Classifier
 from app.pipeline import FrameOptions
+from app.system import trim_memory
 from bulk.engine import Load, LocalEngine, Part, Worker
 from bulk.output import PLAN, Format, Output, part_writer
 from bulk.pictures import Faces, PictureScorer, go_on
@@ -126,6 +127,8 @@ class Scorer:
         for part, rows in engine.run(parts, rows_of, self._pictures.largest):
             if not part.is_video:
                 self._write(output, part, [rows])
+                # Without it, what each part leaves scattered adds up over an archive.
+                trim_memory()
 
     def _write(self, output: Output, part: Part, pieces: Iterable[list[Row]]) -> None:
         with output.whole(self.name(part)) as path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -10,11 +11,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import psutil
 import pytest
 
+from app.config import load_settings
+from app.inference.registry import load_registry
+from bulk.engine import Part
+from bulk.score import ScoreOptions, split
+from bulk.sources import Item, find_items
+from bulk.stops import Stop
 from tests.process import free_port
 from tests.unit.bulk.test_score import FACELESS, HAPPY, ROOT, rows
 
@@ -83,6 +92,29 @@ def test_the_rows_are_the_same_when_an_actor_is_killed(folder: Path, tmp_path: P
     own[0].send_signal(signal.SIGKILL)
     said_by(process, 0)
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
+
+
+def test_what_an_actor_cannot_do_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    """An actor is a plain object where no cluster runs it."""
+    from bulk.ray_engine import Job, PartScorer, _reason
+
+    settings = load_settings()
+    sha256 = load_registry(settings).get().manifest.sha256
+    options = ScoreOptions((str(folder),), None, "csv", None, "all", (), None, None)
+    out = tmp_path / "out"
+    job = Job(options, settings, str(out), False, sha256, str(ROOT))
+    actor = PartScorer(job)
+    first, second = islice(split(find_items([str(folder)], None)[:10]), 1), [Part(1, 10, [Item("a.jpg", str(HAPPY))])]
+    assert actor({"part": [pickle.dumps(part) for part in first]})["stop"][0] == ""
+    shutil.rmtree(out)
+    out.write_text("a file in place of the folder")
+    stopped = actor({"part": [pickle.dumps(part) for part in second]})["stop"][0]
+    assert stopped.startswith(f"{out} cannot be written to: ")
+    with pytest.raises(Stop, match="The model default differs on ") as differs:
+        PartScorer(replace(job, model_sha256="another"))
+    wrapped = f"Traceback\n  File x\nbulk.stops.Stop: {differs.value}\n\nThe above exception\nRay: it failed"
+    assert _reason(RuntimeError(wrapped)) == str(differs.value)
+    assert _reason(RuntimeError("Traceback\nNo node has a GPU")) == "Ray gave up: No node has a GPU"
 
 
 def test_a_cluster_that_is_not_there(folder: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from bulk import score as score_module
 from bulk.__main__ import run
+from bulk.output import part_writer
 from bulk.score import split
 from bulk.sources import Item
 
@@ -249,6 +250,21 @@ def test_a_full_disk_loses_nothing_that_was_done(tmp_path: Path) -> None:
         path.name: path.read_bytes() for path in (tmp_path / "calm").glob("part-*")
     }
     assert {path: path.read_bytes() for path in done} == done
+
+
+def test_an_output_that_is_gone_ends_the_run(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+
+    def replaced(*arguments: Any) -> Any:
+        shutil.rmtree(out)
+        out.write_text("a file in place of the folder")
+        return part_writer(*arguments)
+
+    monkeypatch.setattr(score_module, "part_writer", replaced)
+    assert score(archive, out=out) == 1
+    assert capsys.readouterr().err.startswith(f"{out} cannot be written to: ")
 
 
 def test_a_store_in_memory_takes_and_gives(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
