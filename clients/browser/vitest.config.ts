@@ -7,7 +7,7 @@ if (!chromium) console.log("The tests of the engine in a browser were skipped: C
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: chromium ? [] : ["test/!(package).test.ts"],
+    exclude: chromium ? [] : ["test/!(package|sha256).test.ts"],
     fileParallelism: false,
     globalSetup: "test/build.ts",
     testTimeout: 30_000,
