@@ -2,24 +2,18 @@
 # docker build --build-arg FLAVOUR=otel .          with OpenTelemetry
 # docker build --build-arg FLAVOUR=cuda .          with ONNX Runtime for CUDA (amd64)
 # docker build --build-arg FLAVOUR=bulk .         with visage score and audit, and object stores
-# docker build --build-arg EDGE=with .             with the engine for the device (Node builds it)
+# docker build --build-arg NODE=node:20-slim .    with the engine for the device, which Node builds
 # Compose and the workflows give BASE by digest; `make pin-images` writes it there.
 ARG BASE=python:3.11-slim
-ARG NODE=node:20-slim
-ARG EDGE=without
+ARG NODE=${BASE}
 
-# What is read in the browser: nothing, or the built package. Stages that are not wanted are not built.
-FROM ${BASE} AS edge-without
-RUN mkdir /engine
-
-FROM ${NODE} AS edge-with
+# The engine for the device, where the image has Node; else an empty folder.
+FROM ${NODE} AS edge
 WORKDIR /build
 COPY clients/browser/ .
-RUN npm ci --silent --no-audit --no-fund --ignore-scripts \
-    && npm run --silent build \
-    && mv dist /engine
-
-FROM edge-${EDGE} AS edge
+RUN if command -v npm >/dev/null; then \
+      npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build && mv dist /engine; \
+    else mkdir /engine; fi
 
 FROM ${BASE} AS build
 ARG FLAVOUR=cpu
