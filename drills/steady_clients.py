@@ -1,7 +1,7 @@
 """Clients that never pause and stay under their rate: with the rate limiter on, memory does not grow.
 
-Each client sends its next request as soon as it has its response, to a route that costs next to nothing. The default
-rate is passed in a thousandth of the time, so that the drill shows in a minute what a service shows in hours.
+Each client sends its next request, a prediction without a picture, as soon as it has its response. The default rate is
+passed in a thousandth of the time, so that the drill shows in a minute what a service shows in hours.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from drills.client import post
 from drills.process_stats import process_stats
 from drills.report import Report, run
 from tests.process import ServerProcess
@@ -31,7 +32,7 @@ def drill(report: Report) -> None:
         expected = _send(server.port, requests)
         after = process_stats(server.pid)
     report.figure("requests", requests)
-    report.figure("responses other than a counted 404", requests - expected, at_most=0)
+    report.figure("responses other than a counted 415", requests - expected, at_most=0)
     report.figure("resident memory before", before.resident, "MB")
     report.figure("resident memory gained", after.resident - before.resident, "MB", at_most=LARGEST_GAIN)
 
@@ -43,7 +44,7 @@ def _send(port: int, requests: int) -> int:
 
 
 def _client(port: int, number: int, requests: int) -> int:
-    request = f"GET /nowhere HTTP/1.1\r\nHost: drill\r\nX-Forwarded-For: 198.51.100.{number}\r\n\r\n".encode()
+    request = post("/predict", b"", "image/jpeg", f"X-Forwarded-For: 198.51.100.{number}")
     expected = 0
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         for _ in range(requests):
@@ -51,7 +52,7 @@ def _client(port: int, number: int, requests: int) -> int:
             response = b""
             while not response.endswith(b'"}') and (part := connection.recv(4096)):
                 response += part
-            expected += response.startswith(b"HTTP/1.1 404 ") and b"x-ratelimit-remaining: " in response.lower()
+            expected += response.startswith(b"HTTP/1.1 415 ") and b"x-ratelimit-remaining: " in response.lower()
     return expected
 
 
