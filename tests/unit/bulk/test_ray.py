@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,12 +29,18 @@ from bulk.stops import Stop
 from tests.process import free_port
 from tests.unit.bulk.test_score import FACELESS, HAPPY, ROOT, rows
 
-pytest.importorskip("ray", reason="Ray is not installed (make ray-install).")
+ray = pytest.importorskip("ray", reason="Ray is not installed (make ray-install).")
 
 PROGRAM = "import bulk.score, bulk.__main__; bulk.score.PART_SIZE = 5; bulk.__main__.main()"
 SECONDS = 240
 """Ray takes long to start where others have the cores."""
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(ROOT),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # What nodes and drivers of one cluster know one another by.
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+}
 
 
 @pytest.fixture
@@ -92,6 +100,63 @@ def test_the_rows_are_the_same_when_an_actor_is_killed(folder: Path, tmp_path: P
     own[0].send_signal(signal.SIGKILL)
     said_by(process, 0)
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
+
+
+@contextmanager
+def node(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """A node of Ray in processes of its own, all of which end with the block."""
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1", *options]
+    command += ["--disable-usage-stats", "--object-store-memory=100000000"]
+    process = subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    with suppress(psutil.Error):
+        for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+            with suppress(psutil.Error):
+                child.kill()
+    process.wait()
+
+
+def make_readable(picture: Path) -> None:
+    """Gives the process that waits for a picture its bytes, and leaves a plain file in its place."""
+    with picture.open("wb") as pipe:
+        plain = picture.with_suffix(".plain")
+        shutil.copy(FACELESS, plain)
+        plain.replace(picture)
+        pipe.write(FACELESS.read_bytes())
+
+
+def test_a_second_node_joins_takes_work_and_may_be_lost(folder: Path, tmp_path: Path) -> None:
+    """The only actor of the first node waits for a picture, so what is done meanwhile is the second node's."""
+    picture = folder / "000.jpg"
+    picture.unlink()
+    os.mkfifo(picture)
+    # Ray listens on the address of the machine, also when it is told another.
+    address = f"{ray.util.get_node_ip_address()}:{free_port()}"
+    temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Longer names are too long for Ray's sockets.
+    head = ["--head", f"--port={address.partition(':')[2]}", "--include-dashboard=false", f"--temp-dir={temporary}"]
+    with node(*head) as first:
+        out = tmp_path / "ray"
+        until(lambda: first.poll() is not None or named(first, "raylet"))
+        assert first.poll() is None, "Ray did not start."
+        process = start(folder, out, "--engine", "ray", "--address", address, "--actors", "2")
+        until(lambda: actors_of(first))
+        with node(f"--address={address}") as second:
+            until(lambda: parts(out) >= 3)
+            assert actors_of(second)
+            assert not (out / "part-000000.parquet").exists()
+        make_readable(picture)
+        said_by(process, 0)
+    shutil.rmtree(temporary, ignore_errors=True)
+    said_by(start(folder, tmp_path / "local"), 0)
+    assert rows(out) == rows(tmp_path / "local")
 
 
 def test_what_an_actor_cannot_do_is_one_sentence(folder: Path, tmp_path: Path) -> None:
