@@ -118,7 +118,8 @@ class Run:
                 break
             if seconds is not None and self.seconds - before >= seconds:
                 break
-            time.sleep(0.005)
+            # Looking takes a millisecond of a core that the run could have.
+            time.sleep(0.1)
         self._signal(signal.SIGSTOP)
 
     def running(self) -> bool:
