@@ -113,14 +113,19 @@ class Run:
             with suppress(psutil.Error):
                 self.resident.append(self.process.memory_info().rss)
                 self.cpu = sum(self.process.cpu_times()[:2])
-            self.whole += [self.seconds] * (len(list(self.out.glob("part-*"))) - len(self.whole))
+            self._count_parts()
             if parts is not None and len(self.whole) >= parts:
                 break
             if seconds is not None and self.seconds - before >= seconds:
                 break
             # Looking takes a millisecond of a core that the run could have.
             time.sleep(0.1)
+        # Its last part may have come between the last look and its end.
+        self._count_parts()
         self._signal(signal.SIGSTOP)
+
+    def _count_parts(self) -> None:
+        self.whole += [self.seconds] * (len(list(self.out.glob("part-*"))) - len(self.whole))
 
     def running(self) -> bool:
         with suppress(psutil.Error):
