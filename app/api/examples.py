@@ -79,6 +79,15 @@ def _units() -> dict[str, ActionUnitEntry]:
 
 DETAILED_PREDICTION: Final[PredictionResult] = {
     **PREDICTION,
+    "timings_ms": {
+        "queue": 0.07,
+        "decode": 1.6,
+        "detect": 2.0,
+        "mesh": 6.0,
+        "prepare": 0.49,
+        "inference": 1.8,
+        "total": 11.96,
+    },
     "action_units": _units(),
     "head_pose": {"yaw": -1.4, "pitch": -7.3, "roll": -2.8},
     "emotion_vector": {

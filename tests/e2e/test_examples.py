@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 from app.api import examples
+from app.expression.details import Detail
 from tests.api.contract import DOCUMENT
 from tests.e2e.test_documented_commands import ROOT, output
 from tests.process import ServerProcess
@@ -45,9 +46,10 @@ def picture(name: str) -> tuple[str, bytes]:
     return name, (SAMPLES / name).read_bytes()
 
 
-def example(path: str, method: str = "post") -> dict[str, Any]:
+def example(path: str, method: str = "post", name: str | None = None) -> dict[str, Any]:
+    """The example of a route, or the one of this name where it has several."""
     content = DOCUMENT["paths"][path][method]["responses"]["200"]["content"]["application/json"]
-    shown: dict[str, Any] = content["example"]
+    shown: dict[str, Any] = content["examples"][name]["value"] if name else content["example"]
     return shown
 
 
@@ -88,7 +90,14 @@ def close(where: str, shown: float, real: float) -> bool:
 
 def test_the_example_of_a_prediction(client: httpx.Client) -> None:
     real = client.post("/predict", files={"file": picture("happy_sample.jpg")}).json()
-    assert differences(example("/predict"), real) == []
+    assert differences(example("/predict", name="plain"), real) == []
+
+
+def test_the_example_of_a_prediction_with_details(client: httpx.Client) -> None:
+    shown = example("/predict", name="detailed")
+    details = ",".join(name for name in get_args(Detail.__value__) if name in shown)
+    real = client.post("/predict", params={"details": details}, files={"file": picture("happy_sample.jpg")}).json()
+    assert differences(shown, real) == []
 
 
 def test_the_example_of_a_batch(client: httpx.Client) -> None:

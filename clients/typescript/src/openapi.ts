@@ -3514,7 +3514,7 @@ export interface operations {
                      *         },
                      *         "turned_away": {
                      *           "meaning": "nose beside the middle of the eyes, in eye distances, above",
-                     *           "value": 0.35
+                     *           "value": 0.26
                      *         }
                      *       },
                      *       "service": "visage",
