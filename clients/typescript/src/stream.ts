@@ -78,10 +78,18 @@ export class VisageStream {
     return this.#state === "open" && this.#sent - this.#settled < (this.#options.framesUnderWay ?? 2);
   }
 
-  /** Calls the listener at each such event. Returns a function that ends this. */
+  /**
+   * Calls the listener at each such event. Returns a function that ends this. A listener of `ready` is also called
+   * soon where the stream is ready already: it may have opened before.
+   */
   on<Name extends keyof StreamEvents>(name: Name, listener: (value: StreamEvents[Name]) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
+    if (name === "ready" && this.ready) {
+      queueMicrotask(() => {
+        if (listeners.has(listener) && this.ready) listener(undefined as StreamEvents[Name]);
+      });
+    }
     return () => void listeners.delete(listener);
   }
 

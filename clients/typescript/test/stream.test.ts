@@ -49,6 +49,17 @@ describe("with the service", () => {
     await closed(stream);
   });
 
+  it("calls a listener of ready that comes after the stream has opened", async () => {
+    const stream = open(inject("open"));
+    await once(stream, "started");
+    await once(stream, "ready");
+    expect(stream.send(happy)).toBe(true);
+    let calls = 0;
+    stream.on("ready", () => calls++)();
+    await once(stream, "prediction");
+    expect(calls).toBe(0);
+  });
+
   it("keeps going after a frame that is no picture", async () => {
     const stream = open(inject("open"));
     await once(stream, "started");
