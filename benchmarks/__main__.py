@@ -64,6 +64,7 @@ def _run(asked: argparse.Namespace) -> int:
     found = Bench(chosen, build, asked.models.resolve(), note=_note, keep=keep).run()
     figures = ratios.ratios(found)
     results.save(found, ratios.as_json(figures), asked.json)
+    found = results.load(asked.json)  # Rounded, as whoever writes the page again reads them.
     if asked.docs:
         write_page(found, asked.docs)
     if asked.readme:
