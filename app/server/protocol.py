@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -52,6 +54,24 @@ class Unread:
         return budget.exceeded or self._memory.size > budget.most_held // 2
 
 
+class Parser(httptools.HttpRequestParser):
+    """Reads on where a request offers another protocol than HTTP/1.1. httptools would skip its body."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def feed_data(self, data: bytes | bytearray | memoryview | array[int]) -> None:
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._protocol.repeat_head():
+                raise
+            # As deep as there are requests in the data, which are bounded.
+            self._protocol.parser.feed_data(memoryview(data)[offer.args[0] :])
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. A request's headers must be complete by a deadline that starts with the connection, and again
     with the first byte after a response.
@@ -78,6 +98,7 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser = Parser(self)
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._discard_timer: asyncio.TimerHandle | None = None
@@ -87,6 +108,8 @@ class Protocol(HttpToolsProtocol):
         self._invalid = False
         self._closing = False
         self._upgraded = False
+        self._ignored_offer = False
+        self._repeating = False
         self._header_size = 0
         self._framing = 0
         self._waiting_bytes = 0
@@ -151,6 +174,8 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def on_message_begin(self) -> None:
+        if self._repeating:
+            return
         super().on_message_begin()
         if self.idle:
             self._wait()
@@ -161,6 +186,8 @@ class Protocol(HttpToolsProtocol):
             self._await_headers()
 
     def on_url(self, url: bytes) -> None:
+        if self._repeating:
+            return
         self._header_size += len(url)
         super().on_url(url)
 
@@ -168,11 +195,14 @@ class Protocol(HttpToolsProtocol):
         self._header_size += len(name) + len(value) + 4
         if self._in_body:
             # A trailer. Nobody reads it, but it would be kept.
-            self._check_header_size()
+            if not self._repeating:
+                self._check_header_size()
             return
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._repeating:
+            return
         self._in_headers = False
         self._cancel_header_timer()
         self._framing = 0
@@ -181,18 +211,14 @@ class Protocol(HttpToolsProtocol):
             self._count_waiting()
         offers = self.parser.should_upgrade()
         upgrades = offers and self._should_upgrade()
-        if offers and (_has_body(self.headers) or (upgrades and not self.idle)):
-            # The parser would take the body for another protocol, or for the next request.
-            self._error = MalformedRequest(
-                "A request with the header Upgrade has no body, and one for a WebSocket comes first."
-            )
+        if upgrades and (not self.idle or _framing(self.headers)):
+            # The parser would take the body for WebSocket messages.
+            self._error = MalformedRequest("A request for a WebSocket has no body, and is the first of a connection.")
             raise ValueError("an upgrade with a body")
         super().on_headers_complete()
         if upgrades:
             return
-        if offers:
-            # The parser drops what comes with it.
-            self.cycle.keep_alive = False
+        self._ignored_offer = offers
         self._in_body = True
         # The cycle closes the connection through the protocol, which knows whether the client is still sending.
         self.cycle.transport = self  # type: ignore[assignment]
@@ -200,6 +226,23 @@ class Protocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         path = self.url.partition(b"?")[0]
         return self.parser.get_method() == b"GET" and path.endswith(b"/stream") and super()._should_upgrade()
+
+    def repeat_head(self) -> bool:
+        """Gives a fresh parser what frames the body of a request, without the offer of another protocol.
+
+        False if there was no offer, or one that is accepted.
+        """
+        if not self._ignored_offer:
+            return False
+        self._ignored_offer = False
+        head = b"POST / HTTP/%b\r\n" % self.parser.get_http_version().encode() + _framing(self.headers)
+        if not self.parser.should_keep_alive():
+            head += b"connection: close\r\n"
+        self.parser = Parser(self)
+        self._repeating = True
+        self.parser.feed_data(head + b"\r\n")
+        self._repeating = False
+        return True
 
     def handle_websocket_upgrade(self) -> None:
         self.waiting.pop(self, None)
@@ -222,6 +265,8 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
+        if self._ignored_offer:
+            return
         self._in_body = False
         if not self.idle:
             self.waiting.pop(self, None)
@@ -405,8 +450,13 @@ class Protocol(HttpToolsProtocol):
         self._header_timer = self._write_timer = self._discard_timer = self._flush_timer = self._eof_timer = None
 
 
-def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
+def _framing(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The headers that say where a body ends."""
+    return b"".join(
+        b"%b: %b\r\n" % (name, value)
+        for name, value in headers
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+    )
 
 
 def protocol_classes(limits: ProtocolLimits) -> tuple[type[Protocol], type[WebSocketProtocol]]:

@@ -491,22 +491,49 @@ async def test_the_slowest_reader_makes_room(limits: dict[str, int]) -> None:
         assert cut.empty()
 
 
+OFFER = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: %b\r\nhttp2-settings: AA\r\n"
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"TLS/1.0"])
-async def test_the_body_of_a_request_that_offers_an_upgrade_is_no_other_request(protocol: bytes) -> None:
-    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: %b\r\ncontent-length: %d\r\n\r\n"
+async def test_a_body_behind_the_offer_of_another_protocol_is_read_and_is_no_other_request(
+    protocol: bytes, chunked: bool, pieces: bool
+) -> None:
+    """Java's client offers h2c with its first upload. A body that looks like a request stays a body."""
+    body = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nexpires: 0\r\n\r\n" % (len(GET), GET)
+    if not chunked:
+        body = b"content-length: %d\r\n\r\n%b" % (len(GET), GET)
+    data = OFFER % protocol + body + OFFER % protocol + body + GET
     async with serving(reads) as port, connected(port) as peer:
-        await peer.send(head % (protocol, len(GET)))
-        await asyncio.sleep(0.1)
-        await peer.send(GET)
+        for start in range(0, len(data), 11 if pieces else len(data)):
+            await peer.send(data[start : start + (11 if pieces else len(data))])
+            await asyncio.sleep(0)
+        for size in (len(GET), len(GET), 0):
+            assert (await peer.response())[::2] == (200, str(size).encode())
+
+
+async def test_an_offer_of_another_protocol_without_a_body_is_ignored() -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(OFFER % b"h2c" + b"\r\n" + GET)
+        assert [(await peer.response())[0], (await peer.response())[0]] == [200, 200]
+        await peer.send(OFFER % b"h2c" + b"connection: close\r\ncontent-length: 2\r\n\r\nab" + GET)
+        assert (await peer.response())[2] == b"2"
+        assert await peer.closed()
+
+
+@pytest.mark.parametrize("size", [b"2, 3", b"2\r\ncontent-length: 3", b"2\r\ntransfer-encoding: chunked", b"-1"])
+async def test_lengths_that_conflict_are_refused_behind_an_offer_too(size: bytes) -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(OFFER % b"h2c" + b"content-length: %b\r\n\r\n" % size + GET)
         assert (await peer.response())[0] == 400
         assert await peer.closed()
 
 
-async def test_an_upgrade_that_is_offered_is_ignored_and_ends_the_connection() -> None:
-    async with serving(reads) as port, connected(port) as peer:
-        await peer.send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n" + GET)
-        assert (await peer.response())[1]["connection"] == "close"
-        assert await peer.closed()
+async def test_offers_that_wait_are_bounded() -> None:
+    async with serving(reads, waiting_requests=4) as port, connected(port) as peer:
+        await peer.send((OFFER % b"h2c" + b"content-length: 1\r\n\r\nx") * 500)
+        assert (await peer.rest()).count(b"HTTP/1.1 200 OK") == 5
 
 
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
