@@ -187,7 +187,7 @@ class Stream:
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        with self._memory, self._service.streams.opened(lambda: self._finish_with(End.DRAINING)):
+        with self._memory, self._service.streams.opened(self._client, self._drain):
             await self._open()
             reader = asyncio.create_task(self._receive())
             end = End.GONE
@@ -301,6 +301,9 @@ class Stream:
     def _skip(self, reason: Literal["busy", "rate"]) -> None:
         self._skipped[reason] += 1
         self._service.metrics.stream_frames_skipped(reason, 1)
+
+    def _drain(self) -> None:
+        self._finish_with(End.DRAINING)
 
     def _finish_with(self, end: End) -> None:
         """Ends the stream. The first end counts, but one that is gone needs no other."""

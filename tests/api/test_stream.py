@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -317,6 +318,26 @@ async def test_streams_over_the_limit_are_refused_and_a_place_is_free_again(scri
             await client.read(PICTURE)
         await _open(port, 0)
         async with started(port):
+            pass
+
+
+async def test_one_client_does_not_get_all_streams(script: Script) -> None:
+    async with serving(script, max_streams=4, trusted_proxies=("127.0.0.1/32",)) as port, AsyncExitStack() as stack:
+        for _ in range(3):
+            await stack.enter_async_context(started(port, headers={"X-Forwarded-For": "10.0.0.1"}))
+        assert await refusal(port, headers={"X-Forwarded-For": "10.0.0.1"}) == ("overloaded", 1013)
+        async with started(port, headers={"X-Forwarded-For": "10.0.0.2"}) as other:
+            await other.read(PICTURE)
+        await _open(port, 3)
+        assert await refusal(port, headers={"X-Forwarded-For": "10.0.0.1"}) == ("overloaded", 1013)
+
+
+async def test_the_addresses_of_one_network_do_not_get_all_streams_either(script: Script) -> None:
+    async with serving(script, max_streams=4, trusted_proxies=("127.0.0.1/32",)) as port, AsyncExitStack() as stack:
+        for number in range(3):
+            await stack.enter_async_context(started(port, headers={"X-Forwarded-For": f"2001:db8:0:{number}::1"}))
+        assert await refusal(port, headers={"X-Forwarded-For": "2001:db8:0:9::1"}) == ("overloaded", 1013)
+        async with started(port, headers={"X-Forwarded-For": "2001:db8:1::1"}):
             pass
 
 

@@ -98,8 +98,8 @@ class Admission:
             service.metrics.shed("draining")
             raise NotReady("The service is stopping. Open the stream again.")
         self._check_origin(scope)
-        _require_place(service)
         self._identify(scope, _token(scope["subprotocols"]))
+        _require_place(service, scope["state"][CLIENT])
         await charge(scope)
         if service.phase is Phase.STARTING:
             service.metrics.shed("starting")
@@ -137,9 +137,9 @@ def _require_room(service: Service) -> None:
         raise Overloaded(retry_after=service.pool.retry_after)
 
 
-def _require_place(service: Service) -> None:
+def _require_place(service: Service, client: Sequence[str]) -> None:
     try:
-        service.streams.require_room()
+        service.streams.require_room(client)
     except Overloaded:
         service.metrics.shed("streams")
         raise
