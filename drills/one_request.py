@@ -103,6 +103,12 @@ class _Drill:
         await self._send("bodies of brackets", [brackets] * 2, pictures=2)
         pipelined = get("/docs/swagger-ui-bundle.js") + get("/health/live") * 100_000
         await self._send("requests behind a file of the page", [pipelined] * 2, pictures=2)
+        for model in ("default", "accurate"):
+            query = f"?model={model}&faces=all&explain=grid&explain_method=occlusion"
+            eight = upload("/predict" + query, _crowd(8))
+            await self._send(f"8 faces by occlusion, {model}", [eight] * WORKERS, pictures=WORKERS)
+            batch = upload("/predict/batch" + query, *[_crowd(8)] * BATCH, field="files")
+            await self._send(f"8 faces by occlusion, {model}, a batch of {BATCH}", [batch], pictures=BATCH)
         await self._explained()
         for task in beside:
             task.cancel()
@@ -157,11 +163,11 @@ def _cpu_seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def _crowd() -> bytes:
-    """A picture of 42 faces."""
+def _crowd(count: int = 42) -> bytes:
+    """A picture of up to 42 faces."""
     face = Image.fromarray(data.astronaut()).crop((130, 0, 330, 200))
     crowd = Image.new("RGB", (1400, 1200))
-    for number in range(42):
+    for number in range(count):
         crowd.paste(face, (number % 7 * 200, number // 7 * 200))
     return encoded(crowd, "JPEG")
 

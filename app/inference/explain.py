@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -32,6 +33,12 @@ _MOST_SECONDS = 1.5
 
 PATCHES_AT_ONCE: Final = 16
 """Covered crops in one pass."""
+
+_PASSES = -(-((_CELLS + _PATCH - 1) ** 2) // PATCHES_AT_ONCE)
+"""Passes for the map of one face."""
+
+_MEASURED = 2
+"""Passes after which it is known how long one takes."""
 
 _OVERLAY_SIDE = 144
 """Least pixels of an overlay's shorter side: a crop of 48 pixels is too small to see."""
@@ -82,9 +89,9 @@ def explain(
     chosen = [labels.index(label) if label is not None else int(row.argmax()) for row in outputs.probabilities]
     method = method or methods_of(model.manifest)[0]
     if method == "occlusion":
-        ends = time.thread_time() + _MOST_SECONDS
+        work = _OcclusionWork(model, len(crops))
         grids = [
-            occlusion_map(model, crop, index, float(row[index]), ends)
+            occlusion_map(model, crop, index, float(row[index]), work.before_pass)
             for index, crop, row in zip(chosen, crops, outputs.probabilities, strict=True)
         ]
     else:
@@ -121,18 +128,47 @@ def activation_maps(features: NDArray[np.float32], weights: NDArray[np.float32])
     return _normalised(np.einsum("nchw,nc->nhw", features, weights, optimize=True))
 
 
-def occlusion_map(
-    model: Classifier, crop: NDArray[np.uint8], index: int, probability: float, ends: float = math.inf
-) -> NDArray[np.float32]:
-    """How much a label's probability falls where a patch of the crop's mean colour covers the crop.
+class _OcclusionWork:
+    """The CPU time of the occlusion maps of one picture. Too much is refused before it is spent, as soon as it is known
+    how long a pass of the model takes on this machine."""
 
-    Raises InvalidRequest when the thread's CPU time passes ``ends``.
-    """
+    _seconds_a_pass: Final[WeakKeyDictionary[Classifier, float]] = WeakKeyDictionary()
+
+    def __init__(self, model: Classifier, faces: int) -> None:
+        self._model = model
+        self._passes = faces * _PASSES
+        self._started = time.thread_time()
+        self._done = 0
+
+    def before_pass(self) -> None:
+        """Raises InvalidRequest when the maps take, or will take, too long."""
+        spent = expected = time.thread_time() - self._started
+        if self._done == _MEASURED:
+            self._seconds_a_pass[self._model] = min(spent / self._done, self._known or math.inf)
+        if self._done <= _MEASURED:
+            expected = self._passes * self._known
+        if max(spent, expected) > _MOST_SECONDS:
+            raise InvalidRequest("explain: this takes too long with this model and so many faces. Explain fewer faces.")
+        self._done += 1
+
+    @property
+    def _known(self) -> float:
+        """Seconds of a pass; 0 while no pass was measured."""
+        return self._seconds_a_pass.get(self._model, 0.0)
+
+
+def occlusion_map(
+    model: Classifier,
+    crop: NDArray[np.uint8],
+    index: int,
+    probability: float,
+    before_pass: Callable[[], None] = lambda: None,
+) -> NDArray[np.float32]:
+    """How much a label's probability falls where a patch of the crop's mean colour covers the crop."""
     places = [(row, column) for row in range(1 - _PATCH, _CELLS) for column in range(1 - _PATCH, _CELLS)]
     falls = np.empty(len(places))
     for start in range(0, len(places), PATCHES_AT_ONCE):
-        if time.thread_time() > ends:
-            raise InvalidRequest("explain: this takes too long with this model and so many faces. Explain fewer faces.")
+        before_pass()
         some = slice(start, start + PATCHES_AT_ONCE)
         covered = _covered(crop, places[some])
         falls[some] = probability - model.infer(model.prepare(covered)).probabilities[:, index]

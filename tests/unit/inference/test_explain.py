@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,11 +152,43 @@ def test_any_model_can_be_explained(tmp_path: Path, contract: Contract) -> None:
         assert 0 <= heatmap.grid.min() <= heatmap.grid.max() <= 1
 
 
-def test_explaining_by_occlusion_ends_when_it_takes_too_long(
+class _Clock:
+    """CPU time that passes with every pass of a model."""
+
+    def __init__(self, model: Classifier, seconds_a_pass: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.passes = 0
+        run = model.runner.run
+
+        def slow(*arguments: Any, **options: Any) -> Any:
+            self.now += seconds_a_pass
+            self.passes += 1
+            return run(*arguments, **options)
+
+        monkeypatch.setattr(model.runner, "run", slow)
+        monkeypatch.setattr("time.thread_time", lambda: self.now)
+
+
+def test_occlusion_that_would_take_too_long_is_refused_before_it_is_done(
     bright_without_tensors: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spent = iter(range(1000))
-    monkeypatch.setattr("time.thread_time", lambda: 0.3 * next(spent))
-    assert len(_explained(bright_without_tensors, [_half_lit(0, 0)])) == 1
+    clock = _Clock(bright_without_tensors, 0.18, monkeypatch)
+    with pytest.raises(InvalidRequest, match="takes too long"):
+        _explained(bright_without_tensors, [_half_lit(0, 0)] * 3)
+    assert clock.passes == 1 + 2  # The prediction, and two to measure.
+    with pytest.raises(InvalidRequest, match="takes too long"):
+        _explained(bright_without_tensors, [_half_lit(0, 0)] * 3)
+    assert clock.passes == 1 + 2 + 1
+    assert len(_explained(bright_without_tensors, [_half_lit(0, 0)] * 2)) == 2
+
+
+def test_occlusion_that_takes_longer_than_it_was_measured_to_ends(
+    bright_without_tensors: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as fast:
+        _Clock(bright_without_tensors, 0.01, fast)
+        _explained(bright_without_tensors, [_half_lit(0, 0)])
+    clock = _Clock(bright_without_tensors, 0.4, monkeypatch)
     with pytest.raises(InvalidRequest, match="takes too long"):
         _explained(bright_without_tensors, [_half_lit(0, 0)] * 2)
+    assert clock.now == pytest.approx(5 * 0.4)
