@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Final, Literal
 
 import cv2
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from app.errors import DetailsUnavailable, MultipleFaces, NoFaceDetected
 from app.expression.action_units import ActionUnit, action_units
 from app.expression.details import NO_DETAILS, Detail, needs_blendshapes, needs_mesh
-from app.expression.head_pose import HeadPose, head_pose
+from app.expression.head_pose import HeadPose, fit
 from app.inference.classifier import Classifier, ClassifierOutputs
 from app.inference.explain import PATCHES_AT_ONCE, Heatmap, Method, explain, methods_of
 from app.inference.further import FurtherValue
@@ -293,18 +292,19 @@ class Timings:
         return sum(self.stages.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MeshedFace:
-    """The mesh of a face, and the pose of the head that follows from it."""
+    """The mesh of a face, and the pose of the head and the action units that follow from it; ``units`` is None without
+    blendshapes."""
 
     mesh: FaceMesh
     pose: HeadPose
+    units: Mapping[str, ActionUnit] | None
 
-    @cached_property
-    def units(self) -> Mapping[str, ActionUnit] | None:
-        """The action units, computed once for all that name them; None without blendshapes."""
-        shapes = self.mesh.blendshapes
-        return None if shapes is None else action_units(self.mesh.upright, shapes)
+    @classmethod
+    def of(cls, mesh: FaceMesh) -> MeshedFace:
+        fitted, shapes = fit(mesh.points), mesh.blendshapes
+        return cls(mesh, fitted.pose, None if shapes is None else action_units(mesh.points, shapes, fitted))
 
 
 @dataclass(slots=True)
@@ -376,11 +376,9 @@ def _framing(face: ByEyes | ByBox) -> Framing:
 
 
 def _meshed(mesh: FaceMesh | None) -> MeshedFace | None:
-    """The mesh with its pose, or None for a head that is turned too far."""
-    if mesh is None:
-        return None
-    pose = head_pose(mesh.points)
-    return MeshedFace(mesh, pose) if abs(pose.yaw) <= MOST_TURNED else None
+    """What follows from a mesh, or None for a head that is turned too far."""
+    meshed = mesh and MeshedFace.of(mesh)
+    return meshed if meshed and abs(meshed.pose.yaw) <= MOST_TURNED else None
 
 
 def _assess(detected: DetectedPicture, number: int) -> tuple[QualityWarning, ...]:

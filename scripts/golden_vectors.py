@@ -174,7 +174,7 @@ def details_of(meshed: MeshedFace | None) -> dict[str, Any] | None:
     """The mesh, the blendshapes, the pose and the units; None for a face without a mesh."""
     if meshed is None or meshed.mesh.blendshapes is None:
         return None
-    units = action_units(meshed.mesh.upright, meshed.mesh.blendshapes)
+    units = action_units(meshed.mesh.points, meshed.mesh.blendshapes)
     return {
         "mesh": [rounded(point, 1) for point in meshed.mesh.points],
         "blendshapes": rounded(meshed.mesh.blendshapes, 4),

@@ -1,8 +1,8 @@
 """Action units of the Facial Action Coding System, from the mesh of a face and its blendshapes.
 
-A unit is a weighted sum over points of its own part of the face and over the blendshapes of its movement.
-``action_units.json`` holds the weights, and the threshold that 95 % of neutral faces stay below;
-``python -m benchmarks.details fit`` makes it.
+A unit is a weighted sum over points of its own part of the face, turned to the front, and over the blendshapes of its
+movement. All units together are one matrix product. ``action_units.json`` holds the weights, and the threshold that
+95 % of neutral faces stay below; ``python -m benchmarks.details fit`` makes it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.expression.face_shape import FaceShape, face_shape
+from app.expression.face_shape import ORIGINS, logits, sides
+from app.expression.head_pose import Fit, fit
 from app.vision.mesh import BLENDSHAPES
 
 _FILE: Final = Path(__file__).with_name("action_units.json")
@@ -32,8 +33,7 @@ METHOD: Final = (
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 
 
-@dataclass(frozen=True, slots=True)
-class ActionUnit:
+class ActionUnit(NamedTuple):
     """One unit of a face. ``intensity`` is 0 for the middle of neutral faces and 1 for the strongest one in a hundred
     of those that show what the unit goes with. ``left`` and ``right`` are the person's own sides."""
 
@@ -73,10 +73,54 @@ def methods() -> Mapping[str, UnitMethod]:
     return {code: _method(fields) for code, fields in json.loads(_FILE.read_bytes()).items()}
 
 
-def action_units(mesh: NDArray[np.float64], blendshapes: NDArray[np.float32]) -> dict[str, ActionUnit]:
-    """The units of a mesh (478, 3) and its blendshapes (52,), in order of number."""
-    shape = face_shape(mesh, dict(zip(BLENDSHAPES, blendshapes.tolist(), strict=True)))
-    return {code: _unit(method, shape) for code, method in methods().items()}
+def action_units(
+    mesh: NDArray[np.float64], blendshapes: NDArray[np.float32], fitted: Fit | None = None
+) -> dict[str, ActionUnit]:
+    """The units of a mesh (478, 3) and its blendshapes (52,), in order of number. ``fitted`` is the mesh's :func:`fit`,
+    where it is known already."""
+    combined = _combined()
+    frontal = (fitted or fit(mesh)).frontal(mesh[combined.points])
+    shown = combined.weights @ np.concatenate([frontal.ravel(), logits(blendshapes), blendshapes]) + combined.biases
+    both = shown.clip(0, 1).reshape(-1, 2)
+    intensities = both.mean(axis=1)
+    active = intensities > combined.thresholds
+    rows = zip(methods().items(), intensities.tolist(), active.tolist(), both.tolist(), strict=True)
+    return {
+        code: ActionUnit(method.name, intensity, moves, *(pair if method.sided else ()))
+        for (code, method), intensity, moves, pair in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Combined:
+    """All units as one matrix product. ``weights`` has two rows for each unit, its left and its right side, and columns
+    for x, y and z of each of ``points``, then for each blendshape's logit, then for its value."""
+
+    points: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    biases: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+
+@functools.cache
+def _combined() -> _Combined:
+    units = [*methods().values()]
+    used = [*ORIGINS.values(), *(unit.left for unit in units), *(unit.right for unit in units)]
+    points = np.unique(np.concatenate(used))
+    columns = {point: column for column, point in enumerate(points.tolist())}
+    of_points = np.zeros((len(units), 2, len(points), 3))
+    of_shapes = np.zeros((len(units), 2, 2, len(BLENDSHAPES)))
+    for unit, to_points, to_shapes in zip(units, of_points, of_shapes, strict=True):
+        for side, indices, weights in ((0, unit.left, unit.points), (1, unit.right, unit.points * _MIRROR)):
+            np.add.at(to_points[side], [columns[index] for index in indices.tolist()], weights)
+            origin = ORIGINS[unit.origin]
+            to_points[side, [columns[index] for index in origin]] -= weights.sum(axis=0) / len(origin)
+        for kind, named in enumerate((unit.logits, unit.values)):
+            for name, weight in named.items():
+                to_shapes[[0, 1], kind, sides(name)] += weight
+    weights = np.concatenate([each.reshape(2 * len(units), -1) for each in (of_points, of_shapes)], axis=1)
+    biases = np.repeat([unit.bias for unit in units], 2)
+    return _Combined(points, weights, biases, np.array([unit.threshold for unit in units]))
 
 
 def _method(fields: dict[str, Any]) -> UnitMethod:
@@ -87,26 +131,3 @@ def _method(fields: dict[str, Any]) -> UnitMethod:
         "points": np.array([row[2:] for row in rows], np.float64).reshape(-1, 3),
     }
     return UnitMethod(**(fields | points))
-
-
-def _unit(method: UnitMethod, shape: FaceShape) -> ActionUnit:
-    left, right = sides(method, shape)
-    intensity = (left + right) / 2
-    active = intensity > method.threshold
-    if method.sided:
-        return ActionUnit(method.name, intensity, active, left, right)
-    return ActionUnit(method.name, intensity, active)
-
-
-def sides(method: UnitMethod, shape: FaceShape) -> tuple[float, float]:
-    """The intensity of a unit on the person's left and right."""
-    left = right = method.bias
-    if method.points.size:
-        origin = shape.origins[method.origin]
-        left += float(np.vdot(method.points, shape.points[method.left] - origin))
-        right += float(np.vdot(method.points * _MIRROR, shape.points[method.right] - origin))
-    for weights, pair_of in ((method.logits, shape.logits), (method.values, shape.values.__getitem__)):
-        for name, weight in weights.items():
-            on_left, on_right = pair_of(name)
-            left, right = left + weight * on_left, right + weight * on_right
-    return min(max(left, 0.0), 1.0), min(max(right, 0.0), 1.0)

@@ -15,7 +15,8 @@ _CANONICAL: Final = json.loads(Path(__file__).with_name("canonical_face.json").r
 _POINTS: Final = np.array([point["index"] for point in _CANONICAL])
 _WEIGHTS: Final = np.array([point["weight"] for point in _CANONICAL])
 _AT: Final = np.array([point["at"] for point in _CANONICAL])
-_MODEL: Final = (_AT - np.average(_AT, axis=0, weights=_WEIGHTS)) * _WEIGHTS[:, None]
+_SHARES: Final = _WEIGHTS / _WEIGHTS.sum()
+_MODEL: Final = (_AT - _SHARES @ _AT) * _WEIGHTS[:, None]
 _AXES: Final = np.array([1.0, -1.0, -1.0])
 """From the axes of a mesh to those of the fixed face."""
 
@@ -46,13 +47,23 @@ class Fit:
 
     def frontal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points of the mesh (n, 3), turned to the front and scaled to the size of the fixed face."""
-        return np.asarray(self.scale * (points * _AXES - self.centre) @ self.turn)
+        return np.asarray((points * _AXES - self.centre) @ (self.scale * self.turn))
+
+    @property
+    def pose(self) -> HeadPose:
+        """The pose of the head."""
+        turn = self.turn.tolist()
+        return HeadPose(
+            yaw=math.degrees(math.atan2(turn[0][2], turn[2][2])),
+            pitch=math.degrees(math.asin(max(-1.0, min(1.0, turn[1][2])))) + _LEVEL_PITCH,
+            roll=math.degrees(math.atan2(turn[1][0], turn[1][1])),
+        )
 
 
 def fit(mesh: NDArray[np.float64]) -> Fit:
     """The fit for a mesh (478, 3): x to the right, y down, z away from the camera."""
     points = mesh[_POINTS] * _AXES
-    centre = np.average(points, axis=0, weights=_WEIGHTS)
+    centre = _SHARES @ points
     points -= centre
     left, strength, right = np.linalg.svd(points.T @ _MODEL)
     # A mirrored face is no turn.
@@ -63,9 +74,4 @@ def fit(mesh: NDArray[np.float64]) -> Fit:
 
 def head_pose(mesh: NDArray[np.float64]) -> HeadPose:
     """The pose of a mesh (478, 3): x to the right, y down, z away from the camera."""
-    turn = fit(mesh).turn
-    return HeadPose(
-        yaw=math.degrees(math.atan2(turn[0, 2], turn[2, 2])),
-        pitch=math.degrees(math.asin(max(-1.0, min(1.0, turn[1, 2])))) + _LEVEL_PITCH,
-        roll=math.degrees(math.atan2(turn[1, 0], turn[1, 1])),
-    )
+    return fit(mesh).pose

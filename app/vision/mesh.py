@@ -75,12 +75,10 @@ class FaceMesh:
     """The mesh of one face.
 
     ``points`` is float64 (478, 3) in full-size pixels of the picture; z grows away from the camera, in the same unit.
-    ``upright`` holds the same points turned until the eyes are level, in sides of the crop. ``blendshapes`` is
-    float32 (52,) in the order of :data:`BLENDSHAPES`, or None when they were not asked for.
+    ``blendshapes`` is float32 (52,) in the order of :data:`BLENDSHAPES`, or None when they were not asked for.
     """
 
     points: NDArray[np.float64]
-    upright: NDArray[np.float64]
     blendshapes: NDArray[np.float32] | None
 
 
@@ -106,7 +104,7 @@ class MeshNetworks:
         if presence[0, 0] < _LEAST_LOGIT:
             return None
         shapes = self._blendshapes.run(["blendshapes"], {"points": points})[0][0] if blendshapes else None
-        return _in_picture(points[0], region, shapes)
+        return FaceMesh(_in_picture(points[0], region), shapes)
 
 
 class MeshLoader:
@@ -200,12 +198,12 @@ def mesh_region(face: Face) -> CropRegion:
     return CropRegion(x - half * (cos - sin), y - half * (sin + cos), side, roll)
 
 
-def _in_picture(own: NDArray[np.float32], region: CropRegion, blendshapes: NDArray[np.float32] | None) -> FaceMesh:
-    """A mesh in pixels of its crop as one in pixels of the picture."""
-    upright = own.astype(np.float64) / MESH_SIDE
-    cos, sin = region.side * math.cos(region.roll), region.side * math.sin(region.roll)
-    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, region.side]])
-    return FaceMesh(upright @ turn + (region.x, region.y, 0.0), upright, blendshapes)
+def _in_picture(own: NDArray[np.float32], region: CropRegion) -> NDArray[np.float64]:
+    """Points in pixels of a crop as pixels of the picture."""
+    step = region.side / MESH_SIDE
+    cos, sin = step * math.cos(region.roll), step * math.sin(region.roll)
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, step]])
+    return np.asarray(own @ turn + (region.x, region.y, 0.0))
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:

@@ -127,7 +127,7 @@ def stability(pictures: Sequence[Labelled], finder: Finder) -> Iterator[dict[str
 def _units(mesh: FaceMesh | None) -> dict[str, ActionUnit] | None:
     if mesh is None or mesh.blendshapes is None:
         return None
-    return action_units(mesh.upright, mesh.blendshapes)
+    return action_units(mesh.points, mesh.blendshapes)
 
 
 def _turned(degrees: float) -> Callable[[Picture], Picture]:

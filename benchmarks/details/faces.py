@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import VisageError
-from app.expression.face_shape import FaceShape, face_shape
-from app.expression.head_pose import head_pose
+from app.expression.face_shape import ORIGINS, logits, sides
+from app.expression.head_pose import fit, head_pose
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
 from app.vision.face_search import find
 from app.vision.geometry import Face
-from app.vision.mesh import BLENDSHAPES, FaceMesh, MeshLoader, MeshNetworks
+from app.vision.mesh import FaceMesh, MeshLoader, MeshNetworks
 
 MODELS = Path("models")
 CACHE = Path("build/details")
@@ -44,8 +44,29 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceShape:
+    """What a unit is fitted to: the points of a mesh (478, 3) turned to the front, in centimetres of an average face: x
+    to the person's left, y up, z to the camera. And the blendshapes (52,)."""
+
+    points: NDArray[np.float64]
+    blendshapes: NDArray[np.float32]
+
+    def origin(self, name: str) -> NDArray[np.float64]:
+        """The place that points are measured from."""
+        return np.asarray(self.points[list(ORIGINS[name])].mean(axis=0))
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """A blendshape on the left and the right side."""
+        return self.blendshapes[list(sides(name))].astype(np.float64)
+
+    def logits(self, name: str) -> NDArray[np.float64]:
+        """The same as logits."""
+        return logits(self.blendshapes[list(sides(name))])
+
+
+@dataclass(frozen=True, slots=True)
 class Faces:
-    """Meshes of faces: labels (n,), points (n, 478, 3) as in ``FaceMesh.upright``, blendshapes (n, 52), and the pose
+    """Meshes of faces: labels (n,), points (n, 478, 3) as in ``FaceMesh``, blendshapes (n, 52), and the pose
     (n, 3): yaw, pitch, roll."""
 
     keys: NDArray[np.str_]
@@ -60,7 +81,7 @@ class Faces:
     def shapes(self) -> list[FaceShape]:
         """What the action units of each face are computed from."""
         return [
-            face_shape(points.astype(np.float64), dict(zip(BLENDSHAPES, values.tolist(), strict=True)))
+            FaceShape(fit(points.astype(np.float64)).frontal(points.astype(np.float64)), values)
             for points, values in zip(self.points, self.blendshapes, strict=True)
         ]
 
@@ -133,7 +154,7 @@ def faces_of(name: str, pictures: Callable[[], Iterator[Labelled]], finder: Find
         arrays: dict[str, Any] = {
             "keys": [key for key, *_ in rows],
             "labels": [label for _, label, _ in rows],
-            "points": np.array([mesh.upright for *_, mesh in rows], np.float32),
+            "points": np.array([mesh.points for *_, mesh in rows], np.float32),
             "blendshapes": np.array([mesh.blendshapes for *_, mesh in rows], np.float32),
             "poses": [(pose.yaw, pose.pitch, pose.roll) for pose in poses],
         }

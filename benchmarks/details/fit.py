@@ -19,8 +19,7 @@ from scipy.optimize import minimize
 
 from app.expression.action_units import methods
 from app.expression.description import FITTING_UNITS
-from app.expression.face_shape import FaceShape
-from benchmarks.details.faces import Faces
+from benchmarks.details.faces import Faces, FaceShape
 
 TARGET: Final = Path("app/expression/action_units.json")
 
@@ -150,9 +149,9 @@ def _rows(plan: Plan, shapes: list[FaceShape]) -> NDArray[np.float64]:
     left, right = [*plan.pairs], [*plan.pairs.values()]
     rows = []
     for shape in shapes:
-        origin = shape.origins[plan.origin]
+        origin = shape.origin(plan.origin)
         at_left, at_right = shape.points[left] - origin, (shape.points[right] - origin) * (-1, 1, 1)
-        pairs = [shape.logits(name) if plan.labels else shape.values[name] for name in plan.blendshapes]
+        pairs = [shape.logits(name) if plan.labels else shape.values(name) for name in plan.blendshapes]
         sides = zip((at_left, at_right), zip(*pairs, strict=True) if pairs else ((), ()), strict=True)
         rows.append([[*points.ravel(), *blendshapes] for points, blendshapes in sides])
     return np.array(rows)

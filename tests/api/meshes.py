@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
-from app.expression.head_pose import head_pose
 from app.pipeline import MeshedFace
 from app.vision.decode import ImageLimits, decode
 from app.vision.detectors import make_detector
@@ -21,7 +20,7 @@ def meshed() -> MeshedFace:
     (face,) = find(make_detector(ROOT / "models", 0.5), picture, thorough=False)
     mesh = MeshLoader(ROOT / "models").get().run(picture, face, blendshapes=True)
     assert mesh is not None
-    return MeshedFace(mesh, head_pose(mesh.points))
+    return MeshedFace.of(mesh)
 
 
 def with_closed_eyes() -> MeshedFace:
@@ -30,4 +29,4 @@ def with_closed_eyes() -> MeshedFace:
     assert shapes is not None
     closed = shapes.copy()
     closed[[BLENDSHAPES.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 0.95
-    return replace(meshed(), mesh=replace(mesh, blendshapes=closed))
+    return MeshedFace.of(replace(mesh, blendshapes=closed))

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from app.expression.action_units import ActionUnit, action_units, methods
 from app.expression.description import FITTING_UNITS
 from app.expression.emotion_vector import emotion_vector
+from app.expression.face_shape import ORIGINS, logits, sides
+from app.expression.head_pose import fit
 from app.vision.mesh import BLENDSHAPES, FaceMesh, MeshLoader
 from tests.unit.vision.test_mesh import MODELS, sample
 
@@ -27,7 +29,7 @@ def mesh_of(name: str) -> FaceMesh:
 def units_of(name: str) -> dict[str, ActionUnit]:
     mesh = mesh_of(name)
     assert mesh.blendshapes is not None
-    return action_units(mesh.upright, mesh.blendshapes)
+    return action_units(mesh.points, mesh.blendshapes)
 
 
 def test_all_units_are_there_in_order() -> None:
@@ -53,17 +55,35 @@ def test_intensities_lie_between_0_and_1_and_activity_follows_the_threshold() ->
 def test_a_mirrored_face_has_its_sides_exchanged() -> None:
     mesh = mesh_of("happy")
     assert mesh.blendshapes is not None
-    mirrored, exchanged = _mirrored(mesh.upright), _exchanged(mesh.blendshapes)
+    mirrored, exchanged = _mirrored(mesh.points), _exchanged(mesh.blendshapes)
     for before, after in zip(units_of("happy").values(), action_units(mirrored, exchanged).values(), strict=True):
         if before.left is not None:
             assert after.left == pytest.approx(before.right, abs=0.02)
             assert after.right == pytest.approx(before.left, abs=0.02)
 
 
+def test_a_unit_is_the_mean_of_the_weighted_sums_of_its_sides() -> None:
+    mesh = mesh_of("happy")
+    assert mesh.blendshapes is not None
+    frontal, in_logits = fit(mesh.points).frontal(mesh.points), logits(mesh.blendshapes)
+    for code, unit in units_of("happy").items():
+        method = methods()[code]
+        origin = frontal[list(ORIGINS[method.origin])].mean(axis=0)
+        shown = []
+        for side, points, mirror in ((0, method.left, (1, 1, 1)), (1, method.right, (-1, 1, 1))):
+            moved = method.bias + float(np.sum(method.points * mirror * (frontal[points] - origin)))
+            moved += sum(weight * in_logits[sides(name)[side]] for name, weight in method.logits.items())
+            moved += sum(weight * mesh.blendshapes[sides(name)[side]] for name, weight in method.values.items())
+            shown.append(min(max(moved, 0.0), 1.0))
+        assert unit.intensity == pytest.approx(sum(shown) / 2)
+        if method.sided:
+            assert (unit.left, unit.right) == pytest.approx(shown)
+
+
 def test_size_and_place_do_not_matter() -> None:
     mesh = mesh_of("happy")
     assert mesh.blendshapes is not None
-    moved = action_units(3 * mesh.upright + (5, -2, 1), mesh.blendshapes)
+    moved = action_units(3 * mesh.points + (5, -2, 1), mesh.blendshapes)
     for before, after in zip(units_of("happy").values(), moved.values(), strict=True):
         assert after.intensity == pytest.approx(before.intensity, abs=1e-9)
 
@@ -91,7 +111,6 @@ def _pairs() -> dict[int, int]:
 
 def _mirrored(mesh: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mesh of the mirrored face: the points of the right side take the places of the left one's mirror images."""
-    from app.expression.face_shape import ORIGINS
     from app.expression.head_pose import _POINTS
 
     pairs = _pairs() | {263: 33, 362: 133, 98: 327, 2: 2}
