@@ -39,6 +39,7 @@ from scripts.convert_face_detector import (
     Writer,
     require,
 )
+from scripts.keep_one_row import RowKeeper
 from scripts.unfold_prelu import PreluUnfolder
 
 FOLDER = Path("models/face_mesh")
@@ -172,6 +173,7 @@ class BlendshapesConverter(_HalfWeights):
         self._node("Slice", ["used", *flat], self._name(source))
         self._write_operators()
         self._nodes = [*_with_layer_norms(self._nodes, self._values())]
+        self._nodes = RowKeeper(self._nodes, self._values(), self._constant).nodes()
         return self._finished(
             "blendshapes",
             helper.make_tensor_value_info("points", TensorProto.FLOAT, ["n", POINTS, 3]),

@@ -31,7 +31,7 @@ MESH_SIDE: Final = 256
 _FOLDER = "face_mesh"
 _SHA256 = {
     "face_mesh.onnx": "9af9fddf85b61ebcb36ddd20092de002566131bd58f0939994680ef309dfa983",
-    "blendshapes.onnx": "1b91dd7e99b52fd694473bd9d34518916440958c9b5b53a020913a62df4d475f",
+    "blendshapes.onnx": "5236294e39a0d1a5bbdf8afc5762075c9f9f33a98307b359faaab1e90221e52d",
 }
 
 _CROP_SIDE = 1.5
