@@ -32,7 +32,7 @@ from app.vision.crop import BoxFraming, CropRegion, EyeFraming, Framing, extract
 from app.vision.decode import LARGE_FACE_SIDE, SEARCH_SIDE, ImageLimits, Picture, decode
 from app.vision.face_search import FaceDetector, assumed, find, find_again, find_near, suffices
 from app.vision.geometry import Box, Face
-from app.vision.mesh import MESH_SIDE, MOST_TURNED, FaceMesh, MeshLoader, mesh_region
+from app.vision.mesh import MESH_PIXELS, MOST_TURNED, FaceMesh, MeshLoader, mesh_region
 from app.vision.quality import QualityWarning, assess
 
 _MOST_CLOSE_UPS: Final = 4
@@ -99,7 +99,7 @@ class Pipeline:
         """Decodes a picture and finds the wanted faces, and their meshes where details need them."""
         checkpoint()
         timings = Timings()
-        search = self._search if options.faces == "all" or needs_mesh(options.details) else self._search_large_first
+        search = self._search if options.faces == "all" else self._search_large_first
         detected = search(data, options, timings, checkpoint)
         if needs_mesh(options.details):
             self._find_meshes(detected, options.details, checkpoint)
@@ -253,7 +253,7 @@ class Pipeline:
         networks = self._mesh.get()
         with detected.timings.stage("mesh"):
             side = min(mesh_region(face).side for face in detected.faces)
-            self._decode_finer(detected, side / MESH_SIDE)
+            self._decode_finer(detected, side / MESH_PIXELS)
             for face in detected.faces:
                 checkpoint()
                 mesh = networks.run(detected.picture, face, blendshapes=needs_blendshapes(details))

@@ -105,8 +105,8 @@ class _Combined:
 @functools.cache
 def _combined() -> _Combined:
     units = [*methods().values()]
-    used = [*ORIGINS.values(), *(unit.left for unit in units), *(unit.right for unit in units)]
-    points = np.unique(np.concatenate(used))
+    of_units = [each for unit in units for each in (unit.left, unit.right)]
+    points = np.unique(np.concatenate([np.array(each, np.int64) for each in ORIGINS.values()] + of_units))
     columns = {point: column for column, point in enumerate(points.tolist())}
     of_points = np.zeros((len(units), 2, len(points), 3))
     of_shapes = np.zeros((len(units), 2, 2, len(BLENDSHAPES)))

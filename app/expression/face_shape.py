@@ -20,7 +20,7 @@ _LEAST: Final = 1e-7
 def logits(blendshapes: NDArray[np.float32]) -> NDArray[np.float64]:
     """Blendshapes as logits, which grow evenly with the movement."""
     values = blendshapes.astype(np.float64).clip(_LEAST, 1 - _LEAST)
-    return np.log(values / (1 - values))
+    return np.asarray(np.log(values / (1 - values)))
 
 
 def sides(name: str) -> tuple[int, int]:

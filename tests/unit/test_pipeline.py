@@ -115,9 +115,11 @@ def test_coordinates_are_those_of_the_full_size_picture(model: Classifier) -> No
         # Found at once, but with few pixels to judge its quality.
         (((0.3, 0.2, 0.19),), DetectOptions(), 1),
         (((0.3, 0.2, 0.1),), DetectOptions(), 1),
-        # Small faces and meshes need all pixels in any case.
+        # A search for small faces needs all pixels in any case, and the mesh of a face that is not very large.
         (((0.3, 0.2, 0.4),), DetectOptions("all"), 1),
-        (((0.3, 0.2, 0.4),), DetectOptions(details=frozenset({"head_pose"})), 1),
+        (((0.3, 0.2, 0.4),), DetectOptions(details=frozenset({"head_pose"})), 2),
+        (((0.3, 0.2, 0.3),), DetectOptions(), 2),
+        (((0.3, 0.2, 0.3),), DetectOptions(details=frozenset({"head_pose"})), 1),
         ((), DetectOptions(on_no_face="center"), 1),
     ],
 )
