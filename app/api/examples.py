@@ -53,7 +53,7 @@ _PICTURE: Final[PictureResult] = {
 PREDICTION: Final[PredictionResult] = {
     "success": True,
     **_PICTURE,
-    "model": {"name": "default", "version": "1.0.0"},
+    "model": {"name": "default", "version": "0.6.0"},
     "request_id": REQUEST_ID,
 }
 _INTENSITIES: Final[Mapping[str, tuple[float, float]]] = {
@@ -122,7 +122,7 @@ BATCH: Final[BatchResult] = {
         "by_emotion": {"happy": 1},
         "by_error": {NoFaceDetected.code: 1},
     },
-    "model": {"name": "default", "version": "1.0.0"},
+    "model": {"name": "default", "version": "0.6.0"},
     "total_time_ms": 70.91,
     "request_id": REQUEST_ID,
 }
@@ -137,7 +137,7 @@ COMPARISON: Final[ComparisonResult] = {
     "agree": True,
     "models": [
         {
-            "model": {"name": "default", "version": "1.0.0"},
+            "model": {"name": "default", "version": "0.6.0"},
             "emotion": "happy",
             "confidence": 0.9999,
             "is_uncertain": False,
@@ -145,7 +145,7 @@ COMPARISON: Final[ComparisonResult] = {
             "inference_time_ms": 1.99,
         },
         {
-            "model": {"name": "accurate", "version": "1.0.0"},
+            "model": {"name": "accurate", "version": "0.4.0"},
             "emotion": "happy",
             "confidence": 0.9999,
             "is_uncertain": False,
@@ -205,7 +205,7 @@ ANALYSIS: Final[AnalysisResult] = {
     "warnings": [_SMALL],
     "faces": [_SMALL_FACE],
     "faces_detected": 1,
-    "model": {"name": "default", "version": "1.0.0"},
+    "model": {"name": "default", "version": "0.6.0"},
     "image": {"width": 112, "height": 112, "format": "jpeg"},
     "request_id": REQUEST_ID,
 }

@@ -123,7 +123,7 @@ class OutputSpec(_Part):
 class RegressionSpec(_Part):
     """A further output with one number for each name, such as valence and arousal."""
 
-    kind: Literal["regression"]
+    kind: Literal["regression"] = Field(description="Says that each name has one number.")
     tensor: Text = Field(description="Name of the graph's output, `(n, names)`.")
     names: tuple[Label, ...] = Field(min_length=1, max_length=100, description="What each number is, in order.")
     range: tuple[float, float] = Field(description="Least and greatest value; values beyond are cut.")
@@ -139,7 +139,7 @@ class RegressionSpec(_Part):
 class MultilabelSpec(_Part):
     """A further output with an independent probability for each name, such as action units."""
 
-    kind: Literal["multilabel"]
+    kind: Literal["multilabel"] = Field(description="Says that each name has a probability of its own.")
     tensor: Text = Field(description="Name of the graph's output, `(n, names)`.")
     names: tuple[Label, ...] = Field(min_length=1, max_length=100, description="What each number is, in order.")
     values: Literal["logits", "probabilities"] = Field(

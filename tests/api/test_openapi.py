@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
@@ -111,6 +114,27 @@ def test_the_detailed_example_shows_every_detail_that_it_names() -> None:
     active = {code for code, unit in detailed["action_units"].items() if unit["active"]}
     assert active == {"AU6", "AU12"}
     assert "raised lip corners" in detailed["description"]
+
+
+def test_examples_name_the_models_that_are_served() -> None:
+    served = {path.parent.name: json.loads(path.read_text()) for path in Path("models").glob("*/manifest.json")}
+    named = [value for value in objects(DOCUMENT) if {"name", "version"} <= value.keys() and value["name"] in [*served]]
+    assert {value["name"] for value in named} == {"default", "accurate"}
+    for value in named:
+        manifest = served[value["name"]]
+        for field in value.keys() & {"version", "architecture", "trained_on", "license", "labels", "sha256"}:
+            assert value[field] == manifest[field]
+        for field in ("input", "metrics"):
+            assert value.get(field, {}).items() <= manifest[field].items()
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a JSON document."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from objects(part)
 
 
 def test_codes_are_closed_lists() -> None:

@@ -2472,7 +2472,7 @@ export interface operations {
                      *       "is_uncertain": false,
                      *       "model": {
                      *         "name": "default",
-                     *         "version": "1.0.0"
+                     *         "version": "0.6.0"
                      *       },
                      *       "request_id": "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f",
                      *       "success": true,
@@ -3411,7 +3411,7 @@ export interface operations {
                      *       },
                      *       "models": [
                      *         {
-                     *           "architecture": "a small convolutional network at 64×64",
+                     *           "architecture": "facenet, widths 32-64-128-256, blocks 0-2-2-2, 2.8 M parameters",
                      *           "default": true,
                      *           "explain_methods": [
                      *             "contrast",
@@ -3421,8 +3421,8 @@ export interface operations {
                      *           "explains_by": "contrast",
                      *           "input": {
                      *             "channels": "gray",
-                     *             "height": 64,
-                     *             "width": 64
+                     *             "height": 48,
+                     *             "width": 48
                      *           },
                      *           "labels": [
                      *             "angry",
@@ -3436,16 +3436,17 @@ export interface operations {
                      *           "license": "MIT",
                      *           "loaded": true,
                      *           "metrics": {
-                     *             "accuracy": 0.83
+                     *             "ferplus7_plurality_accuracy": 0.8454,
+                     *             "split": "test"
                      *           },
                      *           "name": "default",
                      *           "outputs": [],
                      *           "providers": [
                      *             "cpu"
                      *           ],
-                     *           "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-                     *           "trained_on": "FER-2013 with FER+ labels",
-                     *           "version": "1.0.0"
+                     *           "sha256": "e2cb17624e72779d94911bf6d6a7a06d08b4c06a497e1a871c54b38403aee244",
+                     *           "trained_on": "FER-2013 with the votes of FER+, and labelled photos (muxspace/facial_expressions)",
+                     *           "version": "0.6.0"
                      *         }
                      *       ],
                      *       "notice": {
@@ -3754,7 +3755,7 @@ export interface operations {
                      *       "failures": {},
                      *       "models": [
                      *         {
-                     *           "architecture": "a small convolutional network at 64×64",
+                     *           "architecture": "facenet, widths 32-64-128-256, blocks 0-2-2-2, 2.8 M parameters",
                      *           "card": "# default\n\nWhat it is, what data it learned from, and where it fails.",
                      *           "default": true,
                      *           "explain_methods": [
@@ -3765,8 +3766,8 @@ export interface operations {
                      *           "explains_by": "contrast",
                      *           "input": {
                      *             "channels": "gray",
-                     *             "height": 64,
-                     *             "width": 64
+                     *             "height": 48,
+                     *             "width": 48
                      *           },
                      *           "labels": [
                      *             "angry",
@@ -3780,16 +3781,17 @@ export interface operations {
                      *           "license": "MIT",
                      *           "loaded": true,
                      *           "metrics": {
-                     *             "accuracy": 0.83
+                     *             "ferplus7_plurality_accuracy": 0.8454,
+                     *             "split": "test"
                      *           },
                      *           "name": "default",
                      *           "outputs": [],
                      *           "providers": [
                      *             "cpu"
                      *           ],
-                     *           "sha256": "5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592",
-                     *           "trained_on": "FER-2013 with FER+ labels",
-                     *           "version": "1.0.0"
+                     *           "sha256": "e2cb17624e72779d94911bf6d6a7a06d08b4c06a497e1a871c54b38403aee244",
+                     *           "trained_on": "FER-2013 with the votes of FER+, and labelled photos (muxspace/facial_expressions)",
+                     *           "version": "0.6.0"
                      *         }
                      *       ],
                      *       "success": true
@@ -4163,7 +4165,7 @@ export interface operations {
                      * @example {
                      *       "model": {
                      *         "name": "default",
-                     *         "version": "1.0.0"
+                     *         "version": "0.6.0"
                      *       },
                      *       "request_id": "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f",
                      *       "results": [
@@ -4461,7 +4463,7 @@ export interface operations {
                      *           "is_uncertain": false,
                      *           "model": {
                      *             "name": "default",
-                     *             "version": "1.0.0"
+                     *             "version": "0.6.0"
                      *           },
                      *           "probabilities": {
                      *             "angry": 0,
@@ -4480,7 +4482,7 @@ export interface operations {
                      *           "is_uncertain": false,
                      *           "model": {
                      *             "name": "accurate",
-                     *             "version": "1.0.0"
+                     *             "version": "0.4.0"
                      *           },
                      *           "probabilities": {
                      *             "angry": 0,
