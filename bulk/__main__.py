@@ -32,7 +32,7 @@ def main() -> None:
     status = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
-    # MediaPipe's detectors trip over what the interpreter tears down.
+    # Threads that still predict would trip over what the interpreter tears down.
     os._exit(status)
 
 

@@ -19,7 +19,7 @@ from app.inference.registry import Registry
 from app.memory_budget import process_memory
 from app.pipeline import Pipeline
 from app.service import Factories
-from app.system import usable_cores
+from app.system import configure_allocator, usable_cores
 from app.vision.mesh import MeshLoader
 from bulk.rows import Row
 from bulk.sources import Item, Unreadable, is_url
@@ -68,6 +68,7 @@ class LocalEngine:
         self._idle: SimpleQueue[Worker | None] = SimpleQueue()
         for _ in range(self.workers):
             self._idle.put(None)
+        configure_allocator()
         process_memory().total = max(process_memory().total, 150_000_000 * self.workers)
 
     @property

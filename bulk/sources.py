@@ -50,10 +50,12 @@ class Item:
         try:
             # A store is asked for these bytes alone.
             with opened(self.location, cache_type="none") as file:
-                if self.member is None:
-                    return bytes(file.read(largest + 1))
-                offset, size = self.member
-                file.seek(offset)
+                if self.member is not None:
+                    offset, size = self.member
+                    file.seek(offset)
+                else:
+                    # Python takes memory for all that a read may return. A pipe has no size.
+                    size = (not is_url(self.location) and os.fstat(file.fileno()).st_size) or largest + 1
                 return bytes(file.read(min(size, largest + 1)))
         except Exception as error:  # Each store has errors of its own, and none of them may end the run.
             raise Unreadable(f"The file cannot be read: {reason_of(error)}.") from None

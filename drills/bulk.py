@@ -34,6 +34,7 @@ from app.errors import VisageError
 from app.inference.registry import load_registry
 from app.pipeline import ClassifyOptions, DetectOptions
 from app.service import Factories
+from app.system import configure_allocator
 from app.vision.mesh import MeshLoader
 from bulk.score import PART_SIZE
 from drills.report import Report, run
@@ -184,6 +185,7 @@ def throughput(report: Report, corpus: Path, folder: Path, count: int) -> float:
 
 def bare_pipeline(corpus: Path, connection: Connection) -> None:
     """Runs pictures that are in memory through pipelines on all workers. Sends the seconds and those of CPU."""
+    configure_allocator()
     settings = load_settings()
     model, mesh = load_registry(settings).get(), MeshLoader(settings.models_dir)
     pipelines = [Factories().build_pipeline(settings, mesh) for _ in os.sched_getaffinity(0)]
