@@ -294,10 +294,13 @@ class WorkerPool:
         try:
             result: T = await job.future
             return result
+        except BaseException:
+            # It may still wait there; a job with a result does not.
+            self._remove_from_queue(job)
+            raise
         finally:
             job.timer.cancel()
             reservation._jobs.discard(job)
-            self._remove_from_queue(job)
 
     async def start(self) -> None:
         """Starts the threads; :meth:`warm` waits until each has its pipeline."""

@@ -390,24 +390,22 @@ def picture_record(findings: Findings) -> PictureRecord:
     for predicted in findings.predictions:
         for face in predicted.faces:
             codes.update(warning.code for warning in face.warnings)
-            said = prediction_of(face, predicted, findings.threshold)
-            name = predicted.model.manifest.name
-            counted.append(PredictionRecord(name, said["emotion"], said["confidence"], said["is_uncertain"]))
+            label, confidence = _likeliest(face, predicted)
+            name, uncertain = predicted.model.manifest.name, confidence < findings.threshold
+            counted.append(PredictionRecord(name, label, confidence, uncertain))
     faces = findings.detected.faces_detected
     return PictureRecord(findings.timings_ms, faces, tuple(sorted(codes)), tuple(counted))
 
 
 def prediction_of(face: FacePrediction, predicted: PicturePrediction, threshold: float) -> Prediction:
     """What a model says of a face. The threshold is compared with the rounded confidence, which the client sees."""
+    label, confidence = _likeliest(face, predicted)
     probabilities = [round(probability, 4) for probability in face.probabilities]
-    labels = predicted.model.manifest.labels
-    best = max(range(len(labels)), key=face.probabilities.__getitem__)
-    confidence = probabilities[best]
     result: Prediction = {
-        "emotion": labels[best],
+        "emotion": label,
         "confidence": confidence,
         "is_uncertain": confidence < threshold,
-        "probabilities": dict(zip(labels, probabilities, strict=True)),
+        "probabilities": dict(zip(predicted.model.manifest.labels, probabilities, strict=True)),
     }
     if face.outputs:
         result["outputs"] = {each.name: _output(each) for each in face.outputs}
@@ -416,6 +414,12 @@ def prediction_of(face: FacePrediction, predicted: PicturePrediction, threshold:
         likeliest = " and ".join(f"{label} ({probability:.2f})" for label, probability in ranked)
         result["message"] = f"The prediction is uncertain; the likeliest are {likeliest}."
     return result
+
+
+def _likeliest(face: FacePrediction, predicted: PicturePrediction) -> tuple[str, float]:
+    """The likeliest label and its confidence, rounded as clients see it."""
+    most = max(face.probabilities)
+    return predicted.model.manifest.labels[face.probabilities.index(most)], round(most, 4)
 
 
 def _output(further: FurtherValue) -> OutputValue:

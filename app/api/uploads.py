@@ -7,7 +7,6 @@ disk and yields each file as soon as it is complete, so that a batch is not in m
 from __future__ import annotations
 
 import unicodedata
-from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -47,13 +46,17 @@ class Upload:
 
 async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
     """The bytes of a form's one file."""
-    found: list[bytes] = []
-    async with aclosing(files(request, field, max_files=2, max_bytes=max_bytes)) as uploads:
-        async for upload in uploads:
-            if found:
+    form = _Form(request, {field: max_bytes})
+    found: bytes | None = None
+    async for chunk in request.stream():
+        for upload in form.write(chunk):
+            if found is not None:
                 raise InvalidRequest(f"Send one picture as the field '{field}'; POST /predict/batch takes several.")
-            found.append(upload.content())
-    return found[0]
+            found = upload.content()
+    form.require_end()
+    if found is None:
+        raise _no_file(field)
+    return found
 
 
 async def files(request: Request, field: str, *, max_files: int, max_bytes: int) -> AsyncGenerator[Upload]:
@@ -68,7 +71,7 @@ async def files(request: Request, field: str, *, max_files: int, max_bytes: int)
                 )
             yield upload
     if not count:
-        raise InvalidRequest(f"The form has no file. Send it as the field '{field}'.")
+        raise _no_file(field)
 
 
 async def fields(request: Request, max_bytes: Mapping[str, int]) -> dict[str, Upload]:
@@ -83,31 +86,15 @@ async def fields(request: Request, max_bytes: Mapping[str, int]) -> dict[str, Up
 
 
 async def _uploads(request: Request, max_bytes: Mapping[str, int]) -> AsyncGenerator[Upload]:
-    form = _Form(max_bytes)
-    parser = MultipartParser(
-        _boundary(request.headers.get("content-type", ""), next(iter(max_bytes))),
-        {
-            "on_part_begin": form.part_begin,
-            "on_header_field": form.header_field,
-            "on_header_value": form.header_value,
-            "on_header_end": form.header_end,
-            "on_headers_finished": form.headers_finished,
-            "on_part_data": form.part_data,
-            "on_part_end": form.part_end,
-            "on_end": form.end,
-        },
-        max_header_count=_HEADERS,
-        max_header_size=_HEADER_BYTES,
-    )
+    form = _Form(request, max_bytes)
     async for chunk in request.stream():
-        try:
-            parser.write(chunk)
-        except FormParserError:
-            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
-        while form.ready:
-            yield form.ready.popleft()
-    if not form.complete:
-        raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
+        for upload in form.write(chunk):
+            yield upload
+    form.require_end()
+
+
+def _no_file(field: str) -> InvalidRequest:
+    return InvalidRequest(f"The form has no file. Send it as the field '{field}'.")
 
 
 def safe_name(raw: bytes) -> str | None:
@@ -131,14 +118,29 @@ def _boundary(content_type: str, field: str) -> bytes:
 
 
 class _Form:
-    """Collects the parser's callbacks into uploads."""
+    """Parses the form of a request and collects its fields. ``max_bytes`` has the names that they may have."""
 
-    def __init__(self, max_bytes: Mapping[str, int]) -> None:
-        self.ready: deque[Upload] = deque()
-        self.complete = False
+    def __init__(self, request: Request, max_bytes: Mapping[str, int]) -> None:
         self._limits = max_bytes
-        self._header_name = b""
-        self._header_value = b""
+        self._parser = MultipartParser(
+            _boundary(request.headers.get("content-type", ""), next(iter(max_bytes))),
+            {
+                "on_part_begin": self._part_begin,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_end,
+                "on_end": self._end,
+            },
+            max_header_count=_HEADERS,
+            max_header_size=_HEADER_BYTES,
+        )
+        self._ready: list[Upload] = []
+        self._complete = False
+        self._name_of_header = b""
+        self._value_of_header = b""
         self._disposition = b""
         self._field = ""
         self._is_file = False
@@ -146,23 +148,39 @@ class _Form:
         self._size = 0
         self._data = bytearray()
 
-    def part_begin(self) -> None:
+    def write(self, chunk: bytes) -> list[Upload]:
+        """Parses the next bytes. Returns the fields that end with them."""
+        try:
+            self._parser.write(chunk)
+        except FormParserError:
+            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+        ready, self._ready = self._ready, []
+        return ready
+
+    def require_end(self) -> None:
+        """Raises InvalidRequest where the form has no end."""
+        if not self._complete:
+            raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
+
+    # What the parser calls.
+
+    def _part_begin(self) -> None:
         self._disposition = b""
         self._size = 0
         self._data = bytearray()
 
-    def header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name_of_header += data[start:end]
 
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value_of_header += data[start:end]
 
-    def header_end(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
-            self._disposition = self._header_value
-        self._header_name = self._header_value = b""
+    def _header_end(self) -> None:
+        if self._name_of_header.lower() == b"content-disposition":
+            self._disposition = self._value_of_header
+        self._name_of_header = self._value_of_header = b""
 
-    def headers_finished(self) -> None:
+    def _headers_finished(self) -> None:
         kind, options = parse_options_header(self._disposition)
         name = options.get(b"name")
         if kind != b"form-data" or name is None:
@@ -174,7 +192,7 @@ class _Form:
         self._is_file = b"filename" in options
         self._name = safe_name(options.get(b"filename", b""))
 
-    def part_data(self, data: bytes, start: int, end: int) -> None:
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > self._limits[self._field]:
             self._data = bytearray()
@@ -182,10 +200,10 @@ class _Form:
             # A list of chunks would take 400 times the size of a file that comes byte by byte.
             self._data += memoryview(data)[start:end]
 
-    def part_end(self) -> None:
+    def _part_end(self) -> None:
         data = bytes(self._data) if self._size <= self._limits[self._field] else None
         self._data = bytearray()
-        self.ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
+        self._ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
 
-    def end(self) -> None:
-        self.complete = True
+    def _end(self) -> None:
+        self._complete = True

@@ -156,6 +156,8 @@ class Protocol(HttpToolsProtocol):
         if self._in_body and not self.idle and len(self.cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         if self._in_headers:
+            if self._header_timer is None:
+                self._await_headers()
             # A line that is still incomplete is held by the parser, and only here is it known to grow.
             held = len(data) - data.rfind(b"\n") - 1 if before is None else before + len(data)
             self._header_size = max(self._header_size, held)
@@ -182,8 +184,6 @@ class Protocol(HttpToolsProtocol):
         self._in_headers = True
         self._header_size = 0
         self._discarded = 0
-        if self._header_timer is None:
-            self._await_headers()
 
     def on_url(self, url: bytes) -> None:
         if self._repeating:

@@ -7,6 +7,7 @@ no probability, no path of a request.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ _ACCESS = logging.getLogger("visage.access")
 _CAPACITY = 10_000
 """Most lines that wait to be written, so that a stream that blocks does not fill the memory."""
 
+_PAUSE: Final = 0.05
 _STDOUT: Final = 1
 _STOP_TIMEOUT: Final = 2.0
 _END: Final = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
@@ -110,6 +112,13 @@ class _Writer(QueueListener):
         # What fails here is written before the next line.
         with suppress(Exception):
             self._write()
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """The next line. A pause after the last one lets more of them gather: a thread that wakes for each line stops
+        the others each time, since only one runs Python at a time."""
+        if self._sender.queue.empty():
+            time.sleep(_PAUSE)
+        return super().dequeue(block)
 
     def enqueue_sentinel(self) -> None:
         self.queue.put_nowait(_END)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,9 @@ from app.worker_pool import Reservation
 
 _FORM_OVERHEAD = 64 * 1024
 """Boundaries, headers and the few other fields of a form."""
+
+_WATCHED_AFTER: Final = 0.05
+"""Seconds from the end of a body until its client's leaving is noticed. Most requests have their response before."""
 
 
 class BodyLimits:
@@ -64,11 +68,12 @@ class _Body:
         self._memory = memory
         self._reservation: Reservation | None = scope["state"].get(RESERVATION)
         self._size = 0
+        self._watch_timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[Message] | None = None
 
     async def receive(self) -> Message:
-        if self._watch is not None:
-            return await asyncio.shield(self._watch)
+        if self._watch_timer is not None:
+            return await asyncio.shield(self._begin_to_watch())
         # Only the time spent waiting for the client counts: a batch is read no faster than it is worked off.
         started = time.monotonic()
         try:
@@ -82,10 +87,12 @@ class _Body:
             return message
         self._count(len(message.get("body", b"")))
         if not message.get("more_body", False) and self._reservation is not None:
-            self._watch = asyncio.get_running_loop().create_task(self._wait_for_leaving())
+            self._watch_timer = asyncio.get_running_loop().call_later(_WATCHED_AFTER, self._begin_to_watch)
         return message
 
     def close(self) -> None:
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
 
@@ -98,6 +105,10 @@ class _Body:
             service_of(self._scope).metrics.shed("memory")
             raise
         self._size += size
+
+    def _begin_to_watch(self) -> asyncio.Task[Message]:
+        self._watch = self._watch or asyncio.get_running_loop().create_task(self._wait_for_leaving())
+        return self._watch
 
     async def _wait_for_leaving(self) -> Message:
         message = await self._receive()

@@ -15,12 +15,13 @@ from app.api.details import details_of
 from app.api.examples import ANALYSIS
 from app.api.json_values import is_json
 from app.api.openapi import DETAILED, ONE_PICTURE, documented
+from app.api.parameters import QueryRoute
 from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
 from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
 
-router = APIRouter(tags=["Predictions"])
+router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
 _EXAMPLE = Path(__file__).with_name("example.jpg")
 

@@ -17,6 +17,7 @@ from app.api.details import details_headers
 from app.api.error_responses import known_error
 from app.api.examples import BATCH, BATCH_TABLE
 from app.api.openapi import DETAILED, documented, file_form
+from app.api.parameters import QueryRoute
 from app.api.results import BatchItem, BatchResult, BatchSummary, PictureResult, json_response
 from app.api.uploads import Upload, files
 from app.errors import RateLimited, RetryableError, TooManyFiles, VisageError
@@ -29,7 +30,7 @@ _Picture = tuple[int, Upload]
 _MOST_OF_A_JOB: Final = 3
 _BYTES_OF_A_JOB: Final = 512 * 1024
 
-router = APIRouter(tags=["Predictions"])
+router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
 _RESPONSES = documented(BATCH, *DETAILED, TooManyFiles)
 _RESPONSES[200]["content"]["text/csv"] = {

@@ -15,7 +15,7 @@ from app.api.dependencies import Fusing, MultimodalQuery, result_headers, servic
 from app.api.examples import MULTIMODAL
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
 from app.api.openapi import ONE_PICTURE, PICTURES, documented
-from app.api.parameters import refuse_parameter_in_body, unknown
+from app.api.parameters import QueryRoute, refuse_parameter_in_body, unknown
 from app.api.results import MultimodalResult, analysis_result, json_response
 from app.api.uploads import Upload, fields
 from app.errors import FileTooLarge, InvalidRequest, RetryableError, VisageError
@@ -24,7 +24,7 @@ from app.sessions.fusion import Facial, Text, Voice, fuse
 from app.sessions.profile import InterviewPractice
 from app.telemetry.records import request_record
 
-router = APIRouter(tags=["Sessions"])
+router = APIRouter(tags=["Sessions"], route_class=QueryRoute)
 
 _PARTS: Final = ("image", "voice", "text")
 _LONGEST_PART: Final = 16 * 1024

@@ -11,12 +11,13 @@ from app.api.dependencies import Comparing, Predicting, choices_of, compared_mod
 from app.api.details import details_of
 from app.api.examples import COMPARISON, DETAILED_PREDICTION, PREDICTION
 from app.api.openapi import DETAILED, ONE_PICTURE, documented, file_form
+from app.api.parameters import QueryRoute
 from app.api.results import ComparisonResult, PredictionResult, comparison_result, prediction_result
 from app.api.uploads import one_file
 from app.pipeline import DetectOptions
 from app.telemetry.records import request_record
 
-router = APIRouter(tags=["Predictions"])
+router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
 
 @router.post(

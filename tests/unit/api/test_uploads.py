@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
+import app.api.dependencies  # noqa: F401 - it has the queries of all routes
 from app.api.uploads import Upload, files, one_file, safe_name
 from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType, VisageError
 
