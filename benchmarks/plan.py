@@ -134,7 +134,7 @@ def quick(seconds: int | None = None, rounds: int | None = None) -> Plan:
         ),
         open=(OpenCell("visage", 0.8, "even"), OpenCell("visage", 0.8, "random")),
         open_seconds=3 * seconds,
-        open_rounds=2,
+        open_rounds=4,
         quotas=(),
         cold_starts=3,
     )
@@ -169,7 +169,7 @@ def full(seconds: int | None = None, rounds: int | None = None) -> Plan:
             OpenCell("visage", share, arrivals) for share in (0.5, 0.8, 0.95) for arrivals in ("even", "random")
         ),
         open_seconds=3 * seconds,
-        open_rounds=2,
+        open_rounds=4,
         quotas=(0.5, 1.0, 2.0),
         cold_starts=5,
     )

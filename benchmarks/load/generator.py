@@ -119,9 +119,9 @@ def _content_length(head: bytes) -> int:
     return 0
 
 
-def _moments(rate: float, seconds: float, arrivals: str) -> Iterator[float]:
+def moments(rate: float, seconds: float, arrivals: str, seed: int) -> Iterator[float]:
     """When requests are due: evenly, or at random and independent of each other."""
-    generator = random.Random(1)
+    generator = random.Random(seed)
     moment = 0.0
     while moment < seconds:
         yield moment
@@ -151,12 +151,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--arrivals", choices=("even", "random"), required=True)
+    parser.add_argument("--seed", type=int, required=True)
     asked = parser.parse_args()
     request = _request(asked.path, asked.body.read_bytes())
     load = Load(request, asked.port, (asked.status.encode(), asked.text.encode()))
     before = time.process_time()
     with asyncio.Runner(loop_factory=_punctual_loop) as runner:
-        runner.run(load.run(_moments(asked.rate, asked.seconds, asked.arrivals)))
+        runner.run(load.run(moments(asked.rate, asked.seconds, asked.arrivals, asked.seed)))
     used = time.process_time() - before
     milliseconds = [latency * 1000 for latency in load.latencies]
     print(json.dumps({"latencies": milliseconds, "wrong": load.wrong, "cpu": used}))

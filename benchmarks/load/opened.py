@@ -12,13 +12,14 @@ from benchmarks.load.closed import Measured, Request
 from benchmarks.plan import Arrivals
 
 
-def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals) -> Measured:
-    """Sends ``rate`` requests a second; latencies count from when each was due."""
+def open_loop(request: Request, rate: float, seconds: float, arrivals: Arrivals, seed: int = 1) -> Measured:
+    """Sends ``rate`` requests a second; latencies count from when each was due. ``seed`` makes random arrivals."""
     command = [
         *(sys.executable, "-m", "benchmarks.load.generator"),
         *("--port", str(request.port), "--path", request.path, "--body", str(request.body)),
         *("--status", str(request.status), "--text", request.text),
         *("--rate", str(rate), "--seconds", str(seconds), "--arrivals", arrivals),
+        *("--seed", str(seed)),
     ]
     output = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     latencies = output["latencies"]
