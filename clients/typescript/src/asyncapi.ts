@@ -1,4 +1,4 @@
-// Made from docs/asyncapi.json by `npm run generate`.
+// Made from the service's documents in docs/ by `npm run generate` in clients/typescript.
 export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {

@@ -1,4 +1,4 @@
-// Made from docs/openapi.json by `npm run generate`.
+// Made from the service's documents in docs/ by `npm run generate` in clients/typescript.
 export interface paths {
     "/analyze/facial": {
         parameters: {
