@@ -1,45 +1,20 @@
-/** The port that docs/mobile.md prints, on the golden pictures. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** clients/mobile/visage.ts, the port for apps, on the golden pictures. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, expect, it } from "vitest";
-import { openBrowser, openPage, openSite, PACKAGE, ROOT } from "./site.js";
-
-declare global {
-  var portOn: (url: string) => Promise<Record<string, number> | null>;
-}
+import { openBrowser, openPage, openSite, PACKAGE, PYTHON, ROOT } from "./site.js";
 
 const GOLDEN = join(ROOT, "clients/golden");
 const folder = mkdtempSync(join(tmpdir(), "visage-mobile-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const HARNESS = `
-import * as ort from "onnxruntime-web/wasm";
-import { predict } from "${folder}/predict.ts";
-ort.env.wasm.numThreads = 1;
-ort.env.wasm.wasmPaths = { mjs: location.origin + "/dist/ort-wasm-simd-threaded.mjs", wasm: location.origin + "/dist/ort-wasm-simd-threaded.wasm" };
-let visage;
-async function load() {
-  const { detector, models } = await (await fetch("/models/engine.json")).json();
-  const open = async ({ path }) => ort.InferenceSession.create(await (await fetch("/models/" + path)).arrayBuffer());
-  return { near: await open(detector.near), model: await open(models[0].file), tensor: ort.Tensor, manifest: models[0].manifest };
-}
-globalThis.portOn = async (url) => {
-  const bitmap = await createImageBitmap(await (await fetch(url)).blob());
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-  context.drawImage(bitmap, 0, 0);
-  return predict((visage ??= await load()), context.getImageData(0, 0, bitmap.width, bitmap.height));
-};`;
-
 it("gives what the service gives for one large face", async () => {
-  const page = readFileSync(join(ROOT, "docs/mobile.md"), "utf8");
-  const programs = [...page.matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```/gms)];
-  expect(programs.map(([, name]) => name)).toEqual(["port.ts", "predict.ts"]);
-  for (const [, name, text] of programs) writeFileSync(join(folder, name!), text!);
   await build({
-    stdin: { contents: HARNESS, resolveDir: PACKAGE },
-    outfile: join(folder, "harness.js"),
+    entryPoints: [join(PACKAGE, "test/mobile-program.ts")],
+    outfile: join(folder, "program.js"),
     bundle: true,
     format: "esm",
     conditions: ["onnxruntime-web-use-extern-wasm"],
@@ -47,7 +22,7 @@ it("gives what the service gives for one large face", async () => {
   const site = await openSite({ golden: GOLDEN, port: folder });
   const browser = await openBrowser();
   const shown = await openPage(browser, site);
-  await shown.addScriptTag({ type: "module", url: "/port/harness.js" });
+  await shown.addScriptTag({ type: "module", url: "/port/program.js" });
   const { pictures, labels } = JSON.parse(readFileSync(join(GOLDEN, "pictures.json"), "utf8"));
   for (const { file, faces } of pictures) {
     // These need the second network, or close-ups.
@@ -60,4 +35,21 @@ it("gives what the service gives for one large face", async () => {
   }
   await browser.close();
   await site.close();
+});
+
+it("fits the program for React Native that docs/mobile.md prints", () => {
+  const [program] = /(?<=^```ts\n).*?(?=^```)/ms.exec(readFileSync(join(ROOT, "docs/mobile.md"), "utf8"))!;
+  const site = join(folder, "app");
+  mkdirSync(join(site, "assets/visage"), { recursive: true });
+  execFileSync(PYTHON, [join(ROOT, "scripts/export_edge_models.py"), join(site, "assets/visage")]);
+  writeFileSync(join(site, "program.ts"), program);
+  // The package for React Native has these two from the same package as the one for browsers.
+  const runtime = 'declare module "onnxruntime-react-native" { export { InferenceSession, Tensor } from "onnxruntime-common"; }\n';
+  writeFileSync(join(site, "runtime.d.ts"), runtime);
+  copyFileSync(join(ROOT, "clients/mobile/visage.ts"), join(site, "visage.ts"));
+  const paths = { "onnxruntime-common": [join(PACKAGE, "node_modules/onnxruntime-common")] };
+  const compilerOptions = { target: "es2022", module: "esnext", moduleResolution: "bundler", resolveJsonModule: true, strict: true, noEmit: true, types: [], lib: ["es2022"], skipLibCheck: true, paths };
+  writeFileSync(join(site, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const { stdout } = spawnSync(join(PACKAGE, "node_modules/.bin/tsc"), ["--project", site], { encoding: "utf8" });
+  expect(stdout).toBe("");
 });
