@@ -38,8 +38,8 @@ export class Connection {
     const result = new Promise<never>((resolve, reject) => {
       if (this.#closed) throw this.#closed.reason;
       const id = ++this.#calls;
+      this.#send({ id, call: name, value }, transfer);
       this.#waiting.set(id, { resolve, reject, progress });
-      this.#worker.postMessage({ id, call: name, value }, transfer);
     });
     return result as ReturnType<Calls[Name]>;
   }
@@ -50,6 +50,15 @@ export class Connection {
     this.#worker.terminate();
     for (const { reject } of this.#waiting.values()) reject(reason);
     this.#waiting.clear();
+  }
+
+  #send(call: object, transfer: Transferable[]): void {
+    try {
+      this.#worker.postMessage(call, transfer);
+    } catch (cause) {
+      const reason = "it comes from another origin, or it is closed";
+      throw new EngineError("invalid_image", `The page may not read this picture: ${reason}.`, { cause });
+    }
   }
 
   #take(reply: Reply): void {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -57,6 +58,31 @@ async function prepare(page: Page): Promise<void> {
 /** The code of the error with which an engine of this folder of models fails. */
 const failure = (options = {}) =>
   page.evaluate((options) => codeOf(visage.createEngine({ modelsUrl: "/models/", ...options })), options);
+
+const engineFile = async () => JSON.parse(await readFile(join(site.models, "engine.json"), "utf8"));
+
+/** Runs in the page: half a second of a video, in base64. */
+async function recorded(): Promise<string> {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [160, 120];
+  const context = canvas.getContext("2d")!;
+  let shade = 0;
+  const timer = setInterval(() => {
+    context.fillStyle = `rgb(${(shade += 5)} 90 90)`;
+    context.fillRect(0, 0, 160, 120);
+  }, 20);
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: "video/webm" });
+  const parts: Blob[] = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  recorder.start();
+  await new Promise((done) => setTimeout(done, 500));
+  const stopped = new Promise((done) => (recorder.onstop = done));
+  recorder.stop();
+  await stopped;
+  clearInterval(timer);
+  const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  return btoa([...bytes].map((byte) => String.fromCharCode(byte)).join(""));
+}
 
 describe("predict", () => {
   it("says what is loaded", async () => {
@@ -165,7 +191,7 @@ describe("details", () => {
   });
 
   it("has an error for a name that is none, and for a folder without the files", async () => {
-    const contents = JSON.parse(await readFile(join(site.models, "engine.json"), "utf8"));
+    const contents = await engineFile();
     const plain = JSON.stringify({ ...contents, details: undefined });
     site.overrides.set("/models/engine.json", (response) => response.end(plain));
     const codes = await page.evaluate(async () => {
@@ -299,7 +325,7 @@ describe("bad input", () => {
   });
 
   it("rejects a model that is not the one in engine.json", async () => {
-    const { models } = JSON.parse(await readFile(join(site.models, "engine.json"), "utf8"));
+    const { models } = await engineFile();
     const file = join(site.models, models[0].file.path);
     const data = await readFile(file);
     data[data.length - 1]! ^= 1;
@@ -307,8 +333,64 @@ describe("bad input", () => {
     expect(await failure()).toBe("model_file_mismatch");
   });
 
+  it("says so where a model does not run in this browser", async () => {
+    const contents = await engineFile();
+    const damaged = Buffer.from("no network");
+    const path = "damaged.onnx";
+    const sha256 = createHash("sha256").update(damaged).digest("hex");
+    contents.models[0].file = { path, sha256, bytes: damaged.length };
+    site.overrides.set("/models/engine.json", (response) => response.end(JSON.stringify(contents)));
+    site.overrides.set(`/models/${path}`, (response) => response.end(damaged));
+    expect(await failure()).toBe("model_rejected");
+  });
+
+  it("refuses a picture with more pixels than the service takes", async () => {
+    const contents = await engineFile();
+    contents.settings.max_image_pixels = 200 * 100;
+    site.overrides.set("/models/engine.json", (response) => response.end(JSON.stringify(contents)));
+    const codes = await page.evaluate(async () => {
+      const other = await visage.createEngine({ modelsUrl: "/models/" });
+      const bitmap = await createImageBitmap(await sample("happy_sample"));
+      const codes = [];
+      for (const picture of [new ImageData(201, 100), bitmap, new VideoFrame(bitmap, { timestamp: 0 }), new ImageData(200, 100)]) {
+        codes.push(await codeOf(other.predict(picture)));
+      }
+      other.close();
+      return codes;
+    });
+    expect(codes).toEqual([...Array(3).fill("image_too_large"), "no_face_detected"]);
+  });
+
+  it("says so where a picture or a video comes from another origin", async () => {
+    const elsewhere = await openSite();
+    try {
+      const video = Buffer.from(await page.evaluate(recorded), "base64");
+      const kind = { "Content-Type": "video/webm", "Cross-Origin-Resource-Policy": "cross-origin" };
+      elsewhere.overrides.set("/video.webm", (response) => response.writeHead(200, kind).end(video));
+      const codes = await page.evaluate(async (url) => {
+        const image = new Image();
+        image.src = `${url}/samples/happy_sample.jpg`;
+        await image.decode();
+        const video = document.createElement("video");
+        [video.src, video.muted, video.loop] = [`${url}/video.webm`, true, true];
+        await video.play();
+        const streamed = await new Promise<string>((done) => {
+          const stream = engine.stream(video, () => done("no error"), {
+            onError: (error) => (stream.close(), done(error.code)),
+          });
+        });
+        const codes = [await codeOf(engine.predict(image)), await codeOf(engine.predict(video)), streamed];
+        // The engine goes on.
+        return [...codes, (await engine.predict(await sample("happy_sample"))).emotion];
+      }, elsewhere.url);
+      expect(codes).toEqual(["invalid_image", "invalid_image", "invalid_image", "happy"]);
+    } finally {
+      await elsewhere.close();
+    }
+  });
+
   it("says which file is missing", async () => {
-    const { detector } = JSON.parse(await readFile(join(site.models, "engine.json"), "utf8"));
+    const { detector } = await engineFile();
     site.overrides.set(`/models/${detector.far.path}`, (response) => response.writeHead(404).end());
     expect(await failure()).toBe("model_file_missing");
     expect(await failure({ modelsUrl: "/nowhere/" })).toBe("model_file_missing");
