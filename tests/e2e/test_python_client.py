@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 import app
 from tests.process import ROOT, ServerProcess, free_port
@@ -119,6 +120,20 @@ def test_an_error_says_what_the_service_says(visage: Visage, service: ServerProc
     with pytest.raises(VisageError) as refused, Visage(service.url, api_key="wrong") as stranger:
         stranger.predict(HAPPY)
     assert refused.value.code == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("picture", "code", "status"),
+    [
+        (b"no picture", "unsupported_media_type", 415),
+        (b"\xff" * 6_000_000, "file_too_large", 413),
+        (HAPPY.read_bytes()[:2000], "invalid_image", 400),
+    ],
+)
+def test_what_is_no_picture_has_a_code_of_its_own(visage: Visage, picture: bytes, code: str, status: int) -> None:
+    with pytest.raises(VisageError) as caught:
+        visage.predict(picture)
+    assert (caught.value.code, caught.value.status) == (code, status)
 
 
 def test_a_folder_is_read_in_order_with_bounded_concurrency(visage: Visage) -> None:
@@ -225,6 +240,33 @@ def test_a_stream_that_the_service_ends_says_why(visage: Visage) -> None:
         assert [message["type"] for message in stream] == ["summary"]
         with pytest.raises(VisageError):
             stream.read(HAPPY)
+
+
+STARTED = '{"type": "started", "session": "1", "labels": [], "limits": {"frames_per_second": 1000}}'
+
+
+@pytest.mark.parametrize(("sent", "code"), [(STARTED, "disconnected"), ("<html>", "unexpected_response")])
+async def test_a_connection_that_breaks_in_the_middle_is_an_error(sent: str, code: str) -> None:
+    def broken(connection: ServerConnection) -> None:
+        connection.send(sent)
+        if sent == STARTED:
+            connection.recv()
+        connection.socket.close()
+
+    with serve(broken, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+            with pytest.raises(VisageError) as blocking, Visage(url) as visage, visage.stream() as stream:
+                stream.read(HAPPY)
+            with pytest.raises(VisageError) as asynchronous:
+                async with AsyncVisage(url) as client, client.stream() as other:
+                    await other.read(HAPPY)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert [blocking.value.code, asynchronous.value.code] == [code, code]
 
 
 async def test_a_stream_for_asyncio(async_visage: AsyncVisage) -> None:

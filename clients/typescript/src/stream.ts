@@ -17,7 +17,7 @@ export interface StreamEvents {
   prediction: FramePrediction;
   /** A spike or a change of level of the profile. */
   event: SessionEvent;
-  /** A frame or message that could not be used; the stream goes on unless its state is `closed`. */
+  /** A frame or message that could not be used, or why the stream has ended: then its state is `closed`. */
   error: VisageError;
   /** What the session came to. It comes before every orderly end, also where the service ended it. */
   summary: SessionSummary;
@@ -59,6 +59,7 @@ export class VisageStream {
   #settled = 0;
   #failures = 0;
   #error: VisageError | undefined;
+  #summarised = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ending: { resolve: (summary: SessionSummary) => void; reject: (error: VisageError) => void } | undefined;
 
@@ -159,6 +160,7 @@ export class VisageStream {
     if (message.type === "started") {
       this.#sent = this.#settled = this.#failures = 0;
       this.#error = undefined;
+      this.#summarised = false;
       this.#setState("open");
       this.#emit("started", message);
       this.#emit("ready", undefined);
@@ -171,6 +173,7 @@ export class VisageStream {
       this.#emit("error", this.#error);
       if (message.frame !== undefined) this.#settle(message.frame);
     } else if (message.type === "summary") {
+      this.#summarised = true;
       this.#emit("summary", message);
       this.#ending?.resolve(message);
       this.#ending = undefined;
@@ -187,7 +190,7 @@ export class VisageStream {
   #closedBy(socket: WebSocket, code: number): void {
     if (socket !== this.#socket || this.#closed()) return;
     this.#socket = undefined;
-    const reason = this.#error ?? new VisageError("stream_closed", `The stream was closed with code ${code}.`);
+    const reason = this.#error ?? new VisageError("stream_closed", `The connection was lost (code ${code}).`);
     if (TEMPORARY.has(code) && this.#ending === undefined) this.#connectLater(this.#error?.retryAfter, reason);
     else this.#finish(reason);
   }
@@ -206,6 +209,8 @@ export class VisageStream {
 
   #finish(reason: VisageError): void {
     this.#setState("closed");
+    // Every other reason has been told when it came.
+    if (reason.code === "stream_closed" && !this.#summarised) this.#emit("error", reason);
     this.#fail(reason);
   }
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { afterEach, describe, expect, inject, it } from "vitest";
+import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { Visage, VisageError, type BatchItem } from "../src/index.js";
 import { KEY } from "./service.js";
 
@@ -136,6 +136,16 @@ describe("errors", () => {
     expect(await failure(new Visage({ url: "http://127.0.0.1:9" }).info())).toMatchObject({ code: "unreachable", status: 0 });
     const silent = await between((_, response) => void response.write(" "));
     expect(await failure(new Visage({ url: silent, timeout: 0.1 }).info())).toMatchObject({ code: "no_response" });
+  });
+
+  it("says that the device is offline", async () => {
+    vi.stubGlobal("navigator", { onLine: false });
+    try {
+      const error = await failure(new Visage({ url: "http://127.0.0.1:9" }).predict(happy));
+      expect(error).toMatchObject({ code: "offline", status: 0 });
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it("keeps the reason of an abort", async () => {

@@ -35,7 +35,9 @@ describe("with the service", () => {
     const stream = open(inject("open"), { faces: "all" });
     expect(stream.send(happy)).toBe(false);
     const predictions: FramePrediction[] = [];
+    const errors: VisageError[] = [];
     stream.on("prediction", (prediction) => predictions.push(prediction));
+    stream.on("error", (error) => errors.push(error));
     let time = 0;
     await new Promise<void>((done) => {
       stream.on("ready", () => {
@@ -47,6 +49,7 @@ describe("with the service", () => {
     expect(predictions[0]!.faces[0]).toMatchObject({ track: 1, emotion: "happy" });
     expect(summary).toMatchObject({ reason: "end", frames: { received: 5, failed: 0 } });
     await closed(stream);
+    expect(errors).toEqual([]);
   });
 
   it("calls a listener of ready that comes after the stream has opened", async () => {
@@ -123,7 +126,8 @@ describe("when the connection breaks", () => {
 
   it("gives up in the end", async () => {
     const stream = open("http://127.0.0.1:9", { reconnections: 1 });
-    await closed(stream);
+    expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "stream_closed" });
+    expect(stream.state).toBe("closed");
     await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
   });
 
@@ -133,7 +137,9 @@ describe("when the connection breaks", () => {
       socket.on("message", () => socket.terminate());
     }));
     await once(stream, "started");
+    const error = once(stream, "error") as Promise<VisageError>;
     await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
+    expect(await error).toMatchObject({ code: "stream_closed" });
   });
 
   it("does not trust what it cannot read", async () => {

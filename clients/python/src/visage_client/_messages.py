@@ -49,6 +49,16 @@ def error_of(message: StreamError) -> VisageError:
     )
 
 
+def message_of(text: str | bytes) -> Any:
+    """A message of the service, or the error of something else that responded in its place."""
+    try:
+        message = json.loads(text)
+        message["type"]
+    except (ValueError, KeyError, TypeError):
+        raise VisageError("unexpected_response", "The stream sent something other than a message of Visage.") from None
+    return message
+
+
 class Conversation:
     """What has been said on a stream."""
 
@@ -64,14 +74,14 @@ class Conversation:
         return self._sent - 1
 
     def opened(self, text: str | bytes) -> Started:
-        message = json.loads(text)
+        message = message_of(text)
         if message["type"] == "error":
             raise error_of(message)
         return cast(Started, message)
 
     def received(self, text: str | bytes) -> StreamMessage:
         """A message of the service, noted."""
-        message: StreamMessage = json.loads(text)
+        message: StreamMessage = message_of(text)
         if message["type"] == "summary":
             self.summary = message
         elif message["type"] == "error":
