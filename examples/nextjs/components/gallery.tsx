@@ -3,8 +3,10 @@
 import { VisageError, type BatchItem } from "@visage/client";
 import { useEffect, useRef, useState } from "react";
 import { asCsv } from "@/lib/csv";
+import { onDevice, useOnDevice } from "@/lib/on-device";
 import { explain, labelLook, levelOf, percent, useInfo, visage } from "@/lib/visage";
 import { Failure } from "./failure";
+import { OnDevice } from "./on-device";
 import { Upload } from "./upload";
 
 interface Row {
@@ -15,6 +17,7 @@ interface Row {
 
 export function Gallery() {
   const info = useInfo();
+  const [here] = useOnDevice();
   const [rows, setRows] = useState<Row[]>([]);
   const [error, setError] = useState<VisageError>();
   const running = useRef<AbortController>(undefined);
@@ -34,21 +37,25 @@ export function Gallery() {
     const started: Row[] = files.map((file) => ({ file, address: URL.createObjectURL(file) }));
     addresses.current.push(...started.map((row) => row.address));
     setRows(started);
+    const { signal } = controller;
+    const items = here ? onDevice.predictBatch(files, { signal }) : visage.predictBatch(files, { faces: "largest", signal });
     try {
-      for await (const item of visage.predictBatch(files, { faces: "largest", signal: controller.signal })) {
+      for await (const item of items) {
         setRows((before) => before.map((row, index) => (index === item.index ? { ...row, item } : row)));
       }
     } catch (failure) {
-      if (controller.signal.aborted) return;
+      if (signal.aborted) return;
       if (!(failure instanceof VisageError)) throw failure;
       setError(failure);
     }
   };
   const done = rows.filter((row) => row.item).length;
+  const reading = done < rows.length && !error;
 
   return (
     <div className="space-y-6">
       <Upload several onFiles={(files) => void read(files)} />
+      <OnDevice disabled={reading} />
       {error && <Failure error={error} onRetry={() => void read(rows.map((row) => row.file))} />}
       {rows.length > 0 && (
         <>

@@ -42,15 +42,16 @@ export function Live({ url, needsToken }: { url: string; needsToken: boolean }) 
     if (face) setPoints((before) => [...before.slice(1 - POINTS), { t: prediction.t, ...smoothed(face) }]);
   }, [prediction]);
 
+  const { stop: closeCamera } = camera;
+  useEffect(() => {
+    if (stream.state === "closed") closeCamera();
+  }, [stream.state, closeCamera]);
+
   const running = stream.state !== "idle" && stream.state !== "closed";
   const start = async () => {
     setPoints([]);
     await camera.start();
     if (camera.ref.current?.srcObject) stream.start(camera.ref.current);
-  };
-  const stop = async () => {
-    await stream.stop();
-    camera.stop();
   };
 
   return (
@@ -62,7 +63,7 @@ export function Live({ url, needsToken }: { url: string; needsToken: boolean }) 
         </div>
         <div className="flex min-h-11 items-center gap-3">
           {running ? (
-            <button type="button" className="button" onClick={() => void stop()}>
+            <button type="button" className="button" onClick={() => void stream.stop()}>
               Stop
             </button>
           ) : (

@@ -1,5 +1,5 @@
 import type { Engine, EngineStream } from "@visage/browser";
-import { VisageError, type ErrorCode, type FramePrediction, type PredictionResult, type SessionSummary, type Visage } from "@visage/client";
+import { VisageError, type BatchItem, type ErrorCode, type FramePrediction, type PredictionResult, type SessionSummary, type Visage } from "@visage/client";
 import type { StreamHookState } from "@visage/client/react";
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 
@@ -41,17 +41,31 @@ export function load(): Promise<Engine> {
 const script = () => import(/* webpackIgnore: true */ /* turbopackIgnore: true */ SCRIPT) as Promise<typeof import("@visage/browser")>;
 const SCRIPT: string = "/edge/index.js";
 
-/** What `usePrediction` takes in place of the service. */
-export const onDevice: Pick<Visage, "predict"> = {
-  async predict(picture, { signal } = {}) {
+/** The engine in place of the service: for one photo and for many. */
+export const onDevice: Pick<Visage, "predict"> & { predictBatch: (pictures: readonly File[], options: { signal: AbortSignal }) => AsyncGenerator<BatchItem> } = {
+  async predict(picture, { faces = "all", signal } = {}) {
     const loaded = await load();
     try {
-      return (await loaded.predict(picture as Blob, { faces: "all", ...(signal && { signal }) })) as PredictionResult;
+      return (await loaded.predict(picture as Blob, { faces, ...(signal && { signal }) })) as PredictionResult;
     } catch (error) {
       throw signal?.aborted ? signal.reason : failure(error);
     }
   },
+  /** One result for each picture, as the service gives it. What stops the engine itself is thrown. */
+  async *predictBatch(pictures, { signal }) {
+    for (const [index, picture] of pictures.entries()) {
+      const item = { index, filename: picture.name };
+      try {
+        yield { ...item, ...(await onDevice.predict(picture, { faces: "largest", signal })) } as BatchItem;
+      } catch (error) {
+        if (!(error instanceof VisageError) || !OF_THE_PICTURE.has(error.code)) throw error;
+        yield { ...item, success: false, error: error.code, message: error.message } as BatchItem;
+      }
+    }
+  },
 };
+
+const OF_THE_PICTURE: ReadonlySet<string> = new Set(["no_face_detected", "invalid_image", "image_too_large", "image_too_small"]);
 
 /** The errors of the engine have codes and sentences like those of the service. Without one, its script did not come. */
 function failure(error: unknown): VisageError {

@@ -1,4 +1,5 @@
-import { Visage, type Info, type ServiceErrorCode, type VisageError } from "@visage/client";
+import type { EngineErrorCode } from "@visage/browser";
+import { Visage, type ErrorCode, type Info, type VisageError } from "@visage/client";
 import { useEffect, useState } from "react";
 
 /** The service, as the browser reaches it: through this program's own server. */
@@ -45,20 +46,31 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-const ADVICE: Partial<Record<ServiceErrorCode | string, [title: string, advice: string]>> = {
+/** A title and advice for every error that the service, the client or the engine has. */
+const ADVICE: Record<ErrorCode | EngineErrorCode, [title: string, advice: string]> = {
   no_face_detected: ["No face found", "Use a photo in which a face looks towards the camera."],
   multiple_faces: ["Several faces", "Choose “largest” or “all faces”, or use a photo of one person."],
   file_too_large: ["The file is too large", "Choose a smaller one."],
   image_too_large: ["The picture is too large", "Make it smaller and try again."],
+  image_too_small: ["The picture is too small", "Choose a larger one."],
+  too_many_files: ["Too many files", "Choose fewer at a time."],
   unsupported_media_type: ["Not a picture", "JPEG, PNG, WebP and BMP can be used."],
   invalid_image: ["The file is damaged", "Save it again, or choose another."],
   empty_file: ["The file is empty", "Choose another."],
   invalid_request: ["This cannot be done", ""],
+  malformed_request: ["This cannot be done", ""],
+  headers_too_large: ["This cannot be done", "Delete this site's cookies and try again."],
+  method_not_allowed: ["This cannot be done", ""],
+  not_found: ["The service does not have this", "It may be an older one."],
+  model_not_found: ["There is no such model", "Load the page again."],
+  details_unavailable: ["Details are not to be had", "Try again later."],
   unauthorized: ["The service refuses this program", "Its API key is missing or wrong: set VISAGE_API_KEY on the server."],
+  forbidden: ["The service refuses this program", "Its API key may not do this."],
   rate_limited: ["Too many requests", "Wait a moment."],
   overloaded: ["The service is busy", "Wait a moment."],
   not_ready: ["The service is starting", "This can take a minute after a pause."],
   timeout: ["That took too long", "Try again, or use a smaller picture."],
+  internal_error: ["Something went wrong", "Try again."],
   no_response: ["No response", "The service may be starting. Try again."],
   offline: ["You are offline", "Connect this device to the network."],
   unreachable: ["The service cannot be reached", "Check the network and try again."],
@@ -68,9 +80,10 @@ const ADVICE: Partial<Record<ServiceErrorCode | string, [title: string, advice: 
   model_file_missing: ["A part of the engine is missing", "Load the page again."],
   model_file_mismatch: ["A part of the engine was changed", "It is not used."],
   model_file_unreachable: ["The engine is not here yet", "It is loaded once, over the network."],
-  model_rejected: ["The engine failed", ""],
+  model_rejected: ["The engine failed", "Load the page again."],
   worker_failed: ["The engine failed", "Load the page again."],
-  camera_denied: ["The camera was refused", "Allow it for this page in the browser's settings."],
+  engine_closed: ["The engine is closed", "Load the page again."],
+  camera_denied: ["The camera was refused", ""],
   camera_missing: ["No camera found", "Connect one, or choose a file."],
   camera_busy: ["The camera is in use", "Close the program that has it."],
   camera_insecure: ["The camera needs HTTPS", "Open this page over HTTPS or on localhost."],
@@ -78,6 +91,7 @@ const ADVICE: Partial<Record<ServiceErrorCode | string, [title: string, advice: 
 
 /** An error for people: a title, and what to do. The service's own sentence is the more exact one, so it comes first. */
 export function explain(error: VisageError): { title: string; text: string } {
-  const [title, advice] = ADVICE[error.code] ?? ["Something went wrong", "Try again."];
+  // A newer service may have other codes.
+  const [title, advice] = ADVICE[error.code] ?? ADVICE.internal_error;
   return { title, text: [error.message, advice].filter(Boolean).join(" ") };
 }

@@ -84,6 +84,7 @@ test.describe("errors have words of their own", () => {
     [413, "file_too_large", "The file is too large"],
     [415, "unsupported_media_type", "Not a picture"],
     [422, "invalid_image", "The file is damaged"],
+    [503, "not_ready", "The service is starting"],
     [500, "internal_error", "Something went wrong"],
   ] as const;
   for (const [status, code, title] of cases) {
@@ -108,6 +109,14 @@ test.describe("errors have words of their own", () => {
     await expect(page.getByRole("button", { name: /Try again in 2\d s/ })).toBeDisabled();
     await page.clock.runFor(22_000);
     await page.getByRole("button", { name: "Try again", exact: true }).click();
+    await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
+  });
+
+  test("a service that wakes is asked again until it is there", async ({ page }) => {
+    const json = { success: false, error: "not_ready", message: "The service is starting.", request_id: "abc" };
+    await page.route("**/api/visage/predict?*", (route) => route.fulfill({ status: 503, json, headers: { "Retry-After": "1" } }), { times: 2 });
+    await page.goto("/");
+    await page.getByRole("button", { name: "A smiling face" }).click();
     await expect(page.getByRole("heading", { name: "Looks happy" })).toBeVisible();
   });
 
@@ -176,6 +185,48 @@ test("live reads the camera and ends with a report", async ({ page }) => {
   await expect(page.getByRole("region", { name: "Report" })).toContainText("happy: over 99 % of the time");
 });
 
+/** Breaks connections of the stream as soon as a prediction has come. */
+async function breakStreams(page: Page, isBroken: (connection: number) => boolean): Promise<void> {
+  let connections = 0;
+  await page.routeWebSocket(/\/stream/, (socket) => {
+    const broken = isBroken(connections++);
+    const server = socket.connectToServer();
+    server.onMessage(async (message) => {
+      socket.send(message);
+      if (broken && String(message).includes('"prediction"')) await socket.close({ code: 1011 });
+    });
+  });
+}
+
+test("a connection that breaks in the middle is opened again", async ({ page }) => {
+  await breakStreams(page, (connection) => connection === 0);
+  await page.goto("/live");
+  await page.getByRole("button", { name: "Start the camera" }).click();
+  await expect(page.getByText(/The connection was lost. Trying again/)).toBeVisible();
+  await expect(page.getByText(/Live, \d+ ms a frame/)).toBeVisible();
+});
+
+test("a service that is gone for good is said, and the camera is closed", async ({ page, isMobile }) => {
+  test.skip(isMobile, "The waits take their time, and are the same on a phone.");
+  await page.routeWebSocket(/\/stream/, (socket) => socket.close({ code: 1011 }));
+  await page.clock.install();
+  await page.goto("/live");
+  await page.getByRole("button", { name: "Start the camera" }).click();
+  for (let waits = 0; waits < 6; waits++) {
+    await expect(page.getByText(waits < 5 ? /Trying again/ : /Ended/)).toBeVisible();
+    await page.clock.runFor(16_000);
+  }
+  await expect(page.getByRole("alert").filter({ hasText: "The stream has ended" })).toBeVisible();
+  expect(await page.getByLabel("Camera").evaluate((video: HTMLVideoElement) => video.srcObject)).toBeNull();
+});
+
+test("a camera that is denied is said for a photo too", async ({ page }) => {
+  await page.addInitScript(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotAllowedError"))));
+  await page.goto("/");
+  await page.getByRole("button", { name: "Use the camera" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "The camera was refused" })).toBeVisible();
+});
+
 /** The engine is compiled first, which takes a busy machine its time. */
 const ENGINE_LOADS = { timeout: 25_000 };
 
@@ -202,6 +253,18 @@ test("a photo is read on this device", async ({ page }) => {
   expect(sent).toEqual([]);
   await page.getByRole("switch").uncheck();
   await expect(page.getByRole("img", { name: /Where the model looked/ })).toBeVisible();
+});
+
+test("many photos are read on this device", async ({ page }) => {
+  await page.goto("/gallery");
+  const sent = await turnOnDevice(page);
+  await choose(page, "Photos", "happy_sample", "no_face", "neutral_sample");
+  await expect(page.getByText("3 of 3 read")).toBeVisible(ENGINE_LOADS);
+  await expect(page.getByRole("listitem").filter({ hasText: "happy_sample" })).toContainText("happy, ");
+  await expect(page.getByRole("listitem").filter({ hasText: "no_face" })).toContainText("No face found");
+  await accessible(page);
+  await fits(page);
+  expect(sent).toEqual([]);
 });
 
 test("live video is read on this device", async ({ page }) => {
@@ -234,6 +297,12 @@ test.describe("what goes wrong on the device is said", () => {
     await page.addInitScript(() => (WebAssembly.validate = () => false));
     await page.goto("/");
     await refused(page, "This browser cannot do it");
+  });
+
+  test("a worker that stops", async ({ page }) => {
+    await page.route("**/edge/worker.js", (route) => route.abort());
+    await page.goto("/");
+    await refused(page, "The engine failed");
   });
 
   test("a script that does not come", async ({ page }) => {
