@@ -25,7 +25,7 @@ from app.inference.manifest import load_manifest  # noqa: E402
 
 FORMAT = 1
 SETTINGS = ("confidence_threshold", "detection_threshold", "max_faces", "max_image_pixels")
-MANIFEST_FIELDS = {"name", "version", "license", "labels", "input", "face", "output", "outputs"}
+MANIFEST_FIELDS = {"name", "version", "license", "labels", "input", "face", "output", "outputs", "explain"}
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from app.config import Settings  # noqa: E402
 from app.errors import NoFaceDetected  # noqa: E402
 from app.expression.action_units import action_units  # noqa: E402
 from app.inference.classifier import Classifier, load_classifier  # noqa: E402
+from app.inference.explain import explain  # noqa: E402
 from app.inference.session import SessionSpec  # noqa: E402
 from app.pipeline import CroppedPicture, DetectOptions, MeshedFace, Pipeline  # noqa: E402
 from app.vision.decode import ImageLimits  # noqa: E402
@@ -124,6 +125,8 @@ class Reference:
             return {"faces": []}
         logits = self._model.runner.run(cropped.tensor).scores
         meshes = cropped.detected.meshed
+        outputs = self._model.infer(cropped.tensor, with_features=True)
+        maps = [heatmap.grid for heatmap in explain(self._model, cropped.crops, outputs)]
         faces = [
             {
                 **located(face),
@@ -132,6 +135,7 @@ class Reference:
                 "logits": rounded(logits[number], 4),
                 "probabilities": rounded(probabilities, 5),
                 "warnings": warnings,
+                "heatmap": [rounded(row, 3) for row in maps[number]],
                 "details": details_of(meshes[number]),
             }
             for number, (face, probabilities, warnings) in enumerate(self._predicted(cropped))

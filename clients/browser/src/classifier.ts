@@ -1,5 +1,7 @@
 /** A model: crops in, calibrated probabilities out. Ported from `app/inference/{classifier,calibration,further}.py`. */
 
+import { EngineError } from "./errors.js";
+import { heatmapOf, type Heatmap, type HeatmapMethod } from "./heatmap.js";
 import type { FurtherSpec, InputSpec, Manifest, OutputSpec } from "./manifest.js";
 import type { Network } from "./network.js";
 import { clip } from "./numbers.js";
@@ -23,6 +25,8 @@ export interface ClassifiedFace {
   /** In the order of the model's labels. */
   readonly probabilities: number[];
   readonly further: FurtherValue[];
+  /** Where one was asked for. */
+  readonly heatmap?: Heatmap;
 }
 
 export class Classifier {
@@ -37,23 +41,36 @@ export class Classifier {
   }
 
   /** The calibrated probabilities of each crop, which is packed RGB of the manifest's size. */
-  async classify(crops: readonly Uint8Array[]): Promise<ClassifiedFace[]> {
+  async classify(crops: readonly Uint8Array[], method?: HeatmapMethod): Promise<ClassifiedFace[]> {
     const faces: ClassifiedFace[] = [];
     for (let start = 0; start < crops.length; start += LARGEST_PASS) {
-      faces.push(...(await this.#pass(crops.slice(start, start + LARGEST_PASS))));
+      faces.push(...(await this.#pass(crops.slice(start, start + LARGEST_PASS), method)));
     }
     return faces;
   }
 
-  async #pass(crops: readonly Uint8Array[]): Promise<ClassifiedFace[]> {
+  async #pass(crops: readonly Uint8Array[], method: HeatmapMethod | undefined): Promise<ClassifiedFace[]> {
     const { output, outputs, labels } = this.manifest;
     const input = this.#prepare.tensor(crops);
-    const names = [output.tensor, ...outputs.map((each) => each.tensor)];
-    const [scores, ...further] = await this.#network.runOne(input, names);
-    return crops.map((_, face) => ({
-      probabilities: calibrated(row(scores, face, labels.length), output),
-      further: outputs.flatMap((spec, i) => furtherValues(row(further[i], face, spec.names.length), spec)),
-    }));
+    const explaining = method ? this.#explaining() : [];
+    const names = [output.tensor, ...explaining, ...outputs.map((each) => each.tensor)];
+    const [scores, ...rest] = await this.#network.runOne(input, names);
+    const [features, weights] = rest;
+    const further = rest.slice(explaining.length);
+    return crops.map((_, face) => {
+      const probabilities = calibrated(row(scores.values, face, labels.length), output);
+      return {
+        probabilities,
+        further: outputs.flatMap((spec, i) => furtherValues(row(further[i].values, face, spec.names.length), spec)),
+        ...(method ? { heatmap: heatmapOf(features, weights, face, probabilities, method) } : {}),
+      };
+    });
+  }
+
+  #explaining(): readonly [string, string] {
+    const { explain, name } = this.manifest;
+    if (explain) return [explain.features, explain.weights];
+    throw new EngineError("invalid_request", `The model ${name} gives no heat maps in this engine.`);
   }
 }
 

@@ -85,7 +85,7 @@ function halved(pixels: Pixels, shrink: number): Pixels {
 }
 
 /** Top left, top right, bottom right, bottom left. */
-function cornersOf({ x, y, side, roll }: CropRegion): Point[] {
+export function cornersOf({ x, y, side, roll }: CropRegion): Point[] {
   const [acrossX, acrossY] = [side * Math.cos(roll), side * Math.sin(roll)];
   const [downX, downY] = [-acrossY, acrossX];
   return [

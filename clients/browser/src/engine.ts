@@ -37,6 +37,10 @@ export interface EngineOptions {
 export interface EnginePredictOptions {
   faces?: "one" | "largest" | "all";
   on_no_face?: "error" | "center";
+  /** Adds a heat map of which parts of each face speak for its label, as numbers. */
+  explain?: "grid";
+  /** How the heat map is made: `contrast`, which is the default, or `cam`. */
+  explain_method?: "contrast" | "cam";
   /** What else to give of each face: names of the service's details, separated by commas or as a list. */
   details?: string | readonly string[];
   /** The language of the description: `en`, `de`, `fr` or `es`. */
@@ -94,10 +98,11 @@ export class Engine {
   /** The prediction for a picture, in the form of the service's `POST /predict`. Pictures are read one at a time. */
   async predict(picture: EnginePicture, options: EnginePredictOptions = {}): Promise<PredictionResult> {
     const { faces = "one", on_no_face: onNoFace = "error", details = [], language = "en", signal } = options;
+    const method = options.explain && (options.explain_method ?? "contrast");
     signal?.throwIfAborted();
     const [sent, own] = await sendable(picture);
     const format = (picture instanceof Blob && FORMATS[picture.type]) || "bmp";
-    const request = { picture: sent, format, faces, onNoFace, details: [details].flat(), language };
+    const request = { picture: sent, format, faces, onNoFace, method, details: [details].flat(), language };
     const result = this.#connection.call("predict", request, own);
     return signal ? Promise.race([result, aborted(signal)]) : result;
   }

@@ -22,7 +22,9 @@ export async function load(
   const { settings, detector, details } = file;
   const { manifest, file: modelFile } = modelOf(file, options.model);
   prepareRuntime(threads);
-  const [near, far, network] = await networks(modelsUrl, [detector.near, detector.far, modelFile], progress);
+  const more = manifest.explain ? [manifest.explain.features, manifest.explain.weights] : [];
+  const entries = [detector.near, detector.far, { ...modelFile, more }];
+  const [near, far, network] = await networks(modelsUrl, entries, progress);
   const engine = new LoadedEngine({
     detector: { near: new BlazeFace(near), far: new YuNet(far), threshold: settings.detection_threshold },
     classifier: new Classifier(manifest, network),
@@ -40,11 +42,14 @@ async function loadDetails(modelsUrl: string, files: DetailFiles): Promise<Detai
   return new DetailKnowledge(new MeshNetworks(mesh, blendshapes, files.canonical_face), units, files.descriptions);
 }
 
-async function networks(modelsUrl: string, entries: readonly FileEntry[], progress: Progress): Promise<Network[]> {
+/** The file of a network, and tensors that are to be among its outputs. */
+type NetworkEntry = FileEntry & { readonly more?: readonly string[] };
+
+async function networks(modelsUrl: string, entries: readonly NetworkEntry[], progress: Progress): Promise<Network[]> {
   const data = await loadFiles(modelsUrl, entries, progress);
   const loaded: Network[] = [];
   // One after the other: each takes memory while it is prepared.
-  for (const [i, bytes] of data.entries()) loaded.push(await Network.load(bytes, entries[i].path));
+  for (const [i, bytes] of data.entries()) loaded.push(await Network.load(bytes, entries[i].path, entries[i].more));
   return loaded;
 }
 

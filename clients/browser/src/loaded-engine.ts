@@ -12,6 +12,7 @@ import {
 } from "./details.js";
 import { EngineError } from "./errors.js";
 import type { FaceDetector } from "./face-search.js";
+import { methodOf } from "./heatmap.js";
 import { rounded } from "./numbers.js";
 import { PictureReader } from "./picture.js";
 import { Pipeline, Timings, type FacePrediction } from "./pipeline.js";
@@ -54,11 +55,12 @@ export class LoadedEngine {
   async predict(request: PredictRequest): Promise<PredictionResult> {
     const details = detailsOf(request.details);
     const knowledge = await this.#knowledge(details);
+    const method = request.method === undefined ? undefined : methodOf(request.method);
     const timings = new Timings();
     const picture = await timings.time("decode", () => this.#reader.read(request.picture));
     const detected = await this.#pipeline.detect(picture, request, timings);
     const meshes = await this.#pipeline.findMeshes(picture, detected.faces, details, knowledge?.networks, timings);
-    const predictions = await this.#pipeline.predict(picture, detected, meshes, timings);
+    const predictions = await this.#pipeline.predict(picture, detected, meshes, timings, method);
     const faces = predictions.map((each) => this.#shown(each, details, request.language, knowledge));
     const { name, version } = this.#parts.classifier.manifest;
     return {

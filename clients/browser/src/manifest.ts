@@ -28,6 +28,12 @@ export type FurtherSpec = { readonly tensor: string; readonly names: readonly st
   | { readonly kind: "multilabel"; readonly values: "logits" | "probabilities"; readonly thresholds: readonly number[] }
 );
 
+/** The source of heat maps: pooled features that one linear layer turns into logits, and that layer's weights. */
+export interface ExplainSpec {
+  readonly features: string;
+  readonly weights: string;
+}
+
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -36,4 +42,5 @@ export interface Manifest {
   readonly face: Framing;
   readonly output: OutputSpec;
   readonly outputs: readonly FurtherSpec[];
+  readonly explain: ExplainSpec | null;
 }

@@ -5,6 +5,11 @@ import { EngineError } from "./errors.js";
 
 export type Input = readonly [data: Uint8Array | Float32Array, shape: readonly number[]];
 
+export interface Output {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
+
 export class Network {
   readonly #session: ort.InferenceSession;
 
@@ -12,27 +17,49 @@ export class Network {
     this.#session = session;
   }
 
-  static async load(model: Uint8Array, name: string): Promise<Network> {
+  /** `more` are tensors of the graph that are to be among its outputs. */
+  static async load(model: Uint8Array, name: string, more: readonly string[] = []): Promise<Network> {
     try {
-      return new Network(await ort.InferenceSession.create(model, { executionProviders: ["wasm"] }));
+      const graph = more.reduce(withOutput, model);
+      return new Network(await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] }));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new EngineError("model_rejected", `${name} cannot be run in this browser: ${reason}`, { cause });
     }
   }
 
-  /** Runs a network that has one input, whatever its name. */
-  runOne(input: Input, outputs: readonly string[]): Promise<Float32Array[]> {
-    return this.run({ [this.#session.inputNames[0]]: input }, outputs);
+  /** Runs a network that has one input, whatever its name. Gives the outputs with their shapes. */
+  runOne(input: Input, outputs: readonly string[]): Promise<Output[]> {
+    return this.#outputs({ [this.#session.inputNames[0]]: input }, outputs);
   }
 
-  /** The outputs of these names, in their order. */
+  /** The values of the outputs of these names, in their order. */
   async run(inputs: Readonly<Record<string, Input>>, outputs: readonly string[]): Promise<Float32Array[]> {
+    return (await this.#outputs(inputs, outputs)).map(({ values }) => values);
+  }
+
+  async #outputs(inputs: Readonly<Record<string, Input>>, outputs: readonly string[]): Promise<Output[]> {
     const tensors = Object.entries(inputs).map(([name, [data, shape]]) => [name, tensor(data, shape)] as const);
     const results = await this.#session.run(Object.fromEntries(tensors), [...outputs]);
-    return outputs.map((name) => results[name].data as Float32Array);
+    return outputs.map((name) => ({ values: results[name].data as Float32Array, shape: results[name].dims }));
   }
 }
+
+/**
+ * The model with one more of its tensors among its outputs. Protobuf merges repeated messages, so appending a second
+ * graph (field 7) with one output (12) of a name (1) does it.
+ */
+function withOutput(model: Uint8Array, name: string): Uint8Array {
+  let message = [...new TextEncoder().encode(name)];
+  for (const field of [1, 12, 7]) message = [(field << 3) | 2, ...varint(message.length), ...message];
+  const whole = new Uint8Array(model.length + message.length);
+  whole.set(model);
+  whole.set(message, model.length);
+  return whole;
+}
+
+const varint = (number: number): number[] =>
+  number < 0x80 ? [number] : [(number & 0x7f) | 0x80, ...varint(number >> 7)];
 
 const tensor = (data: Uint8Array | Float32Array, shape: readonly number[]): ort.Tensor =>
   data instanceof Uint8Array ? new ort.Tensor("uint8", data, shape) : new ort.Tensor("float32", data, shape);

@@ -1,11 +1,12 @@
 /** One picture: detect → crop → classify, every stage timed. Ported from `app/pipeline.py`. */
 
 import type { Classifier, FurtherValue } from "./classifier.js";
-import { extract, regionOf } from "./crop.js";
+import { extract, regionOf, type CropRegion } from "./crop.js";
 import { needsBlendshapes, needsMesh, type DetailNames } from "./details.js";
 import { EngineError } from "./errors.js";
 import { assumed, find, findAgain, findNear, SMALL_FACE, type FaceDetector } from "./face-search.js";
 import type { Box, Face } from "./geometry.js";
+import type { Heatmap, HeatmapMethod } from "./heatmap.js";
 import type { FaceMesh, MeshNetworks } from "./mesh.js";
 import type { Pixels } from "./pixels.js";
 import { assess } from "./quality.js";
@@ -43,6 +44,9 @@ export interface FacePrediction {
   readonly probabilities: readonly number[];
   readonly further: readonly FurtherValue[];
   readonly warnings: readonly WarningCode[];
+  /** Where the crop lies in the picture. */
+  readonly region: CropRegion;
+  readonly heatmap?: Heatmap;
   /** Null where none can be relied on, undefined where none was asked for. */
   readonly mesh?: FaceMesh | null;
 }
@@ -122,21 +126,24 @@ export class Pipeline {
     { faces, count }: Detected,
     meshes: readonly (FaceMesh | null)[] | undefined,
     timings: Timings,
+    method?: HeatmapMethod,
   ): Promise<FacePrediction[]> {
     const { input, face: framing } = this.#model.manifest;
+    const regions = faces.map((face) => regionOf(face, framing));
     const crops: Uint8Array[] = [];
     const warnings: WarningCode[][] = [];
     await timings.time("prepare", () => {
       faces.forEach((face, i) => {
-        crops.push(extract(picture, regionOf(face, framing), input.width, input.height, "reflect"));
+        crops.push(extract(picture, regions[i], input.width, input.height, "reflect"));
         warnings.push(assess(picture, face, count, meshes && (meshes[i]?.pose ?? null)));
       });
     });
-    const classified = await timings.time("inference", () => this.#model.classify(crops));
+    const classified = await timings.time("inference", () => this.#model.classify(crops, method));
     return faces.map((face, i) => ({
       face,
       ...classified[i],
       warnings: warnings[i],
+      region: regions[i],
       ...(meshes ? { mesh: meshes[i] } : {}),
     }));
   }

@@ -1,6 +1,7 @@
 /** Results in the form of the service's. Ported from `app/api/results.py`. */
 
 import type { FurtherValue } from "./classifier.js";
+import { cornersOf } from "./crop.js";
 import { LANDMARK_NAMES, type Face } from "./geometry.js";
 import type { Manifest } from "./manifest.js";
 import { rint, rounded } from "./numbers.js";
@@ -25,8 +26,20 @@ export function predictedFace(prediction: FacePrediction, manifest: Manifest, th
     ...(prediction.further.length ? { outputs: Object.fromEntries(prediction.further.map(output)) } : {}),
     ...(confidence < threshold ? { message: uncertainMessage(named) } : {}),
     face: location(prediction.face),
+    ...explanation(prediction, labels),
     warnings: prediction.warnings.map((code) => ({ code, message: MESSAGES[code] })),
   };
+}
+
+function explanation(
+  { heatmap, region }: FacePrediction,
+  labels: readonly string[],
+): { explanation?: Schemas["GridExplanation"] } {
+  if (!heatmap) return {};
+  const { method, label, grid } = heatmap;
+  const corners = cornersOf(region).map(([x, y]) => [rounded(x, 1), rounded(y, 1)] as [number, number]);
+  const rows = grid.map((row) => row.map((value) => rounded(value, 3)));
+  return { explanation: { method, label: labels[label], corners, grid: rows } };
 }
 
 function uncertainMessage(named: readonly (readonly [string, number])[]): string {

@@ -23,6 +23,8 @@ export interface PredictRequest extends DetailsRequest {
   readonly format: PictureFormat;
   readonly faces: "one" | "largest" | "all";
   readonly onNoFace: "error" | "center";
+  /** The method of the heat map that is wanted. */
+  readonly method: string | undefined;
 }
 
 export interface StreamRequest {

@@ -213,6 +213,26 @@ describe("details", () => {
 
 const tracksOf = (frame: api.FramePrediction) => frame.faces.map((face) => face.track);
 
+describe("heat maps", () => {
+  it("are there where they are asked for, in the service's form", async () => {
+    const { asked, plain, code } = await page.evaluate(async () => {
+      const blob = await sample("happy_sample");
+      const other = "occlusion" as "cam";
+      return {
+        asked: await engine.predict(blob, { explain: "grid", explain_method: "cam" }),
+        plain: await engine.predict(blob),
+        code: await codeOf(engine.predict(blob, { explain: "grid", explain_method: other })),
+      };
+    });
+    expect(plain).not.toHaveProperty("explanation");
+    expect(code).toBe("invalid_request");
+    const { explanation } = asked as { explanation: { grid: number[][]; corners: number[][] } };
+    expect(explanation).toMatchObject({ method: "cam", label: "happy" });
+    expect(explanation.corners).toHaveLength(4);
+    expect(Math.max(...explanation.grid.flat())).toBe(1);
+  });
+});
+
 describe("stream", () => {
   beforeAll(async () => {
     await page.evaluate(() => {

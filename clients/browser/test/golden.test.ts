@@ -104,6 +104,13 @@ describe.each(pictures)("$file", ({ file, faces: golden }) => {
     });
   });
 
+  it("has the same heat map", () => {
+    golden.forEach((face, i) => {
+      expect(faces[i]!.heatmap.length).toBe(face.heatmap.length);
+      face.heatmap.forEach((row, k) => expect(farthest(row, faces[i]!.heatmap[k]!)).toBeLessThan(0.1));
+    });
+  });
+
   it("has the same mesh, pose, blendshapes and action units", () => {
     golden.forEach((face, i) => {
       const [expected, found] = [face.details!, faces[i]!.details!];

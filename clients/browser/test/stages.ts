@@ -21,6 +21,7 @@ export interface Stages {
   crop: number[];
   probabilities: number[];
   warnings: string[];
+  heatmap: number[][];
   details: {
     mesh: number[][];
     blendshapes: number[];
@@ -46,7 +47,10 @@ async function load(modelsUrl: string): Promise<Loaded> {
   const entries = [detector.near, detector.far, file, details!.mesh, details!.blendshapes];
   const data = await loadFiles(modelsUrl, entries, () => {});
   const networks: Network[] = [];
-  for (const [i, bytes] of data.entries()) networks.push(await Network.load(bytes, entries[i]!.path));
+  for (const [i, bytes] of data.entries()) {
+    const more = entries[i] === file && manifest.explain ? [manifest.explain.features, manifest.explain.weights] : [];
+    networks.push(await Network.load(bytes, entries[i]!.path, more));
+  }
   const [near, far, model, mesh, blendshapes] = networks as [Network, Network, Network, Network, Network];
   return {
     detector: { near: new BlazeFace(near), far: new YuNet(far), threshold: settings.detection_threshold },
@@ -80,7 +84,7 @@ async function stageOf(
   const region = regionOf(face, framing);
   const crop = extract(picture, region, input.width, input.height, "reflect");
   const mesh = withDetails ? await meshes.run(picture, face, true) : undefined;
-  const { probabilities } = (await classifier.classify([crop]))[0]!;
+  const { probabilities, heatmap } = (await classifier.classify([crop], "contrast"))[0]!;
   const { box } = face;
   return {
     box: [box.x, box.y, box.width, box.height],
@@ -91,6 +95,7 @@ async function stageOf(
       greyOf(crop[3 * i]!, crop[3 * i + 1]!, crop[3 * i + 2]!),
     ),
     probabilities,
+    heatmap: heatmap!.grid,
     warnings: assess(picture, face, count, mesh && mesh.pose),
     details: mesh
       ? {
