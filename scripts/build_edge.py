@@ -3,7 +3,8 @@
     python scripts/build_edge.py [--engine clients/browser/dist]
 
 Everything lies in a folder that is named after the hash of its content, so that caches may keep it for ever. Files that
-get smaller have their gzip form beside them. edge.json names the folder.
+get smaller have their gzip form beside them. edge.json names the folder, and the files that the page keeps for use
+without a network. The networks of the mesh are not among them: the page loads them when somebody asks for details.
 """
 
 from __future__ import annotations
@@ -43,17 +44,20 @@ def build(engine: Path) -> None:
         for name in ENGINE:
             shutil.copyfile(engine / name, content / name)
         shutil.copyfile(engine / LICENSE, content / f"{LICENSE}.txt")
-        export(content / "models", ROOT / "models", ["default"], details=False)
+        details = export(content / "models", ROOT / "models", ["default"], details=True)["details"]
         files = sorted(path for path in content.rglob("*") if path.is_file())
         names = [path.relative_to(content).as_posix() for path in files]
-        sent = sum(compressed(path) for path in files)
+        sent = {name: compressed(path) for name, path in zip(names, files, strict=True)}
         folder = digest_of(files, names)
         content.rename(whole / folder)
-        described = {"folder": f"edge/{folder}/", "bytes": sent, "files": names}
+        later = {f"models/{details[network]['path']}" for network in ("mesh", "blendshapes")}
+        kept = [name for name in names if name not in later]
+        described = {"folder": f"edge/{folder}/", "bytes": sum(sent[name] for name in kept), "files": kept}
         (whole / "edge.json").write_text(json.dumps(described) + "\n", "utf-8")
         shutil.rmtree(EDGE, ignore_errors=True)
         whole.rename(EDGE)
-    print(f"{EDGE.relative_to(ROOT)}: {len(names)} files, {sent:,} bytes to load")
+    more = sum(sent[name] for name in later)
+    print(f"{EDGE.relative_to(ROOT)}: {described['bytes']:,} bytes to load, {more:,} more for details")
 
 
 def digest_of(files: list[Path], names: list[str]) -> str:

@@ -38,8 +38,9 @@ def main() -> None:
     export(arguments.folder, arguments.models_dir, arguments.model, details=arguments.details)
 
 
-def export(folder: Path, models_dir: Path, names: list[str], *, details: bool) -> None:
-    """Writes the folder. engine.json comes last, so that it never names a file that is not there."""
+def export(folder: Path, models_dir: Path, names: list[str], *, details: bool) -> dict[str, Any]:
+    """Writes the folder, and returns what is in engine.json. That comes last, so that it never names a file that is not
+    there."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (*folder.glob("*.onnx"), folder / "engine.json"):
         stale.unlink(missing_ok=True)
@@ -60,6 +61,7 @@ def export(folder: Path, models_dir: Path, names: list[str], *, details: bool) -
     (folder / "engine.json").write_text(text + "\n", encoding="utf-8")
     files = [*folder.iterdir()]
     print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files):,} bytes")
+    return contents
 
 
 def model(source: Path, folder: Path) -> dict[str, Any]:

@@ -5,19 +5,21 @@ import { summarise } from "./session-summary.js";
 
 const LATENCY_WEIGHT = 0.15;
 /** Errors after which no frame can be read. */
-const LASTING = new Set(["engine_closed", "worker_failed"]);
+const LASTING = new Set(["engine_closed", "worker_failed", "details_unavailable", "model_file_missing", "model_file_unreachable", "model_file_mismatch"]);
 
 /** `source` has its `video` and `time()` in seconds. Tells with events: `started`, `prediction`, and `fatal`. */
 export class DeviceStream extends EventTarget {
   figures = { read: 0, skipped: 0, failed: 0, latency: 0 };
   #source;
+  #query;
   #labels = [];
   #stream = null;
   #stopped = false;
 
-  constructor(source) {
+  constructor(source, { faces, details = [] }) {
     super();
     this.#source = source;
+    this.#query = { faces, details };
   }
 
   async run() {
@@ -31,7 +33,7 @@ export class DeviceStream extends EventTarget {
     if (this.#stopped) return;
     this.#labels = engine.info.labels;
     this.#tell("started", { labels: this.#labels });
-    this.#stream = engine.stream(this.#source.video, (prediction) => this.#take(prediction), { faces: "all", onError: (error) => this.#fail(error) });
+    this.#stream = engine.stream(this.#source.video, (prediction) => this.#take(prediction), { ...this.#query, onError: (error) => this.#fail(error) });
   }
 
   /** Ends the session. Resolves to the summary of what `log` has. */

@@ -145,9 +145,9 @@ class Live {
   #begin(source) {
     const isFile = source instanceof FileSource;
     const profile = !device.on && !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
-    const measures = !device.on && service.hasDetails && $("live-measure").checked;
+    const measures = service.hasDetails && $("live-measure").checked;
     const query = { faces: "all", ...(measures ? { details: "action_units" } : {}), ...(profile ? { profile, purpose: "own_practice" } : {}) };
-    const stream = device.on ? new DeviceStream(source) : new Stream(source, query);
+    const stream = device.on ? new DeviceStream(source, query) : new Stream(source, query);
     const session = (this.#session = { stream, log: new SessionLog(), profile });
     const { videoWidth, videoHeight } = source.video;
     if (isFile) $("live-mirror").removeAttribute("data-mirrored");

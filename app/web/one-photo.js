@@ -21,6 +21,9 @@ const CAMERA_SIDE = 1280;
 const METHODS = { contrast: "comparison with the other labels", cam: "this label alone", occlusion: "covering parts (slow)" };
 const MOST_OCCLUDED = 8;
 
+/** Errors after which the photo is read without details: on the device their networks are loaded when they are wanted. */
+const LACKS_DETAILS = new Set(["details_unavailable", "model_file_missing", "model_file_unreachable", "model_file_mismatch"]);
+
 /** Every face of a result, the largest first. */
 const facesOf = (result) => (result.faces?.length ? result.faces : [result]);
 
@@ -212,7 +215,7 @@ class Photo {
 
   #offerMethods() {
     const model = service.model(this.#model || service.defaultModel);
-    const few = facesOf(this.#result).length <= MOST_OCCLUDED;
+    const few = !device.on && facesOf(this.#result).length <= MOST_OCCLUDED;
     const methods = (model?.explain_methods ?? []).filter((name) => few || name !== "occlusion");
     const chosen = this.#method || model?.explains_by;
     $("explain-method-picker").hidden = methods.length < 2;
@@ -244,14 +247,16 @@ class Photo {
       if (run.signal.aborted) return;
       this.#show(result);
     } catch (error) {
-      if (error.code === "details_unavailable") this.#details.turnOff();
+      if (LACKS_DETAILS.has(error.code)) this.#details.turnOff();
       if (error.code !== "aborted" && !run.signal.aborted) this.#showError(error, () => this.#predict());
     }
   }
 
   #read(file, signal) {
     if (!device.on) return api.predict(file, this.#query(), signal);
-    return device.predict(file, { faces: "all", on_no_face: this.#onNoFace || undefined }, signal);
+    const { explain, explain_method, details } = this.#query();
+    const wanted = Object.entries({ explain, explain_method, details, on_no_face: this.#onNoFace }).filter(([, value]) => value);
+    return device.predict(file, { faces: "all", ...Object.fromEntries(wanted) }, signal);
   }
 
   #showError(error, again) {

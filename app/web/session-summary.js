@@ -46,7 +46,7 @@ function tracksOf(frames, labels) {
   return [...tracks.values()].sort((a, b) => a.track - b.track).map((track) => shown(track, labels));
 }
 
-const begun = (track, from, labels) => ({ track, from, to: from, frames: 0, gap: 0, uncertain: 0, warnings: {}, seconds: Array(labels).fill(0), counts: Array(labels).fill(0), sums: Array(labels).fill(0) });
+const begun = (track, from, labels) => ({ track, from, to: from, frames: 0, gap: 0, uncertain: 0, warnings: {}, units: new Map(), seconds: Array(labels).fill(0), counts: Array(labels).fill(0), sums: Array(labels).fill(0) });
 
 function add(track, t, step, face, labels) {
   const values = labels.map((label) => face.probabilities[label]);
@@ -58,8 +58,19 @@ function add(track, t, step, face, labels) {
   track.seconds[label] += step;
   track.counts[label] += 1;
   values.forEach((value, place) => (track.sums[place] += value));
+  for (const [code, unit] of Object.entries(face.action_units ?? {})) addUnit(track.units, code, unit);
   for (const { code } of face.warnings) track.warnings[code] = (track.warnings[code] ?? 0) + 1;
 }
+
+function addUnit(units, code, { name, intensity, active }) {
+  const sums = units.get(code) ?? { name, frames: 0, intensity: 0, active: 0 };
+  units.set(code, sums);
+  sums.frames += 1;
+  sums.intensity += intensity;
+  sums.active += active;
+}
+
+const meanUnit = ({ name, frames, intensity, active }) => ({ name, mean_intensity: rounded(intensity / frames, 4), active_share: rounded(active / frames, 4) });
 
 function shown(track, labels) {
   const total = track.seconds.reduce((sum, value) => sum + value, 0);
@@ -75,6 +86,7 @@ function shown(track, labels) {
     uncertain_share: rounded(track.uncertain / track.frames, 4),
     warnings: track.warnings,
     largest_gap: rounded(track.gap),
+    ...(track.units.size ? { action_units: Object.fromEntries([...track.units].map(([code, sums]) => [code, meanUnit(sums)])) } : {}),
   };
 }
 

@@ -69,7 +69,7 @@ def _file(changed: int, content: bytes) -> _File:
 
 
 _files: dict[str, _File] = {}
-"""The files that were asked for, by their paths: 4 MB if all of them were, and 7 MB of the engine for the device."""
+"""The files that were asked for, by their paths: 4 MB if all of them were, and 10 MB of the engine for the device."""
 
 
 def _serve(path: str, folder: StaticFiles, caching: str, file: str | None = None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.expression.blinks import series_units
 from tests.e2e.page.actions import go, picked, table, text, until
 from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.browser import on_a_desktop
@@ -75,7 +77,23 @@ def test_nothing_leaves_the_device_while_a_photo_is_read(page: Page, application
     assert asked(application) == []
     assert application.uploads == []
     assert "read as it is" in text(page, "#photo-note")
-    expect(page.locator("#explanation")).to_be_hidden()
+
+
+@on_a_desktop
+def test_the_heat_map_is_made_on_the_device_too(page: Page, application: Application) -> None:
+    ready(page)
+    read(page)
+    assert page.locator("#explain-method option").all_inner_texts() == [
+        "comparison with the other labels",
+        "this label alone",
+    ]
+    page.locator("#heatmap-opacity").fill("80")
+    expect(page.locator("#heatmap-hint")).to_contain_text("spoke for “happy”")
+    drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)"
+    assert page.locator("#picture-heatmap").evaluate(drawn)
+    page.select_option("#explain-method", "cam")
+    expect(page.locator("#result-summary")).to_contain_text("read on this device")
+    assert application.uploads == []
 
 
 def test_switching_reads_the_photo_again(page: Page, application: Application) -> None:
@@ -86,6 +104,30 @@ def test_switching_reads_the_photo_again(page: Page, application: Application) -
     page.uncheck(SWITCH)
     expect(page.locator("#result-summary")).not_to_contain_text("this device")
     assert len(application.uploads) == 2
+
+
+def test_what_the_face_does_is_measured_on_the_device_too(page: Page, application: Application) -> None:
+    ready(page)
+    read(page)
+    assert [path for path in asked(application) if "face_mesh" in path] == []
+    page.check("#details-switch")
+    expect(page.locator("#details .details__text")).to_contain_text("happy")
+    assert page.locator("#picture-mesh .mesh__dots").get_attribute("d").count("M") == 478
+    expect(page.locator(".units__row[data-unit=AU12]")).to_have_attribute("data-active", "true")
+    assert len([path for path in asked(application) if "face_mesh" in path]) == 1
+    assert application.uploads == []
+
+
+@on_a_desktop
+def test_without_the_networks_of_details_the_photo_is_read_all_the_same(page: Page) -> None:
+    page.route("**/face_mesh-*.onnx", lambda route: route.abort())
+    ready(page)
+    read(page)
+    page.check("#details-switch")
+    expect(page.locator("#photo-error h1")).to_have_text("The engine is not here yet")
+    page.click("#photo-error >> text=Try again")
+    expect(page.locator("#prediction-label")).to_contain_text("Happy")
+    expect(page.locator("#details-switch")).not_to_be_checked()
 
 
 @on_a_desktop
@@ -143,10 +185,28 @@ def test_live_stays_on_the_device_and_ends_with_a_report(page: Page, application
     assert len(rows) - 1 >= summary["frames"]["read"] > 0
 
 
+@on_a_desktop
+def test_live_measures_what_the_face_does_on_the_device(page: Page, application: Application, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "clip.webm", [scene(collins())] * 90)
+    ready(page)
+    go(page, "live")
+    page.check("#live-measure")
+    page.set_input_files("#live-file", video)
+    expect(page.locator("#live-units [data-unit=AU12]")).to_be_visible()
+    page.wait_for_selector(".report__units")
+    assert json.loads(download(page, "#report-json"))["tracks"][0]["action_units"]["AU12"]["active_share"] > 0.5
+    assert application.uploads == []
+
+
 SUMMARISE = """async ({ frames, labels }) => {
   const { summarise } = await import(new URL("web/session-summary.js", document.baseURI));
   return summarise(frames, labels);
 }"""
+
+
+def unit_of(code: str, intensity: float) -> dict[str, Any]:
+    unit = series_units()[code]
+    return {"name": unit.name, "intensity": intensity, "active": intensity > unit.threshold}
 
 
 @on_a_desktop
@@ -160,12 +220,19 @@ def test_a_session_is_added_up_as_by_the_service(page: Page, application: Applic
         weights = [numbers.random() ** 4 for _ in labels]
         shown = {label: round(weight / sum(weights), 4) for label, weight in zip(labels, weights, strict=True)}
         warnings = ["blurred"] if numbers.random() < 0.5 else []
+        units = {code: round(numbers.random(), 3) for code in ("AU4", "AU12", "AU45") if number % 3}
         face = {
             **{"track": 1, "probabilities": shown, "is_uncertain": max(shown.values()) < 0.6},
             "warnings": [{"code": code} for code in warnings],
+            "action_units": {code: unit_of(code, intensity) for code, intensity in units.items()} or None,
         }
         is_there = number % 5 != 4
-        posted.append({"t": t, "probabilities": shown if is_there else None, "warnings": warnings if is_there else []})
+        posted.append(
+            {
+                **{"t": t, "probabilities": shown if is_there else None, "warnings": warnings if is_there else []},
+                "action_units": units if is_there else {},
+            }
+        )
         own.append({"t": t, "faces": [face] if is_there else []})
     body = {"profile": None, "frames": posted}
     wanted = httpx.post(f"{application.url}analyze/session", json=body, trust_env=False).json()
