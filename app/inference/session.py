@@ -13,6 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.inference.manifest import BadModel
+from app.inference.onnx_file import with_output
 
 logger = logging.getLogger("visage.models")
 
@@ -168,22 +169,6 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
             )
         logger.warning("Model %s runs on %s, not on %s: %s.", name, used[0], asked[0], reason)
     return session, used
-
-
-def with_output(model: bytes, name: str) -> bytes:
-    """The model with one more of its tensors among its outputs.
-
-    Protobuf merges repeated messages, so appending a second graph (field 7) with one output (12) of a name (1) does it.
-    """
-    message = name.encode()
-    for field in (1, 12, 7):
-        message = bytes([field << 3 | 2]) + _varint(len(message)) + message
-    return model + message
-
-
-def _varint(number: int) -> bytes:
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def constant(model: bytes, name: str) -> NDArray[Any]:

@@ -13,16 +13,8 @@ from numpy.typing import NDArray
 
 from app.inference import golden
 from app.inference.manifest import BadModel, FurtherOutput, Manifest, MultilabelSpec, open_within
-from app.inference.session import (
-    RawOutputs,
-    Runner,
-    SessionSpec,
-    Tensor,
-    constant,
-    open_session,
-    short_reason,
-    with_output,
-)
+from app.inference.onnx_file import initializer, with_output
+from app.inference.session import RawOutputs, Runner, SessionSpec, Tensor, constant, open_session, short_reason
 from app.memory_budget import process_memory
 
 _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
@@ -81,7 +73,9 @@ def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | Non
         return None
     name, labels = manifest.explain.weights, len(manifest.labels)
     try:
-        weights = constant(model, name)
+        # What a graph computes from constants, such as weights in integers, only running it gives.
+        weights = initializer(model, name)
+        weights = constant(model, name) if weights is None else weights
     except Exception:
         raise Defect(f"explain.weights names {name!r}, which is no initializer of the graph") from None
     if weights.dtype.kind != "f":
