@@ -46,7 +46,8 @@ class NotEnoughMemory(Exception):
 class MemoryBudget:
     """Bytes that threads share. ``held_at_most``, and half of the total, bound what requests and connections hold.
 
-    ``limit_mb`` is the memory of the process in megabytes; 0 stands for the container's limit.
+    ``limit_mb`` is the memory of the process in megabytes; 0 stands for the container's limit. ``reserved`` are bytes
+    that networks take while they run, beside what the process holds at rest.
     """
 
     def __init__(self, total: int = LARGEST) -> None:
@@ -54,6 +55,7 @@ class MemoryBudget:
         self.used = 0
         self.held_at_most = total
         self.limit_mb = 0
+        self.reserved = 0
         self._held = 0
         # Reentrant: the garbage collector may give memory back while its own thread takes some.
         self._lock = threading.RLock()
@@ -124,7 +126,7 @@ class MemoryBudget:
         if self._held:
             return
         limit = self.limit
-        at_rest = max(resident_memory() - self.used, 0)
+        at_rest = max(resident_memory() - self.used, 0) + self.reserved
         self.total = max(int(min(max(_SHARE * limit - at_rest, LARGEST), _MOST * limit - at_rest)), 0)
 
     def _grow(self, size: int) -> None:

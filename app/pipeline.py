@@ -229,9 +229,9 @@ class Pipeline:
         return prediction
 
     def warm_up(self) -> None:
-        """Runs every stage but a model's once, so that no client pays for what libraries set up on first use."""
+        """Runs every stage but the networks once, so that no client pays for what libraries set up on first use."""
         picture = decode(cv2.imencode(".jpg", np.zeros((192, 256, 3), np.uint8))[1].tobytes(), self._limits)
-        find(self._detector, picture, thorough=False)
+        find_near(self._detector, picture)
         eyes_nose_mouth_ears = ((96, 110), (160, 110), (128, 140), (128, 165), (64, 115), (192, 115))
         face = Face(Box(64, 64, 128, 128), 1.0, eyes_nose_mouth_ears)
         extract(picture.pixels, region_of(face, EyeFraming(0.37, (0.5, 0.395))), 48, 48)

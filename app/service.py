@@ -55,6 +55,12 @@ def _build_pipeline(settings: Settings, mesh: MeshLoader) -> Pipeline:
     return pipeline
 
 
+def _free_networks() -> None:
+    from app.vision.detectors import free_memory  # noqa: PLC0415
+
+    free_memory()
+
+
 @dataclass(frozen=True, slots=True)
 class Factories:
     """How models are loaded and how a worker's pipeline is built. Tests replace both.
@@ -143,12 +149,14 @@ class Service:
 
 def build_service(settings: Settings, factories: Factories) -> Service:
     """Builds a service that has not started yet."""
-    from app.vision.mesh import MeshLoader  # noqa: PLC0415 - its imports take long
+    from app.vision.detectors import PASS_BYTES  # noqa: PLC0415 - their imports take long
+    from app.vision.mesh import MeshLoader  # noqa: PLC0415
 
     metrics = Metrics()
     memory = process_memory()
     memory.limit_mb, memory.held_at_most = settings.memory_limit_mb, settings.body_memory_bytes
     workers = settings.workers or usable_cores()
+    memory.reserved = workers * PASS_BYTES
     limits = PoolLimits(
         workers=workers,
         cores=worker_cores(workers),
@@ -222,9 +230,15 @@ async def _free_periodically(service: Service) -> None:
     """Forgets clients, gives free memory back to the system, and lets the budget follow what the process then holds, at
     moments when no worker is busy."""
     while True:
-        idle = not service.pool.busy and not service.pool.waiting
+        if _is_idle(service.pool):
+            await asyncio.to_thread(_free_networks)
+        idle = _is_idle(service.pool)
         if idle:
             service.limiter.forget()
             trim_memory()
             process_memory().follow()
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)
+
+
+def _is_idle(pool: WorkerPool) -> bool:
+    return not pool.busy and not pool.waiting

@@ -103,6 +103,19 @@ def test_the_total_follows_the_limit(monkeypatch: pytest.MonkeyPatch, limit_mb: 
     assert budget.total == int(total)
 
 
+def test_what_networks_take_while_they_run_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_budget, "resident_memory", lambda: 170_000_000)
+    budget = MemoryBudget()
+    budget.limit_mb = 1024
+    budget.follow()
+    before = budget.total
+
+    budget.reserved = 42_000_000
+    budget.follow()
+
+    assert budget.total == before - 42_000_000
+
+
 def test_what_is_held_for_good_leaves_the_total_at_once_and_is_at_rest_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

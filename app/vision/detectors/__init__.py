@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import onnxruntime
 
 from app.vision.detectors.blazeface import BlazeFace
 from app.vision.detectors.yunet import YuNet
-from app.vision.face_search import FaceDetector
+from app.vision.face_search import LARGE_COPY, SMALL_COPY, FaceDetector
 
 _FOLDER: Final = "face_detector"
 _SHA256: Final = {
@@ -23,10 +25,38 @@ class BadDetector(Exception):
     """A file of the detector is missing or not the expected one. The message has no full stop."""
 
 
+PASS_BYTES: Final = 21_000_000
+"""Bytes that a search of the largest copy holds, for each thread that runs one at the same time."""
+
+_lock = threading.Lock()
+_loaded: dict[Path, tuple[BlazeFace, YuNet]] = {}
+
+
 def make_detector(models_dir: Path, threshold: float) -> FaceDetector:
-    """The detector of one worker. ``threshold`` is the least score of a face."""
+    """A detector. ``threshold`` is the least score of a face. All detectors of a process share their networks, which
+    run on any thread, several at the same time too."""
+    with _lock:
+        if models_dir not in _loaded:
+            _loaded[models_dir] = _load(models_dir)
+        near, far = _loaded[models_dir]
+    return FaceDetector(near, far, threshold)
+
+
+def free_memory() -> None:
+    """Gives back the memory that the networks keep for their next large picture."""
+    for _, far in tuple(_loaded.values()):
+        far.free_memory()
+
+
+def _load(models_dir: Path) -> tuple[BlazeFace, YuNet]:
+    """The networks, after one run on each size of a usual picture, so that no client pays for what this sets up."""
     near, far = (_session(models_dir / _FOLDER / name, digest) for name, digest in _SHA256.items())
-    return FaceDetector(BlazeFace(near), YuNet(far), threshold)
+    networks = BlazeFace(near), YuNet(far)
+    for side in (SMALL_COPY, LARGE_COPY):
+        for network in networks:
+            network.detect(np.zeros((side * 3 // 4, side, 3), np.uint8), 0.5)
+    networks[1].free_memory()
+    return networks
 
 
 def _session(path: Path, digest: str) -> onnxruntime.InferenceSession:
@@ -41,8 +71,8 @@ def _session(path: Path, digest: str) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The arena keeps 20 MB after one large input. Without it, each large input would cost 3,000 page faults, and twice
-    # the time.
+    # The arena keeps 20 MB after one large input, until ``free_memory``. Without it, each large input would cost 3,000
+    # page faults, and twice the time.
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     # ONNX Runtime keeps the file's bytes for a fallback that is turned off here.
     session._model_bytes = None

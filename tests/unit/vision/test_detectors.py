@@ -6,14 +6,17 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
+from app.system import trim_memory
 from app.vision.decode import ImageLimits, Picture, decode
-from app.vision.detectors import BadDetector, make_detector
+from app.vision.detectors import PASS_BYTES, BadDetector, free_memory, make_detector
 from app.vision.detectors.blazeface import BlazeFace
 from app.vision.face_search import FaceDetector, FaceNetwork, find
 from app.vision.geometry import Box
@@ -157,6 +160,31 @@ def test_boxes_are_counted(yunet: FaceNetwork) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (640, 640, 3), np.uint8)
 
     assert len(yunet.detect(noise, 1e-6)) == 200
+
+
+def test_all_detectors_of_a_process_share_their_networks(detector: FaceDetector) -> None:
+    other = make_detector(MODELS, 0.7)
+
+    assert (other.near, other.far) == (detector.near, detector.far)
+    assert other.threshold == 0.7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library gives pages back there")
+def test_a_search_of_a_large_copy_holds_no_memory_once_it_is_freed(yunet: FaceNetwork) -> None:
+    def resident() -> int:
+        trim_memory()
+        return psutil.Process().memory_info().rss
+
+    large = np.zeros((480, 640, 3), np.uint8)
+    yunet.detect(large, 0.5)
+    held = resident()
+    free_memory()
+    freed = resident()
+    found = yunet.detect(large, 0.5)
+
+    assert held - freed > 8_000_000
+    assert resident() - freed < PASS_BYTES
+    assert found == []
 
 
 @pytest.mark.parametrize("name", ["face_detection_short_range.onnx", "yunet.onnx"])
