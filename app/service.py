@@ -213,10 +213,10 @@ async def _warm_up(service: Service, factories: Factories) -> None:
         service.shadow = ShadowModel(service.settings, service.registry_or_none, service.pool, service.metrics)
     if service.settings.details == "preload":
         await asyncio.to_thread(service.mesh.get_ready, load=True)
-    await service.pool.warm()
     # What exists at this point stays until the process ends: the garbage collector can skip it.
-    gc.collect()
     gc.freeze()
+    gc.enable()
+    await service.pool.warm()
     trim_memory()
     process_memory().follow()
     if service.phase is Phase.STARTING:
