@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
 
 from app import __version__
-from app.api import error_responses as errors
 from app.api import notice, openapi
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
@@ -22,6 +23,18 @@ class State(TypedDict):
     """What the lifespan hands to every request."""
 
     service: Service
+
+
+class Application(FastAPI):
+    """FastAPI with the service's own layers only."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The layers around the routes. Those that FastAPI adds respond to exceptions, which the outermost of ours does
+        for every layer, and bound bodies, which another does."""
+        stack: ASGIApp = AsyncExitStackMiddleware(self.router)
+        for layer, arguments, options in reversed(self.user_middleware):
+            stack = layer(stack, *arguments, **options)
+        return stack
 
 
 def create_app(settings: Settings | None = None, factories: Factories | None = None) -> FastAPI:
@@ -38,7 +51,7 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
             yield State(service=service)
         tracer.close()
 
-    app = FastAPI(
+    app = Application(
         title="Visage",
         summary="Reads the apparent expression of a face in a photo.",
         description=notice.SUMMARY,
@@ -59,7 +72,6 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
             "auto_configure": False,
         },
     )
-    errors.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)

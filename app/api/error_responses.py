@@ -9,11 +9,10 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict
@@ -75,12 +74,6 @@ def response_to(scope: Scope, exception: Exception) -> Response:
     return Response(body_of(error, record.request_id), error.status, headers, media_type="application/json")
 
 
-def install(app: FastAPI) -> None:
-    """Registers the handler of exceptions that leave a route."""
-    for kind in (VisageError, RequestValidationError, HTTPException, ClientDisconnected, ClientDisconnect):
-        app.add_exception_handler(kind, _handle)
-
-
 def known_error(exception: Exception, request_id: str) -> VisageError:
     """The error of the catalogue for an exception. An exception without one becomes InternalError and is logged."""
     error = _catalogued(exception)
@@ -88,13 +81,6 @@ def known_error(exception: Exception, request_id: str) -> VisageError:
         # Its message may quote what a client sent. Its type and place are enough to find the defect.
         logger.error("%s in request %s%s", type(exception).__name__, request_id, _place(exception))
     return error
-
-
-async def _handle(request: Request, exception: Exception) -> Response:
-    if request.scope["type"] == "websocket":
-        # The outermost middleware refuses it, with an error that a client of WebSockets can read.
-        raise exception
-    return response_to(request.scope, exception)
 
 
 def _catalogued(exception: Exception) -> VisageError:

@@ -106,6 +106,8 @@ class Requests:
             # Half a response may be out: then the server breaks the connection, which says that no more will come.
             if status == CLIENT_LEFT:
                 await response(scope, receive_noted, send_noted)
+            # It leads to what was on the way, such as the picture, which may lead back to it.
+            exception.__traceback__ = None
         finally:
             record.finish(scope, status)
             for note in (service.metrics.request_finished, self._tracer.request_finished, log_request):
