@@ -146,7 +146,7 @@ class _Form:
         self._is_file = False
         self._name: str | None = None
         self._size = 0
-        self._data = bytearray()
+        self._data: bytes | bytearray = b""
 
     def write(self, chunk: bytes) -> list[Upload]:
         """Parses the next bytes. Returns the fields that end with them."""
@@ -167,7 +167,7 @@ class _Form:
     def _part_begin(self) -> None:
         self._disposition = b""
         self._size = 0
-        self._data = bytearray()
+        self._data = b""
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._name_of_header += data[start:end]
@@ -195,14 +195,18 @@ class _Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > self._limits[self._field]:
-            self._data = bytearray()
+            self._data = b""
+        elif not self._data:
+            # Most files come in one piece, which needs no further copy.
+            self._data = data[start:end]
         else:
-            # A list of chunks would take 400 times the size of a file that comes byte by byte.
+            # A list of pieces would take 400 times the size of a file that comes byte by byte.
+            self._data = bytearray(self._data) if isinstance(self._data, bytes) else self._data
             self._data += memoryview(data)[start:end]
 
     def _part_end(self) -> None:
         data = bytes(self._data) if self._size <= self._limits[self._field] else None
-        self._data = bytearray()
+        self._data = b""
         self._ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
 
     def _end(self) -> None:

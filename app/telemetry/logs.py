@@ -55,6 +55,8 @@ def write_logs(
     root.setLevel(level.upper())
     # The multipart parser quotes the bytes that it cannot read.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    # No line shows them, and each record would look them up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.captureWarnings(True)
     listener.start()
     try:
