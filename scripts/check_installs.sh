@@ -8,34 +8,50 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PIP_QUIET=2
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-layers=()
-for list in service otel dev manifests fuzz train; do layers+=(--requirement "requirements/$list.txt"); done
 exactly=(--no-deps --require-hashes)
+all_lists=(service otel bulk dev ray manifests fuzz train explain)
+bench_lists=(bench)
+stores_lists=(stores store-test)
+environments=(all bench stores)
+
+requirements() { # ENVIRONMENT: sets `options`
+  local -n lists=$1_lists
+  options=("${exactly[@]}")
+  for list in "${lists[@]}"; do options+=(--requirement "requirements/$list.txt"); done
+}
 
 check() { # PYTHON PIP...
   local here=$work/$1 pip made
-  local all=$here/all/bin/python bench=$here/bench/bin/python
-  for made in all bench; do
+  local bench=$here/bench/bin/python
+  for made in "${environments[@]}"; do
     "$1" -m venv "$here/$made"
     "$here/$made/bin/python" -m pip install "$2"
   done
 
   # The files are fetched once. Each list names one version of each package, so nothing else could be installed.
-  "$bench" -m pip download "${exactly[@]}" --dest "$here/files" "${layers[@]}"
-  "$bench" -m pip download "${exactly[@]}" --dest "$here/files" --requirement requirements/bench.txt
-  local offline=(env PIP_NO_INDEX=1 "PIP_FIND_LINKS=$here/files")
-  for made in all/.service all/.ops all/.fuzz all/.pinned bench/.ready; do
-    "${offline[@]}" make --silent "VENV=$here/all" "TRAIN_VENV=$here/all" "BENCH_VENV=$here/bench" "$here/$made"
+  for made in "${environments[@]}"; do
+    requirements "$made"
+    "$bench" -m pip download "${options[@]}" --dest "$here/files"
   done
-  "$all" scripts/check_environment.py requirements/otel.txt
-  "$all" scripts/check_environment.py --exact requirements/{service,dev,manifests,fuzz,train}.txt
+  local offline=(env PIP_NO_INDEX=1 "PIP_FIND_LINKS=$here/files")
+  for made in all/.service all/.ray all/.ops all/.fuzz all/.pinned bench/.ready stores/.ready; do
+    "${offline[@]}" make --silent "VENV=$here/all" "TRAIN_VENV=$here/all" "BENCH_VENV=$here/bench" "STORES=$here/stores" \
+      "$here/$made"
+  done
+  "$here/all/bin/python" scripts/check_environment.py requirements/otel.txt
+  "$here/all/bin/python" scripts/check_environment.py --exact requirements/{service,bulk,dev,ray,manifests,fuzz,train}.txt
   "$bench" scripts/check_environment.py --exact requirements/bench.txt
+  "$here/stores/bin/python" scripts/check_environment.py --exact requirements/{stores,store-test}.txt
   echo "$1, ${2/==/ }: every environment holds what is listed, nothing else"
+  # It needs PyTorch, which no list has.
+  "${offline[@]}" "$here/all/bin/python" -m pip install "${exactly[@]}" --requirement requirements/explain.txt
 
   for pip in "${@:3}" pip; do
     "$bench" -m pip install --upgrade "$pip"
-    "${offline[@]}" "$bench" -m pip install --dry-run --ignore-installed "${exactly[@]}" "${layers[@]}"
-    "${offline[@]}" "$bench" -m pip install --dry-run --ignore-installed "${exactly[@]}" --requirement requirements/bench.txt
+    for made in "${environments[@]}"; do
+      requirements "$made"
+      "${offline[@]}" "$bench" -m pip install --dry-run --ignore-installed "${options[@]}"
+    done
     echo "$1, $("$bench" -m pip --version | cut -d ' ' -f 1,2): would install the same"
   done
 }
