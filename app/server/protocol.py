@@ -115,7 +115,7 @@ class Protocol(HttpToolsProtocol):
         self._waiting_bytes = 0
         self._discarded = 0
         self._error: VisageError | None = None
-        self._unsent: list[bytes] = []
+        self._unsent: list[bytes | memoryview] = []
         self._flush_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -321,14 +321,15 @@ class Protocol(HttpToolsProtocol):
 
     # What a cycle needs of a transport.
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Sends the headers of a response together with the beginning of its body.
 
         A client that is still sending gets them when it is done, or soon: proxies close a connection on which a
         response comes before the end of its request.
         """
         self._unsent.append(data)
-        if data.startswith(_CONTINUE) or (len(self._unsent) == 2 and not self._in_body) or len(self._unsent) > 2:
+        count = len(self._unsent)
+        if data[: len(_CONTINUE)] == _CONTINUE or (count == 2 and not self._in_body) or count > 2:
             self._flush()
         elif self._flush_timer is None:
             self._flush_timer = self.loop.call_later(self.limits.response_delay if self._in_body else 0, self._flush)

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -230,3 +231,16 @@ def test_the_service_worker_changes_with_every_file_that_it_keeps(
 
 def test_the_service_worker_needs_no_key(start: Start, edge: Path) -> None:
     assert start(api_keys="phone:0123456789abcdef0123").get("/service-worker.js").status_code == 200
+
+
+async def test_a_file_is_sent_without_a_copy() -> None:
+    """Else each client that does not read would take memory, and the time to fill it."""
+    content = bytes(3 * 64 * 1024)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body"))
+
+    await web._FileResponse(content, {}, "text/css")({"type": "http"}, None, send)  # type: ignore[arg-type]
+    assert [len(body) for body in sent[1:]] == [64 * 1024] * 3 + [0]
+    assert all(body.obj is content for body in sent[1:-1])
