@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -85,14 +85,32 @@ def _by_eyes(face: Face, framing: EyeFraming) -> CropRegion:
     return CropRegion(x, y, side, roll)
 
 
-def extract(
-    picture: NDArray[np.uint8], region: CropRegion, width: int, height: int, *, border: int = cv2.BORDER_REFLECT_101
-) -> NDArray[np.uint8]:
-    """The region's pixels as (height, width, channels). Beyond the edge, the picture is continued by ``border``."""
+def extract(picture: NDArray[np.uint8], region: CropRegion, width: int, height: int) -> NDArray[np.uint8]:
+    """The region's pixels as (height, width, channels). Beyond the edge, the picture is mirrored."""
     shrink = region.side / (max(width, height) * _SHARPEST_SCALE)
     if shrink > 1:
         picture, region = _shrunk(picture, region, shrink)
-    step_x, step_y = region.side / width, region.side / height
+    return _warped(picture, region, (width, height), cv2.BORDER_REFLECT_101)
+
+
+def extract_large(picture: NDArray[np.uint8], region: CropRegion, side: int) -> NDArray[np.uint8]:
+    """The region's RGB pixels as (side, side, 3). Beyond the edge, the pixels of the edge are repeated.
+
+    With four channels instead of three, OpenCV takes less than half the time for the same pixels.
+    """
+    shrink = region.side / (side * _SHARPEST_SCALE)
+    if shrink > 1:
+        picture, region = _shrunk(picture, region, shrink)
+    else:
+        left, top, right, bottom = _bounds(picture, region, 2)
+        picture, region = picture[top:bottom, left:right], replace(region, x=region.x - left, y=region.y - top)
+    padded = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA), dtype=np.uint8)
+    warped = _warped(padded, region, (side, side), cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+
+
+def _warped(picture: NDArray[np.uint8], region: CropRegion, size: tuple[int, int], border: int) -> NDArray[np.uint8]:
+    step_x, step_y = region.side / size[0], region.side / size[1]
     cos, sin = math.cos(region.roll), math.sin(region.roll)
     # Pixel centres: target (i, j) stands for the point (i + 0.5, j + 0.5) of its grid.
     to_source = np.array(
@@ -102,17 +120,22 @@ def extract(
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(picture, to_source, (width, height), flags=flags, borderMode=border)
-    return np.asarray(warped, dtype=np.uint8)
+    return np.asarray(cv2.warpAffine(picture, to_source, size, flags=flags, borderMode=border), dtype=np.uint8)
+
+
+def _bounds(picture: NDArray[np.uint8], region: CropRegion, margin: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the region's surroundings in the picture: one pixel at least."""
+    height, width = picture.shape[:2]
+    xs, ys = zip(*region.corners, strict=True)
+    left, top = max(math.floor(min(xs) - margin), 0), max(math.floor(min(ys) - margin), 0)
+    left, top = min(left, width - 1), min(top, height - 1)
+    right, bottom = min(math.ceil(max(xs) + margin), width), min(math.ceil(max(ys) + margin), height)
+    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def _shrunk(picture: NDArray[np.uint8], region: CropRegion, shrink: float) -> tuple[NDArray[np.uint8], CropRegion]:
     """The surroundings of the region, averaged down by about ``shrink``, and the region in them."""
-    height, width = picture.shape[:2]
-    xs, ys = zip(*region.corners, strict=True)
-    margin = 2 * shrink
-    left, top = max(math.floor(min(xs) - margin), 0), max(math.floor(min(ys) - margin), 0)
-    right, bottom = min(math.ceil(max(xs) + margin), width), min(math.ceil(max(ys) + margin), height)
+    left, top, right, bottom = _bounds(picture, region, 2 * shrink)
     step = 1 << int(math.log2(shrink))
     right -= (right - left) % step
     bottom -= (bottom - top) % step

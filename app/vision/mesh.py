@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from app.errors import DetailsUnavailable
 from app.memory_budget import process_memory
-from app.vision.crop import CropRegion, extract
+from app.vision.crop import CropRegion, extract_large
 from app.vision.decode import Picture
 from app.vision.geometry import Face
 
@@ -103,7 +102,7 @@ class MeshNetworks:
             return None
         region = mesh_region(face)
         small = region.scaled(1 / picture.scale)
-        crop = extract(picture.pixels, small, _MESH_SIDE, _MESH_SIDE, border=cv2.BORDER_REPLICATE)
+        crop = extract_large(picture.pixels, small, _MESH_SIDE)
         points, presence = self._mesh.run(["points", "presence"], {"image": crop[None]})
         if presence[0, 0] < _LEAST_LOGIT:
             return None

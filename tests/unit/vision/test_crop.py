@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import data as skimage_data
 
-from app.vision.crop import BoxFraming, CropRegion, EyeFraming, extract, region_of
+from app.vision.crop import BoxFraming, CropRegion, EyeFraming, extract, extract_large, region_of
 from app.vision.geometry import Box, Face
 
 GOLDEN = [
@@ -146,3 +146,29 @@ def test_the_golden_crop() -> None:
     assert crop.shape == (48, 48, 3)
     means = crop.reshape(4, 12, 4, 12, 3).mean(axis=(1, 3, 4))
     assert np.allclose(means, GOLDEN, atol=1.0), np.round(means, 1).tolist()
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        CropRegion(60.3, 40.7, 120, 0.2),
+        CropRegion(-30, -20, 150, -0.3),
+        CropRegion(180, 140, 190, 0.1),
+        CropRegion(10, 10, 230, 0.4),
+        CropRegion(-500, 300, 40, 0.4),
+    ],
+)
+def test_a_large_crop_continues_the_edge(region: CropRegion) -> None:
+    picture, side = skimage_data.astronaut()[100:356:2, 100:356], 256
+    crop = extract_large(picture, region, side).astype(int)
+    steps = (np.arange(side) + 0.5) * region.side / side
+    cos, sin = math.cos(region.roll), math.sin(region.roll)
+    x = region.x + cos * steps[None, :] - sin * steps[:, None] - 0.5
+    y = region.y + sin * steps[None, :] + cos * steps[:, None] - 0.5
+    wanted = cv2.remap(picture, *np.float32([x, y]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(int)
+    assert np.abs(crop - wanted).mean() < 1
+
+
+def test_a_large_crop_of_more_pixels_is_averaged_as_a_small_one_is() -> None:
+    picture, region = skimage_data.astronaut(), CropRegion(100.3, 80.7, 300, 0.2)
+    assert np.abs(extract_large(picture, region, 128).astype(int) - extract(picture, region, 128, 128)).max() <= 1
