@@ -2,7 +2,7 @@
 
 python -m benchmarks.details fit --data data
 python -m benchmarks.details evaluate --data data
-python -m benchmarks.details cost
+python -m benchmarks.details cost [--against REV]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -38,9 +38,10 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=300, help="photos for stability and parity")
     parser.add_argument("--faces", type=int, default=1000, help="most faces of each label to evaluate on")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the costs")
+    parser.add_argument("--against", help="a revision: costs are compared with its plain requests too")
     options = parser.parse_args()
     if options.action == "cost":
-        sys.exit(not measure(options.rounds))
+        sys.exit(not measure(options.rounds, options.against))
     finder = Finder()
     if options.action == "fit":
         _fit(options.data, options.faces, finder)
@@ -63,11 +64,11 @@ def _evaluate(data: Path, faces: int, count: int, finder: Finder) -> None:
     every = max(_PHOTOS // count, 1)
     chosen = [*islice(photos(data, "wild-dev"), 0, every * count, every)]
     _write(
-        units=_units_table(rows, evaluate.at_rest(sets["wild-dev"])),
-        separation=_table(rows),
+        units=_units_table(evaluate.at_rest(sets["wild-dev"])),
+        separation=_table([*_by_set(rows)]),
         pose=_table([*evaluate.by_pose(sets["wild-dev"])]),
         stability=_table([*evaluate.stability(chosen, finder)]),
-        parity=_table(parity(chosen, finder)),
+        parity=_table([parity(chosen, finder)]),
     )
 
 
@@ -79,23 +80,34 @@ def _sets(data: Path, count: int, finder: Finder) -> dict[str, Faces]:
     }
 
 
-def _units_table(rows: Sequence[Mapping[str, Any]], at_rest: Mapping[str, float]) -> str:
-    """How each unit is computed, and what shows its worth."""
-    table = []
-    for code, method in fit.read().items():
-        measured = [f"{row['label']} {row['auc']:.2f}" for row in rows if row["unit"] == code and row["faces"] >= 20]
-        blendshapes = " + ".join(method["logits"] | method["values"]) or "–"
-        table.append(
+def _units_table(at_rest: Mapping[str, float]) -> str:
+    """How each unit is computed, and how often it is active on neutral photos."""
+    return _table(
+        [
             {
                 "unit": f"{code} {method['name']}" + (" (experimental)" if method["experimental"] else ""),
-                "blendshapes": blendshapes,
+                "blendshapes": " + ".join(method["logits"] | method["values"]) or "–",
                 "points": len(method["points"]),
                 "threshold": method["threshold"],
                 "active at rest": at_rest[code],
-                "AUC": ", ".join(measured) or "–",
             }
-        )
-    return _table(table)
+            for code, method in fit.read().items()
+        ]
+    )
+
+
+def _by_set(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One row for each label and unit, with what every set of faces shows beside each other."""
+    found = {(row["set"], row["label"], row["unit"]): row for row in rows}
+    sets = dict.fromkeys(row["set"] for row in rows)
+    for label, unit in dict.fromkeys((row["label"], row["unit"]) for row in rows):
+        beside = {name: found.get((name, label, unit)) for name in sets}
+        line = {"label": label, "faces": "/".join(str(row["faces"]) if row else "–" for row in beside.values())}
+        line["unit"] = unit
+        for name, row in beside.items():
+            line[name] = f"{row['auc']:.3f} ({row['low']:.2f}–{row['high']:.2f})" if row else "–"
+            line[f"{name}, active"] = row["active"] if row else "–"
+        yield line
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

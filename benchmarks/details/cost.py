@@ -2,88 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from benchmarks.against import ROOT, Build, checked_out
+from benchmarks.form import form
 from benchmarks.pictures import make_pictures
-from benchmarks.processes import Server, free_port
+from benchmarks.plan import GROUP, ONE_FACE, Work
 
-DETAILS: Final = "action_units,head_pose,description"
+DETAILS: Final = "details=action_units,head_pose,description"
 MOST_MEMORY_MB: Final = 35
-_REQUESTS, _WARM_UP = 25, 10
+_WARM_UP: Final = 10
+_PLAIN: Final = "a plain request"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A picture, its query without details, and the most that they may cost."""
+    """A request without details, and the most that it may cost with them."""
 
     name: str
-    picture: str
-    query: str
+    plain: Work
     floor: float
     goal: float
 
-
-ROWS: Final = (
-    Row("one face, 640×480", "640x480", "", 1.9, 1.5),
-    Row("six faces", "group", "faces=all", 1.7, 1.7),
-)
-
-
-def measure(rounds: int) -> bool:
-    """Prints the ratios and the memory; returns whether each keeps its floor."""
-    with tempfile.TemporaryDirectory() as folder:
-        pictures = {name: path.read_bytes() for name, path in make_pictures(Path(folder)).items()}
-        port = free_port()
-        environment = {"PORT": str(port), "HOST": "127.0.0.1", "WORKERS": "1", "RATE_LIMIT": "off"}
-        server = Server([sys.executable, "-m", "app"], environment, Path(folder) / "log")
-        try:
-            server.wait_ready(port, "/health/ready")
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
-                return _measure(server, client, pictures, rounds)
-        finally:
-            server.stop()
+    @property
+    def detailed(self) -> Work:
+        path = self.plain.path
+        return replace(self.plain, path=f"{path}{'&' if '?' in path else '?'}{DETAILS}")
 
 
-def _measure(server: Server, client: httpx.Client, pictures: Mapping[str, bytes], rounds: int) -> bool:
-    kept = []
-    for row in ROWS:
-        _cpu(server, client, pictures[row.picture], row.query, _WARM_UP)
-    before = server.memory().resident
-    for row in ROWS:
-        _cpu(server, client, pictures[row.picture], _detailed(row.query), _WARM_UP)
-    for row in ROWS:
-        data = pictures[row.picture]
-        ratios = []
-        for _ in range(rounds):
-            plain = _cpu(server, client, data, row.query, _REQUESTS)
-            ratios.append(_cpu(server, client, data, _detailed(row.query), _REQUESTS) / plain)
-        median = statistics.median(ratios)
-        kept.append(median <= row.floor)
-        print(f"{row.name}: {_spread(ratios)} times a plain request (floor {row.floor}, goal {row.goal})")
-    memory = server.memory().resident - before
+ROWS: Final = (Row("one face, 640×480", ONE_FACE, 1.9, 1.5), Row("six faces", GROUP, 1.7, 1.7))
+
+
+def measure(rounds: int, revision: str | None) -> bool:
+    """Prints the ratios and the memory; returns whether each keeps its floor. The ratio to plain requests of another
+    revision has none."""
+    with contextlib.ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory()))
+        bodies = {name: form(path.read_bytes()) for name, path in make_pictures(folder).items()}
+        ours = Build("this", ROOT, folder)
+        ends.callback(ours.stop)
+        bases = {_PLAIN: ours}
+        if revision is not None:
+            tree = ends.enter_context(checked_out(revision, folder / "tree"))
+            bases[f"{_PLAIN} of {revision}"] = Build("other", tree, folder)
+            ends.callback(bases[f"{_PLAIN} of {revision}"].stop)
+        for row in ROWS:
+            ours.send(row.plain, bodies[row.plain.picture], _WARM_UP)
+        before = ours.memory()
+        kept = [_row(row, ours, bases, bodies[row.plain.picture], rounds) for row in ROWS]
+        memory = ours.memory() - before
     print(f"memory once loaded: {memory:.0f} MB more (floor {MOST_MEMORY_MB})")
     return all(kept) and memory <= MOST_MEMORY_MB
 
 
-def _detailed(query: str) -> str:
-    return "&".join(filter(None, [query, f"details={DETAILS}"]))
-
-
-def _cpu(server: Server, client: httpx.Client, data: bytes, query: str, count: int) -> float:
-    """CPU seconds of the server for so many requests."""
-    started = server.cpu_seconds()
-    for _ in range(count):
-        response = client.post(f"/predict?{query}", files={"file": ("a.jpg", data, "image/jpeg")})
-        response.raise_for_status()
-    return server.cpu_seconds() - started
+def _row(row: Row, ours: Build, bases: Mapping[str, Build], body: bytes, rounds: int) -> bool:
+    ours.turn(row.detailed, body)
+    ratios: dict[str, list[float]] = {name: [] for name in bases}
+    for number in range(rounds):
+        turns = [(None, ours, row.detailed), *((name, build, row.plain) for name, build in bases.items())]
+        # The order changes, so that none always follows the other.
+        taken = {name: build.turn(work, body) for name, build, work in turns[:: -1 if number % 2 else 1]}
+        for name, values in ratios.items():
+            values.append(taken[None] / taken[name])
+    for name, values in ratios.items():
+        bounds = f" (floor {row.floor}, goal {row.goal})" if name == _PLAIN else ""
+        print(f"{row.name}: {_spread(values)} times {name}{bounds}")
+    return statistics.median(ratios[_PLAIN]) <= row.floor
 
 
 def _spread(values: Sequence[float]) -> str:

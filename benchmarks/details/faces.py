@@ -97,11 +97,6 @@ class Finder:
         found = find(self._detector, picture, thorough=False)
         return found[0] if found else None
 
-    def first(self, picture: Picture) -> Face | None:
-        """The face of one look at the whole picture, without the close-up that confirms it."""
-        found = self._detector.near.detect(picture.pixels, 0.5)
-        return found[0] if found else None
-
     def mesh(self, picture: Picture) -> FaceMesh | None:
         face = self.face(picture)
         return None if face is None else self.networks.run(picture, face, blendshapes=True)

@@ -19,23 +19,16 @@ from benchmarks.details.faces import MODELS, Finder, Labelled
 _EYES: Final = ((33, 133), (362, 263))
 
 
-def parity(pictures: Iterable[Labelled], finder: Finder) -> list[dict[str, Any]]:
-    """Differences for the crop that the service takes, and for that of one look at the whole picture, as MediaPipe
-    takes it."""
+def parity(pictures: Iterable[Labelled], finder: Finder) -> dict[str, Any]:
+    """The differences, of the same face in both."""
     landmarker = _landmarker()
-    rows: dict[str, list[tuple[Any, ...]]] = {"the service's crop": [], "MediaPipe's crop": []}
+    rows = []
     for each in pictures:
-        theirs = _theirs(landmarker, each.picture)
-        if theirs is None:
-            continue
-        for name, face in (
-            ("the service's crop", finder.face(each.picture)),
-            ("MediaPipe's crop", finder.first(each.picture)),
-        ):
-            mesh = face and finder.networks.run(each.picture, face, blendshapes=True)
-            if mesh and _same_face(face, theirs[0]):
-                rows[name].append(_differences(mesh, *theirs))
-    return [{"crop": name, **_summary(found)} for name, found in rows.items()]
+        theirs, face = _theirs(landmarker, each.picture), finder.face(each.picture)
+        mesh = face and finder.networks.run(each.picture, face, blendshapes=True)
+        if theirs and mesh and _same_face(face, theirs[0]):
+            rows.append(_differences(mesh, *theirs))
+    return _summary(rows)
 
 
 def _landmarker() -> Any:
