@@ -132,7 +132,9 @@ def _find_remote(url: str, suffix: str, column: str | None) -> Iterator[Item]:
     try:
         system, path = fsspec.core.url_to_fs(url)
         found = system.glob(path) if pattern else system.find(path)
-        locations = sorted(system.unstrip_protocol(name) for name in found)
+        # Stores give names without the scheme, which may have several names: az and abfs.
+        scheme = url.partition("://")[0]
+        locations = sorted(name if is_url(name) else f"{scheme}://{name}" for name in found)
     except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(url)} cannot be listed: {reason_of(error)}.") from None
     yield from _kinds(locations)

@@ -82,7 +82,9 @@ def test_lists_and_globs_of_a_store(store: Any, tmp_path: Path) -> None:
     assert score(str(tmp_path / "list.csv"), "--out", str(tmp_path / "list")) == 1
     listed = parquet.read_table(tmp_path / "list" / "part-000000.parquet").to_pylist()
     assert [row["error"] for row in listed] == [None, "unreadable"]
-    assert score("s3://archive/pictures/**/*.jpg", "--out", str(tmp_path / "glob")) == 0
+    assert score("s3a://archive/pictures/**/*.jpg", "--out", str(tmp_path / "glob")) == 0
+    found = parquet.read_table(tmp_path / "glob" / "part-000000.parquet")["source"].to_pylist()
+    assert found == ["s3a://archive/pictures/a.jpg", "s3a://archive/pictures/inner.v2/b.jpg"], "As they were called."
 
 
 def test_only_the_bytes_of_a_picture_are_asked_of_a_store(
