@@ -18,7 +18,7 @@ import { adjective, LEVELS, WARNINGS } from "./texts.js";
 const CAMERA_SIDE = 1280;
 
 /** The methods of explanations, and the most faces of a picture for the one that takes long. */
-const METHODS = { contrast: "comparison with the other labels", cam: "this label alone", occlusion: "covering parts (slow)" };
+const METHODS = { contrast: "comparing the labels", cam: "this label alone", occlusion: "covering parts (slow)" };
 const MOST_OCCLUDED = 8;
 
 /** Errors after which the photo is read without details: on the device their networks are loaded when they are wanted. */

@@ -37,7 +37,7 @@ export function showReport(place, summary, { log, note = "", again }) {
     ...faces.slice(0, MOST_FACES).sort((a, b) => a.track - b.track).map((track) => face(track, summary, span)),
     others.length ? h("p", {}, `${plural(others.length, "more face")} with fewer frames ${others.length === 1 ? "is" : "are"} in the downloads.`) : "",
     summary.profile ? practice(summary.profile, span) : "",
-    h("p", { class: "small-print" }, "Numbers stand for faces in this session only; nobody is recognised. The service has kept nothing of it."),
+    h("p", { class: "small-print" }, "Numbers stand for faces in this session only; nobody is recognised. Nothing of it has been kept."),
   );
   place.hidden = false;
   $("report-title").focus({ preventScroll: true });
@@ -130,7 +130,7 @@ function spoken({ share }) {
   return `Over the whole session: ${shares.map(([label, value]) => `${label} ${ratio(value)}`).join(", ")}`;
 }
 
-const axis = (span) => h("p", { class: "report__axis", "aria-hidden": "true" }, h("span", {}, clock(0)), h("span", {}, clock(span.length)));
+const axis = (span) => h("p", { class: "report__axis", "aria-hidden": "true" }, h("span", {}, clock(span.from)), h("span", {}, clock(span.from + span.length)));
 
 /** The changes that held for a while; the shortest are noise. */
 function changes({ track, to }, all) {

@@ -84,7 +84,7 @@ def test_the_heat_map_is_made_on_the_device_too(page: Page, application: Applica
     ready(page)
     read(page)
     assert page.locator("#explain-method option").all_inner_texts() == [
-        "comparison with the other labels",
+        "comparing the labels",
         "this label alone",
     ]
     page.locator("#heatmap-opacity").fill("80")
