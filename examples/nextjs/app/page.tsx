@@ -4,7 +4,7 @@ import { OnePhoto } from "@/components/one-photo";
 import { apiKey, url } from "@/lib/service";
 
 const STEPS = [
-  ["Find", "MediaPipe finds the faces in the photo and turns them upright."],
+  ["Find", "Two networks find the faces in the photo. Each is turned upright by its eyes."],
   ["Classify", "A small network gives each expression a score."],
   ["Calibrate", "The scores become probabilities that mean what they say: of faces read with 80 %, about 80 % are right."],
 ] as const;

@@ -15,7 +15,7 @@ export function Shares({ info, points }: { info: Info | undefined; points: reado
   return (
     <ResponsiveContainer width="100%" height={180}>
       <AreaChart data={[...points]} margin={{ left: -20, right: 4, top: 4 }}>
-        <XAxis dataKey="t" tick={TEXT} tickFormatter={(t: number) => `${Math.round(t)} s`} minTickGap={40} />
+        <XAxis dataKey="t" type="number" domain={["dataMin", "dataMax"]} allowDecimals={false} tick={TEXT} tickFormatter={(t: number) => `${Math.round(t)} s`} minTickGap={40} />
         <YAxis tick={TEXT} domain={[0, 1]} tickFormatter={(share: number) => `${Math.round(share * 100)} %`} />
         {labels.map((label) => (
           <Area key={label} dataKey={label} stackId="all" stroke="none" fill={labelLook(info, label).color} fillOpacity={0.85} isAnimationActive={false} />
@@ -31,14 +31,14 @@ export interface Column {
   color?: string;
 }
 
-/** Counts by name. */
-export function Counts({ columns, label }: { columns: readonly Column[]; label: string }) {
+/** Counts by name. Of names that are `spans`, the axis has the beginnings, so that all have room. */
+export function Counts({ columns, label, spans = false }: { columns: readonly Column[]; label: string; spans?: boolean }) {
   return (
     <figure>
       <ResponsiveContainer width="100%" height={220}>
         <BarChart data={[...columns]} margin={{ left: -12, right: 4, top: 4 }} accessibilityLayer>
           <CartesianGrid vertical={false} stroke="var(--color-line)" />
-          <XAxis dataKey="name" tick={TEXT} interval="preserveStartEnd" minTickGap={6} />
+          <XAxis dataKey="name" tick={TEXT} {...(spans ? { interval: 0, tickFormatter: (name: string) => name.split("–")[0]! } : { interval: "preserveStartEnd", minTickGap: 6 })} />
           <YAxis tick={TEXT} allowDecimals={false} />
           <Tooltip contentStyle={TOOLTIP} cursor={{ fill: "var(--color-line)", opacity: 0.4 }} />
           <Bar dataKey="value" name={label} isAnimationActive={false} radius={4}>

@@ -65,7 +65,7 @@ export function Dashboard() {
             </div>
             <div>
               <h3 className="mb-2">Confidence in %</h3>
-              <Counts label="Faces" columns={bins(model.confidence)} />
+              <Counts label="Faces" spans columns={bins(model.confidence)} />
             </div>
           </div>
         </section>

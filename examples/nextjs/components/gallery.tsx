@@ -78,7 +78,7 @@ export function Gallery() {
                   {item?.success && (
                     <p>
                       {labelLook(info, item.emotion).emoji} {item.emotion},{" "}
-                      <span style={{ backgroundColor: levelOf(info, item.confidence, item.warnings.length).color }} className="rounded-full px-2 text-sm whitespace-nowrap text-white">
+                      <span style={{ backgroundColor: levelOf(info, item).color }} className="rounded-full px-2 text-sm whitespace-nowrap text-white">
                         {percent(item.confidence)}
                       </span>
                     </p>

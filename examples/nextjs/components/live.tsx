@@ -55,48 +55,55 @@ export function Live({ url, needsToken }: { url: string; needsToken: boolean }) 
   };
 
   return (
-    <div className="grid gap-6 md:grid-cols-2">
-      <div className="space-y-3">
-        <div className="relative overflow-hidden rounded-xl bg-line">
-          <video ref={camera.ref} muted playsInline className="aspect-4/3 w-full object-cover" aria-label="Camera" />
-          {prediction && running && <Boxes prediction={prediction} color={(face) => levelOf(info, face.confidence, face.warnings.length).color} />}
+    <>
+      <p className="mt-2 mb-6 text-muted">
+        {here ? "Frames of the camera stay in this browser." : "Frames of the camera go to the service and are forgotten there."} Tell everybody who may come into
+        the picture.
+      </p>
+      <div className="grid gap-6 md:grid-cols-2">
+        <div className="space-y-3">
+          <div className="relative overflow-hidden rounded-xl bg-line">
+            <video ref={camera.ref} muted playsInline className="aspect-4/3 w-full object-contain" aria-label="Camera" />
+            {!camera.open && <p className="absolute inset-0 grid place-items-center text-muted">The camera is off.</p>}
+            {prediction && running && <Boxes prediction={prediction} color={(face) => levelOf(info, face).color} />}
+          </div>
+          <div className="flex min-h-11 items-center gap-3">
+            {running ? (
+              <button type="button" className="button" onClick={() => void stream.stop()}>
+                Stop
+              </button>
+            ) : (
+              <button type="button" className="button-main" onClick={() => void start()}>
+                Start the camera
+              </button>
+            )}
+            <p className="text-sm text-muted" role="status">
+              {here && stream.state === "open" ? "Read on this device" : STATES[stream.state]}
+              {running && prediction && `, ${Math.round(prediction.timings_ms.total ?? 0)} ms a frame`}
+            </p>
+          </div>
+          <OnDevice disabled={running} />
+          {camera.error && <Failure error={camera.error} onRetry={() => void start()} />}
+          {stream.error && (stream.state === "closed" || stream.state === "waiting") && <Failure error={stream.error} />}
         </div>
-        <div className="flex min-h-11 items-center gap-3">
-          {running ? (
-            <button type="button" className="button" onClick={() => void stream.stop()}>
-              Stop
-            </button>
-          ) : (
-            <button type="button" className="button-main" onClick={() => void start()}>
-              Start the camera
-            </button>
+        <div className="space-y-4">
+          {first && running && (
+            <section className="card" aria-label="The largest face">
+              <h2 className="mb-3 text-xl">
+                {labelLook(info, first.emotion).emoji} Face {first.track}: {first.is_uncertain ? "uncertain" : first.emotion}
+              </h2>
+              <Bars info={info} probabilities={smoothed(first)} least={0} />
+            </section>
           )}
-          <p className="text-sm text-muted" role="status">
-            {here && stream.state === "open" ? "Read on this device" : STATES[stream.state]}
-            {running && prediction && `, ${Math.round(prediction.timings_ms.total ?? 0)} ms a frame`}
-          </p>
+          {points.length > 1 && (
+            <section className="card" aria-label="Over time">
+              <Shares info={info} points={points} />
+            </section>
+          )}
+          {stream.summary && !running && <Report summary={stream.summary} />}
         </div>
-        <OnDevice disabled={running} />
-        {camera.error && <Failure error={camera.error} onRetry={() => void start()} />}
-        {stream.error && (stream.state === "closed" || stream.state === "waiting") && <Failure error={stream.error} />}
       </div>
-      <div className="space-y-4">
-        {first && running && (
-          <section className="card" aria-label="The largest face">
-            <h2 className="mb-3 text-xl">
-              {labelLook(info, first.emotion).emoji} Face {first.track}: {first.is_uncertain ? "uncertain" : first.emotion}
-            </h2>
-            <Bars info={info} probabilities={smoothed(first)} least={0} />
-          </section>
-        )}
-        {points.length > 1 && (
-          <section className="card" aria-label="Over time">
-            <Shares info={info} points={points} />
-          </section>
-        )}
-        {stream.summary && !running && <Report summary={stream.summary} />}
-      </div>
-    </div>
+    </>
   );
 }
 
@@ -115,11 +122,11 @@ function smoothed(face: TrackedFace): Record<string, number> {
 function Boxes({ prediction, color }: { prediction: FramePrediction; color: (face: TrackedFace) => string }) {
   const { width, height } = prediction.image;
   return (
-    <svg className="absolute inset-0 size-full" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+    <svg className="absolute inset-0 size-full" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
       {prediction.faces.map((face) => (
         <g key={face.track}>
           <rect {...face.face.box} fill="none" stroke={color(face)} strokeWidth={width / 120} rx={8} />
-          <text x={face.face.box.x} y={face.face.box.y - 6} fill="#fff" stroke="#000" strokeWidth={3} paintOrder="stroke" fontSize={height / 18}>
+          <text x={face.face.box.x} y={Math.max(face.face.box.y - 6, height / 18)} fill="#fff" stroke="#000" strokeWidth={3} paintOrder="stroke" fontSize={height / 18}>
             {face.track}: {face.emotion}
           </text>
         </g>

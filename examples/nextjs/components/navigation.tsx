@@ -5,7 +5,7 @@ import { usePathname } from "next/navigation";
 
 const PAGES = [
   ["/", "One photo"],
-  ["/gallery", "Many photos"],
+  ["/gallery", "Many"],
   ["/live", "Live"],
   ["/compare", "Models"],
   ["/dashboard", "Dashboard"],
@@ -24,7 +24,7 @@ export function Navigation() {
             key={href}
             href={href}
             aria-current={path === href ? "page" : undefined}
-            className="flex min-h-11 items-center rounded-lg px-2 sm:px-3 text-muted aria-[current]:bg-page aria-[current]:font-medium aria-[current]:text-ink"
+            className="flex min-h-11 items-center rounded-lg px-2 text-sm text-muted sm:px-3 sm:text-base aria-[current]:bg-page aria-[current]:font-medium aria-[current]:text-ink"
           >
             {name}
           </Link>

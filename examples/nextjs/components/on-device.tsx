@@ -13,7 +13,7 @@ export function OnDevice({ disabled = false }: { disabled?: boolean }) {
         On this device
       </label>
       <p className="min-h-12 text-sm text-muted sm:min-h-6">
-        {on ? "Read in this browser. What leaves this device: nothing." : "Read by the service. On this device, 18 MB are loaded once."}
+        {on ? "Read in this browser. What leaves this device: nothing." : "Read by the service. On this device, 8 MB are loaded once."}
       </p>
     </div>
   );

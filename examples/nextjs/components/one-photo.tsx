@@ -83,7 +83,7 @@ export function OnePhoto() {
   const face = faces[chosen];
   const boxes = faces.map((each, index) => ({
     box: each.face.box,
-    color: levelOf(info, each.confidence, each.warnings.length).color,
+    color: levelOf(info, each).color,
     name: `Face ${index + 1}: ${each.emotion}`,
   }));
   const map = face?.explanation && "overlay" in face.explanation ? face.explanation.overlay : undefined;
@@ -124,7 +124,7 @@ export function OnePhoto() {
               <figure>
                 {/* eslint-disable-next-line @next/next/no-img-element */}
                 <img src={map} alt={`Where the model looked for ${face.emotion}`} width={224} height={224} className="size-56 rounded-xl" />
-                <figcaption className="mt-1 text-sm text-muted">Warm colours counted most for “{face.emotion}”.</figcaption>
+                <figcaption className="mt-1 text-sm text-muted">The yellow parts counted most for “{face.emotion}”.</figcaption>
               </figure>
             )}
           </div>

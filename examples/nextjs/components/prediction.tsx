@@ -6,7 +6,9 @@ import { Bars } from "./bars";
 
 /** What a face looks like, how sure that is, and why it may be wrong. */
 export function Prediction({ info, face }: { info: Info | undefined; face: PredictedFace }) {
-  const level = levelOf(info, face.confidence, face.warnings.length);
+  // Every face has a button of its own.
+  const warnings = face.warnings.filter(({ code }) => code !== "multiple_faces");
+  const level = levelOf(info, face);
   return (
     <div className="space-y-4">
       <div className="flex flex-wrap items-center gap-3">
@@ -24,7 +26,7 @@ export function Prediction({ info, face }: { info: Info | undefined; face: Predi
         </div>
       </div>
       {face.message && <p>{face.message}</p>}
-      {face.warnings.map((warning) => (
+      {warnings.map((warning) => (
         <p key={warning.code} className="rounded-lg bg-page px-3 py-2">
           ⚠️ {warning.message}
         </p>

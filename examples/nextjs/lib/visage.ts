@@ -1,5 +1,5 @@
 import type { EngineErrorCode } from "@visage/browser";
-import { Visage, type ErrorCode, type Info, type VisageError } from "@visage/client";
+import { Visage, type ErrorCode, type Info, type PredictedFace, type VisageError } from "@visage/client";
 import { useEffect, useState } from "react";
 
 /** The service, as the browser reaches it: through this program's own server. */
@@ -31,11 +31,15 @@ export function labelLook(info: Info | undefined, name: string): Look {
   return info?.labels.find((label) => label.name === name) ?? { emoji: "🙂", color: "#676f78" };
 }
 
-/** The level of a confidence. A face with warnings is shown one level lower: the service is less sure than it says. */
-export function levelOf(info: Info | undefined, confidence: number, warnings = 0): Look & { name: string } {
+/** Warnings that say nothing about how sure the prediction is. */
+const HARMLESS: ReadonlySet<string> = new Set(["multiple_faces", "mesh_unsure"]);
+
+/** The level of a face. With other warnings it is not shown at the highest: the service is less sure than it says. */
+export function levelOf(info: Info | undefined, face: Pick<PredictedFace, "confidence" | "warnings">): Look & { name: string } {
   const levels = info?.levels ?? [];
-  const reached = levels.filter((level) => confidence >= level.from).length - 1;
-  const shown = Math.max(0, warnings > 0 ? reached - 1 : reached);
+  const reached = levels.filter((level) => face.confidence >= level.from).length - 1;
+  const doubtful = face.warnings.some(({ code }) => !HARMLESS.has(code));
+  const shown = Math.max(0, doubtful ? Math.min(reached, levels.length - 2) : reached);
   return levels[shown] ?? { name: "uncertain", emoji: "🤔", color: "#cc352a" };
 }
 
@@ -48,14 +52,14 @@ export function percent(share: number): string {
 
 /** A title and advice for every error that the service, the client or the engine has. */
 const ADVICE: Record<ErrorCode | EngineErrorCode, [title: string, advice: string]> = {
-  no_face_detected: ["No face found", "Use a photo in which a face looks towards the camera."],
-  multiple_faces: ["Several faces", "Choose “largest” or “all faces”, or use a photo of one person."],
-  file_too_large: ["The file is too large", "Choose a smaller one."],
-  image_too_large: ["The picture is too large", "Make it smaller and try again."],
-  image_too_small: ["The picture is too small", "Choose a larger one."],
+  no_face_detected: ["No face found", ""],
+  multiple_faces: ["Several faces", ""],
+  file_too_large: ["The file is too large", ""],
+  image_too_large: ["The picture is too large", ""],
+  image_too_small: ["The picture is too small", ""],
   too_many_files: ["Too many files", "Choose fewer at a time."],
-  unsupported_media_type: ["Not a picture", "JPEG, PNG, WebP and BMP can be used."],
-  invalid_image: ["The file is damaged", "Save it again, or choose another."],
+  unsupported_media_type: ["Not a picture", ""],
+  invalid_image: ["The file is damaged", ""],
   empty_file: ["The file is empty", "Choose another."],
   invalid_request: ["This cannot be done", ""],
   malformed_request: ["This cannot be done", ""],
@@ -66,10 +70,10 @@ const ADVICE: Record<ErrorCode | EngineErrorCode, [title: string, advice: string
   details_unavailable: ["Details are not to be had", "Try again later."],
   unauthorized: ["The service refuses this program", "Its API key is missing or wrong: set VISAGE_API_KEY on the server."],
   forbidden: ["The service refuses this program", "Its API key may not do this."],
-  rate_limited: ["Too many requests", "Wait a moment."],
-  overloaded: ["The service is busy", "Wait a moment."],
+  rate_limited: ["Too many requests", ""],
+  overloaded: ["The service is busy", ""],
   not_ready: ["The service is starting", "This can take a minute after a pause."],
-  timeout: ["That took too long", "Try again, or use a smaller picture."],
+  timeout: ["That took too long", "A smaller picture may help."],
   internal_error: ["Something went wrong", "Try again."],
   no_response: ["No response", "The service may be starting. Try again."],
   offline: ["You are offline", "Connect this device to the network."],

@@ -8,9 +8,6 @@ export default function Page() {
   return (
     <>
       <h1 className="pt-8 text-3xl">Live</h1>
-      <p className="mt-2 mb-6 text-muted">
-        Frames of the camera go to the service and are forgotten there. Tell everybody who may come into the picture.
-      </p>
       <Live url={streamUrl} needsToken={apiKey !== undefined} />
     </>
   );
