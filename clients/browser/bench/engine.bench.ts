@@ -1,4 +1,5 @@
 /** The figures of the README: `npm run bench`, on one core: `taskset -c 0 npm run bench`. */
+import { availableParallelism } from "node:os";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type * as api from "../src/index.js";
@@ -126,4 +127,22 @@ it("reads frames", async () => {
   await streamed(FRAMES, { details });
   await measured("stream with details", () => streamed(FRAMES, { details }));
   console.log(`memory of the page: ${memory().toFixed(0)} MB after ${6 * FRAMES} frames, details among them`);
+}, 300_000);
+
+it.skipIf(availableParallelism() < 2)("reads frames with two threads, where the page is cross-origin isolated", async () => {
+  await page.goto(new URL("/isolated", page.url()).href);
+  await page.waitForFunction(() => "visage" in globalThis);
+  const medians: Record<number, number[]> = { 1: [], 2: [] };
+  await page.evaluate(async (source) => void (await new Function(`return (${source})()`)()), prepare.toString());
+  for (const threads of [1, 2, 1, 2, 1, 2]) {
+    await page.evaluate(async (threads) => {
+      globalThis.engine?.close();
+      globalThis.engine = await visage.createEngine({ modelsUrl: "/models/", threads });
+    }, threads);
+    await predictions(FRAMES, { faces: "largest" });
+    medians[threads]!.push(median(await predictions(FRAMES, { faces: "largest" })));
+  }
+  for (const [threads, each] of Object.entries(medians)) {
+    console.log(`predict with ${threads} threads: ${each.map((ms) => ms.toFixed(1)).join(", ")} ms by the clock`);
+  }
 }, 300_000);
