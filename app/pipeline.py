@@ -97,38 +97,26 @@ class Pipeline:
 
     def detect(self, data: bytes, options: DetectOptions, checkpoint: Checkpoint) -> DetectedPicture:
         """Decodes a picture and finds the wanted faces, and their meshes where details need them."""
+        thorough = options.faces == "all"
         checkpoint()
         timings = Timings()
-        search = self._search if options.faces == "all" else self._search_large_first
-        detected = search(data, options, timings, checkpoint)
-        if needs_mesh(options.details):
-            self._find_meshes(detected, options.details, checkpoint)
-        return detected
-
-    def _search(self, data: bytes, options: DetectOptions, timings: Timings, checkpoint: Checkpoint) -> DetectedPicture:
+        # A large face shows in few pixels. Those of a whole search are decoded where there is none.
+        side = SEARCH_SIDE if thorough else LARGE_FACE_SIDE
         with timings.stage("decode"):
-            picture = decode(data, self._limits)
-        checkpoint()
-        with timings.stage("detect"):
-            found = find(self._detector, picture, thorough=options.faces == "all")
-        return DetectedPicture(data, picture, self._wanted(found, picture, options), len(found), timings)
-
-    def _search_large_first(
-        self, data: bytes, options: DetectOptions, timings: Timings, checkpoint: Checkpoint
-    ) -> DetectedPicture:
-        """Looks for a large face in few pixels, and decodes those of a whole search where there is none."""
-        with timings.stage("decode"):
-            detected = DetectedPicture(data, decode(data, self._limits, side=LARGE_FACE_SIDE), (), 0, timings)
+            detected = DetectedPicture(data, decode(data, self._limits, side=side), (), 0, timings)
         checkpoint()
         with timings.stage("detect"):
             found = find_near(self._detector, detected.picture)
-        if not self._shows(found, detected.picture):
-            with timings.stage("decode"):
-                self._decode_finer(detected, min(detected.picture.width, detected.picture.height) / SEARCH_SIDE)
-            checkpoint()
+        if thorough or not self._shows(found, detected.picture):
+            if not thorough:
+                with timings.stage("decode"):
+                    self._decode_finer(detected, min(detected.picture.width, detected.picture.height) / SEARCH_SIDE)
+                checkpoint()
             with timings.stage("detect"):
-                found = find(self._detector, detected.picture, thorough=False, near=found)
+                found = find(self._detector, detected.picture, thorough=thorough, near=found)
         detected.faces, detected.faces_detected = self._wanted(found, detected.picture, options), len(found)
+        if needs_mesh(options.details):
+            self._find_meshes(detected, options.details, checkpoint)
         return detected
 
     @staticmethod
