@@ -21,7 +21,7 @@ from app.vision.decode import Picture
 from app.vision.geometry import Box, Face
 
 SMALL_COPY: Final = 256
-MIDDLE_COPY: Final = 384
+MIDDLE_COPY: Final = 320
 LARGE_COPY: Final = 640
 """Longer sides, in pixels, of the copies of a picture in which the far network searches."""
 

@@ -16,7 +16,7 @@ import { rint } from "./numbers.js";
 import { flipped, half, part, resizeLinear, surrounded, type Pixels } from "./pixels.js";
 
 const SMALL_COPY = 256;
-const MIDDLE_COPY = 384;
+const MIDDLE_COPY = 320;
 const LARGE_COPY = 640;
 const NEAR_SIDE = 128;
 const CLOSE_UP = 2.2;
