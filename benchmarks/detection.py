@@ -6,7 +6,8 @@ Portraits of `wild-dev` are placed at random on larger grey canvases, so that th
 saved as JPEG and decoded by the service's code: upright, turned, dark, and in groups. Portraits and faces of FER-2013
 that fill the picture are counted whole. Pictures without a face are samples of scikit-image that show nobody: whole,
 upside down, and crops. Then the portraits that show a head turned far to one side: how many are found, and how many get
-the warning `turned_away`. Last, the default model's accuracy on portraits that fill the picture and on small ones.
+the warning `turned_away`; and how well it agrees with the yaw of the face mesh in photos of `wild-train`. Last, the
+default model's accuracy on portraits that fill the picture and on small ones.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.errors import ImageTooSmall
+from app.expression.head_pose import head_pose
 from app.inference.classifier import load_classifier
 from app.inference.session import SessionSpec
 from app.pipeline import ClassifyOptions, DetectedPicture, Pipeline
@@ -33,7 +36,8 @@ from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
 from app.vision.face_search import FaceDetector, find
 from app.vision.geometry import Face
-from app.vision.quality import assess
+from app.vision.mesh import MeshLoader
+from app.vision.quality import assess, nose_offset
 
 TARGETS = {0.89: 99.5, 0.36: 99.5, 0.22: 99.0, 0.13: 99.0, 0.09: 98.0, 0.06: 95.0}
 """Least percentage of faces found, by the share of the width that the face has."""
@@ -92,6 +96,13 @@ PROFILES = (
     "01855",
 )
 """Portraits of `wild-dev` in profile or near it, chosen by eye: the far cheek cannot be seen, or hardly."""
+
+
+TURNED = (25, 30, 35)
+"""Degrees of yaw of the face mesh from which a head counts as turned, to judge the warning `turned_away`."""
+
+NOSE_OFFSETS = (0.20, 0.22, 0.24, 0.26, 0.28, 0.30, 0.35)
+"""Thresholds of the warning that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +319,42 @@ def profiles(detector: FaceDetector, data: Path) -> bool:
     return found == len(PROFILES)
 
 
+def turned_heads(detector: FaceDetector, data: Path) -> None:
+    """Prints precision and recall of `turned_away` for every second photo of `wild-train`, by the yaw of its mesh."""
+    networks = MeshLoader(ROOT / "models").get()
+    offsets, yaws, unseen = [], [], []
+    with zipfile.ZipFile(data / "wild-train.zip") as archive:
+        for name in sorted(archive.namelist())[::2]:
+            try:
+                picture = decode(archive.read(name), LIMITS)
+            except ImageTooSmall:
+                continue
+            for face in find(detector, picture, thorough=False)[:1]:
+                mesh = networks.run(picture, face, blendshapes=False)
+                offset = nose_offset(face)
+                if mesh is None:
+                    unseen.append(offset)
+                else:
+                    offsets.append(offset)
+                    yaws.append(abs(head_pose(mesh.points).yaw))
+    print(f"\n{len(yaws)} photos with a mesh, and {len(unseen)} without, most of them profiles:\n")
+    print(
+        "| nose beside the middle above | warned | without a mesh | "
+        + " | ".join(f"above {yaw}°" for yaw in TURNED)
+        + " |"
+    )
+    print("| --- " * (3 + len(TURNED)) + "|")
+    for least in NOSE_OFFSETS:
+        warned = np.array(offsets) > least
+        cells = []
+        for yaw in TURNED:
+            turned = np.array(yaws) > yaw
+            both = (warned & turned).sum()
+            cells.append(f"precision {both / warned.sum():.2f}, recall {both / turned.sum():.2f}")
+        alone = sum(offset > least for offset in unseen)
+        print(f"| {least:.2f} | {warned.sum()} | {alone} | {' | '.join(cells)} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=300, help="portraits for each size (0: all of them)")
@@ -316,6 +363,7 @@ def main() -> int:
     data, sample = Path(os.environ.get("DATA", "data")), options.sample or None
     detector = make_detector(ROOT / "models", 0.5)
     good = [recall_table(detector, data, sample), false_alarms(detector), profiles(detector, data)]
+    turned_heads(detector, data)
     for share in (FACE_IN_PORTRAIT, 0.22, 0.13):
         print(
             f"accuracy of `default` with faces of {share} of the width: {accuracy(detector, data, share, None):.2f} %"

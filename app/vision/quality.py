@@ -71,8 +71,8 @@ _MESSAGES: Final[dict[WarningCode, str]] = {
     "mesh_unsure": "The face is too small, covered or turned too far for details. Show more of it.",
 }
 
-_TURNED_AWAY_YAW = 35.0
-"""Degrees of yaw that correspond to the threshold of ``turned_away``."""
+_TURNED_AWAY_YAW = 30.0
+"""Degrees of yaw that as many photos of `wild-train` exceed as the threshold of ``turned_away``."""
 
 _SIDE = 64
 """Pixels on a side to which every face is scaled before it is measured."""
@@ -151,10 +151,10 @@ def _detail(grey: NDArray[np.uint8]) -> float:
 def _turned_away(face: Face, yaw: float | None) -> bool:
     if yaw is not None:
         return abs(yaw) > _TURNED_AWAY_YAW
-    return bool(face.landmarks) and _nose_offset(face) > THRESHOLDS["turned_away"]["value"]
+    return bool(face.landmarks) and nose_offset(face) > THRESHOLDS["turned_away"]["value"]
 
 
-def _nose_offset(face: Face) -> float:
+def nose_offset(face: Face) -> float:
     """Distance of the nose from the middle of the eyes, along the line through them, in eye distances."""
     (rx, ry), (lx, ly), (nx, ny) = face.landmarks[:3]
     across, down = lx - rx, ly - ry

@@ -26,7 +26,7 @@ export const MESSAGES: Readonly<Record<WarningCode, string>> = {
   mesh_unsure: "The face is too small, covered or turned too far for details. Show more of it.",
 };
 
-const TURNED_AWAY_YAW = 35;
+const TURNED_AWAY_YAW = 30;
 /** Pixels on a side to which every face is scaled before it is measured. */
 const SIDE = 64;
 /** Width of a face below which its blur cannot be measured. */
