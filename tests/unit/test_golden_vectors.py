@@ -34,6 +34,7 @@ def test_they_are_what_the_pipeline_makes(reference: Reference, picture: dict[st
         np.testing.assert_allclose(found["box"], face["box"], atol=0.1, err_msg=WRITE_AGAIN)
         np.testing.assert_allclose(_crop(found), _crop(face), atol=1, err_msg=WRITE_AGAIN)
         np.testing.assert_allclose(found["probabilities"], face["probabilities"], atol=0.03, err_msg=WRITE_AGAIN)
+        np.testing.assert_allclose(found["heatmap"], face["heatmap"], atol=0.1, err_msg=WRITE_AGAIN)
         assert found["warnings"] == face["warnings"], WRITE_AGAIN
         units, expected = found["details"]["action_units"], face["details"]["action_units"]
         assert units == pytest.approx(expected, abs=0.02), WRITE_AGAIN
