@@ -73,6 +73,21 @@ def test_whatever_arrives_is_a_file_or_a_declared_error(pieces: list[bytes], chu
         assert asyncio.run(take(request(b"".join(pieces), chunk=chunk)))
 
 
+async def test_what_only_begins_like_the_end_of_a_part_belongs_to_it() -> None:
+    data = f"a\r\n--{BOUNDARY}b\r\n--{BOUNDARY}-".encode()
+    for chunk in (1, 7, 1000):
+        assert await one(request(part(data) + END, chunk=chunk)) == data
+
+
+async def test_blank_lines_before_a_form_are_skipped_and_what_follows_it_is_ignored() -> None:
+    assert await one(request(b"\r\n\n" + part(b"picture") + END + b"what follows", chunk=3)) == b"picture"
+
+
+async def test_a_part_without_headers_is_no_file() -> None:
+    with pytest.raises(InvalidRequest, match="Content-Disposition"):
+        await one(request(f"--{BOUNDARY}\r\n\r\n\r\nno headers\r\n".encode() + END))
+
+
 async def test_a_file_is_given_before_the_rest_has_arrived() -> None:
     arrived = 0
     body = [part(b"first"), part(b"second") + END]
