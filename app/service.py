@@ -230,15 +230,10 @@ async def _free_periodically(service: Service) -> None:
     """Forgets clients, gives free memory back to the system, and lets the budget follow what the process then holds, at
     moments when no worker is busy."""
     while True:
-        if _is_idle(service.pool):
-            await asyncio.to_thread(_free_networks)
-        idle = _is_idle(service.pool)
+        idle = not service.pool.busy and not service.pool.waiting
         if idle:
             service.limiter.forget()
             trim_memory()
             process_memory().follow()
+            await asyncio.to_thread(_free_networks)
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)
-
-
-def _is_idle(pool: WorkerPool) -> bool:
-    return not pool.busy and not pool.waiting
