@@ -6,14 +6,14 @@ disk and yields each file as soon as it is complete, so that a batch is not in m
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
-from python_multipart.multipart import parse_options_header
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from app.api.parameters import refuse_parameter_in_body, unknown
@@ -22,7 +22,6 @@ from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, Un
 _HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
 _NAME_LENGTH: Final = 120
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +122,26 @@ class _Form:
 
     def __init__(self, request: Request, max_bytes: Mapping[str, int]) -> None:
         self._limits = max_bytes
-        self._delimiter = b"\r\n--" + _boundary(request.headers.get("content-type", ""), next(iter(max_bytes)))
-        self._parse: Callable[[bytes, int], int] = self._start
-        self._unparsed = b""
+        self._parser = MultipartParser(
+            _boundary(request.headers.get("content-type", ""), next(iter(max_bytes))),
+            {
+                "on_part_begin": self._part_begin,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_finished,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_end,
+                "on_end": self._end,
+            },
+            max_header_count=_HEADERS,
+            max_header_size=_HEADER_BYTES,
+        )
         self._ready: list[Upload] = []
+        self._complete = False
+        self._name_of_header = b""
+        self._value_of_header = b""
+        self._disposition = b""
         self._field = ""
         self._is_file = False
         self._name: str | None = None
@@ -135,109 +150,64 @@ class _Form:
 
     def write(self, chunk: bytes) -> list[Upload]:
         """Parses the next bytes. Returns the fields that end with them."""
-        data = self._unparsed + chunk if self._unparsed else chunk
-        parsed, at = -1, 0
-        while parsed != at:
-            parsed, at = at, self._parse(data, at)
-        self._unparsed = data[at:]
+        try:
+            self._parser.write(chunk)
+        except FormParserError:
+            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
         ready, self._ready = self._ready, []
         return ready
 
     def require_end(self) -> None:
         """Raises InvalidRequest where the form has no end."""
-        if self._parse != self._epilogue:
+        if not self._complete:
             raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
 
-    # The parts of a form. Each parses from a place on and returns how far it came: no further if it needs more bytes.
+    # What the parser calls.
 
-    def _start(self, data: bytes, at: int) -> int:
-        at = len(data) - len(data.lstrip(b"\r\n"))
-        first = self._delimiter[2:]
-        begun = data[at : at + len(first) + 2]
-        if len(begun) < len(first) + 2 and (first + b"\r\n").startswith(begun) | (first + b"--").startswith(begun):
-            return at
-        return at + len(first) if begun.startswith(first) and self._ends(begun[-2:]) else _malformed()
+    def _part_begin(self) -> None:
+        self._disposition = b""
+        self._size = 0
+        self._data = b""
 
-    def _headers(self, data: bytes, at: int) -> int:
-        # From the end of the delimiter's line on, since a part may have no headers.
-        end = data.find(b"\r\n\r\n", at)
-        if end < 0:
-            return at if len(data) - at <= _HEADERS * _HEADER_BYTES else _malformed()
-        self._begin_part(data[at + 2 : end])
-        self._parse = self._content
-        return end + 4
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name_of_header += data[start:end]
 
-    def _content(self, data: bytes, at: int) -> int:
-        end = data.find(self._delimiter, at)
-        if end < 0:
-            # The last bytes may be the beginning of a delimiter, and of the two bytes behind it.
-            end = max(len(data) - len(self._delimiter) - 1, at)
-            self._add(data, at, end)
-            return end
-        after = end + len(self._delimiter)
-        self._add(data, at, end)
-        if len(data) < after + 2:
-            return end
-        if self._ends(data[after : after + 2]):
-            self._end_part()
-            return after
-        # Bytes of the content that begin like a delimiter.
-        self._add(data, end, after)
-        return after
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value_of_header += data[start:end]
 
-    def _epilogue(self, data: bytes, at: int) -> int:  # noqa: ARG002
-        return len(data)
+    def _header_end(self) -> None:
+        if self._name_of_header.lower() == b"content-disposition":
+            self._disposition = self._value_of_header
+        self._name_of_header = self._value_of_header = b""
 
-    def _ends(self, mark: bytes) -> bool:
-        """Whether these bytes complete a delimiter. The next part follows, or the end."""
-        if mark not in {b"\r\n", b"--"}:
-            return False
-        self._parse = self._headers if mark == b"\r\n" else self._epilogue
-        return True
-
-    # The parts of a part.
-
-    def _begin_part(self, headers: bytes) -> None:
-        disposition = b""
-        lines = headers.split(b"\r\n") if headers else []
-        if len(lines) > _HEADERS or any(len(line) > _HEADER_BYTES for line in lines):
-            _malformed()
-        for line in lines:
-            name, colon, value = line.partition(b":")
-            if not colon or not _TOKEN.fullmatch(name) or b"\r" in value:
-                _malformed()
-            if name.lower() == b"content-disposition":
-                disposition = value.lstrip(b" ")
-        kind, options = parse_options_header(disposition)
-        field = options.get(b"name")
-        if kind != b"form-data" or field is None:
+    def _headers_finished(self) -> None:
+        kind, options = parse_options_header(self._disposition)
+        name = options.get(b"name")
+        if kind != b"form-data" or name is None:
             raise InvalidRequest("A part of the form has no Content-Disposition with a name.")
-        self._field = field.decode("utf-8", "replace")
+        self._field = name.decode("utf-8", "replace")
         if self._field not in self._limits:
             refuse_parameter_in_body(self._field)
             raise unknown("form field", self._field, [*self._limits])
         self._is_file = b"filename" in options
         self._name = safe_name(options.get(b"filename", b""))
-        self._size = 0
-        self._data = b""
 
-    def _add(self, data: bytes, start: int, end: int) -> None:
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > self._limits[self._field]:
             self._data = b""
         elif not self._data:
             # Most files come in one piece, which needs no further copy.
             self._data = data[start:end]
-        elif end > start:
+        else:
             # A list of pieces would take 400 times the size of a file that comes byte by byte.
             self._data = bytearray(self._data) if isinstance(self._data, bytes) else self._data
             self._data += memoryview(data)[start:end]
 
-    def _end_part(self) -> None:
+    def _part_end(self) -> None:
         data = bytes(self._data) if self._size <= self._limits[self._field] else None
         self._data = b""
         self._ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
 
-
-def _malformed() -> NoReturn:
-    raise InvalidRequest("The body is not well-formed multipart/form-data.")
+    def _end(self) -> None:
+        self._complete = True
