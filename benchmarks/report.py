@@ -51,11 +51,15 @@ def write_readme(results: Results, path: Path) -> None:
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"{path} lacks the markers for the ratios")
-    found = {ratio.key: f"**{_number(ratio.value)}**" for ratio in ratios(results)}
+    found = {
+        ratio.key: f"**{_number(ratio.value)}** ({_number(ratio.least)}–{_number(ratio.most)})"
+        for ratio in ratios(results)
+    }
     visage = _best_rate(results)
     lines = (
         f"Measured on {results.machine['cores']} cores, {results.taken}, one face in a photo of 640×480 "
-        f"({visage:.0f} a second); [docs/performance.md](docs/performance.md) has the rest.",
+        f"({visage:.0f} a second), medians and range of the rounds; [docs/performance.md](docs/performance.md) has the "
+        "rest.",
         "",
         f"- {found['limit']} of the throughput of the bare pipeline, which has no HTTP around it",
         f"- {found['litserve']} times that of LitServe and {found['bentoml']} times that of BentoML, which serve the "

@@ -104,7 +104,7 @@ def test_the_ratios_go_between_the_markers_of_the_readme(found: Results, tmp_pat
     assert text.startswith(f"Before.\n{begin}\nMeasured on 2 cores")
     assert text.endswith(f"\n{end}\nAfter.\n")
     assert "old" not in text
-    assert "**4.00** times that of the FastAPI app that tutorials write; **10.0** times" in text
+    assert "**4.00** (4.00–4.00) times that of the FastAPI app that tutorials write; **10.0** (10.0–10.0) times" in text
 
 
 def test_a_readme_without_markers_is_not_changed(found: Results, tmp_path: Path) -> None:
