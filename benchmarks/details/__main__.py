@@ -87,8 +87,6 @@ def _units_table(at_rest: Mapping[str, float]) -> str:
             {
                 "unit": f"{code} {method['name']}" + (" (experimental)" if method["experimental"] else ""),
                 "blendshapes": " + ".join(method["logits"] | method["values"]) or "–",
-                "points": len(method["points"]),
-                "threshold": method["threshold"],
                 "active at rest": at_rest[code],
             }
             for code, method in fit.read().items()
