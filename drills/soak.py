@@ -60,13 +60,13 @@ def drill(report: Report) -> None:
     seconds = report.seconds or (LONG if report.long else SHORT)
     warm_up = min(WARM_UP, seconds / 3)
     tally = Tally()
-    with ServerProcess({**NOTHING_REFUSED, "LOG_LEVEL": "warning"}) as server:
+    with ServerProcess({**NOTHING_REFUSED, "LOG_LEVEL": "warning", "MEMORY_LIMIT_MB": 512}) as server:
         server.wait_ready()
         samples = asyncio.run(_soak(report, server, seconds, warm_up, tally))
     report.note(f"responses: {tally}; the slowest after {tally.slowest:.2f} s")
     report.figure("minutes", samples[-1].seconds / 60)
     report.figure("responses that are a 5xx or missing", tally.unexpected, at_most=0)
-    report.figure("peak of resident memory", samples[-1].peak, "MB")
+    report.figure("peak of resident memory", samples[-1].peak, "MB", at_most=450)
     settled = [sample for sample in samples if sample.seconds >= warm_up]
     minima = _minima(settled, min(MINUTE, seconds / 12))
     report.figure("least resident memory in the first minute after warm-up", minima[0].resident, "MB")
