@@ -8,9 +8,10 @@ python -m benchmarks.details cost [--against REV]
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from benchmarks.details.faces import LABELS, Faces, Finder, faces_of, fer, photo
 from benchmarks.details.parity import parity
 
 DOCUMENT: Final = Path("docs/details.md")
+SEPARATION: Final = Path("benchmarks/details/separation.csv")
 
 _TRAIN: Final = {"neutral": 700, "happy": 200, "surprise": 200, "sad": 200, "angry": 200, "fear": 50, "contempt": 50}
 _FER_TRAIN: Final = {
@@ -63,9 +65,9 @@ def _evaluate(data: Path, faces: int, count: int, finder: Finder) -> None:
     rows = [*evaluate.separation(sets)]
     every = max(_PHOTOS // count, 1)
     chosen = [*islice(photos(data, "wild-dev"), 0, every * count, every)]
+    _write_separation(rows)
     _write(
-        units=_units_table(evaluate.at_rest(sets["wild-dev"])),
-        separation=_table([*_by_set(rows)]),
+        units=_units_table(evaluate.at_rest(sets["wild-dev"]), rows),
         pose=_table([*evaluate.by_pose(sets["wild-dev"])]),
         stability=_table([*evaluate.stability(chosen, finder)]),
         parity=_table([parity(chosen, finder)]),
@@ -80,32 +82,36 @@ def _sets(data: Path, count: int, finder: Finder) -> dict[str, Faces]:
     }
 
 
-def _units_table(at_rest: Mapping[str, float]) -> str:
-    """How each unit is computed, and how often it is active on neutral photos."""
-    return _table(
+def _units_table(at_rest: Mapping[str, float], separation: Sequence[Mapping[str, Any]]) -> str:
+    """How often each unit is active on neutral photos, and how well it tells its labels from neutral in each set."""
+    sets = dict.fromkeys(row["set"] for row in separation)
+    table = _table(
         [
             {
                 "unit": f"{code} {method['name']}" + (" (experimental)" if method["experimental"] else ""),
-                "blendshapes": " + ".join(method["logits"] | method["values"]) or "–",
                 "active at rest": at_rest[code],
+                **{name: _labels_of(code, [row for row in separation if row["set"] == name]) for name in sets},
             }
             for code, method in fit.read().items()
         ]
     )
+    counts = {name: {row["label"]: row["faces"] for row in separation if row["set"] == name} for name in sets}
+    listed = (
+        f"{name}: {', '.join(f'{faces} {label}' for label, faces in found.items())}" for name, found in counts.items()
+    )
+    return f"{table}\n\nFaces with a label in {'; in '.join(listed)}."
 
 
-def _by_set(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One row for each label and unit, with what every set of faces shows beside each other."""
-    found = {(row["set"], row["label"], row["unit"]): row for row in rows}
-    sets = dict.fromkeys(row["set"] for row in rows)
-    for label, unit in dict.fromkeys((row["label"], row["unit"]) for row in rows):
-        beside = {name: found.get((name, label, unit)) for name in sets}
-        line = {"label": label, "faces": "/".join(str(row["faces"]) if row else "–" for row in beside.values())}
-        line["unit"] = unit
-        for name, row in beside.items():
-            line[name] = f"{row['auc']:.3f} ({row['low']:.2f}–{row['high']:.2f})" if row else "–"
-            line[f"{name}, active"] = row["active"] if row else "–"
-        yield line
+def _labels_of(code: str, separation: Sequence[Mapping[str, Any]]) -> str:
+    found = (row for row in separation if row["unit"] == code)
+    return ", ".join(f"{row['label']} {row['auc']:.2f} ({row['low']:.2f}–{row['high']:.2f})" for row in found)
+
+
+def _write_separation(rows: Sequence[Mapping[str, Any]]) -> None:
+    with SEPARATION.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0]], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -73,7 +73,7 @@ def separation(sets: Mapping[str, Faces]) -> Iterator[dict[str, Any]]:
                 low, high = interval(*pair)
                 yield {
                     **{"set": name, "label": label, "unit": code, "faces": int(shown.sum())},
-                    **{"auc": round(auc(*pair), 3), "low": round(low, 3), "high": round(high, 3)},
+                    **{"auc": round(auc(*pair), 3), "low": round(low, 2), "high": round(high, 2)},
                     "active": round(float((pair[0] > methods()[code].threshold).mean()), 3),
                 }
 
