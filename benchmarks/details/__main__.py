@@ -89,6 +89,7 @@ def _units_table(at_rest: Mapping[str, float], separation: Sequence[Mapping[str,
         [
             {
                 "unit": f"{code} {method['name']}" + (" (experimental)" if method["experimental"] else ""),
+                "computed from": _sources(method),
                 "active at rest": at_rest[code],
                 **{name: _labels_of(code, [row for row in separation if row["set"] == name]) for name in sets},
             }
@@ -100,6 +101,11 @@ def _units_table(at_rest: Mapping[str, float], separation: Sequence[Mapping[str,
         f"{name}: {', '.join(f'{faces} {label}' for label, faces in found.items())}" for name, found in counts.items()
     )
     return f"{table}\n\nFaces with a label in {'; in '.join(listed)}."
+
+
+def _sources(method: Mapping[str, Any]) -> str:
+    points = [f"{len(method['points'])} points"] if method["points"] else []
+    return ", ".join([*(method["logits"] | method["values"]), *points])
 
 
 def _labels_of(code: str, separation: Sequence[Mapping[str, Any]]) -> str:
