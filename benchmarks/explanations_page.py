@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
@@ -41,14 +40,7 @@ _DRAWN: Final = ("contrast", "cam", "occlusion", "integrated_gradients", "lime",
 _FACES_OF_AN_AVERAGE: Final = 15
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Median CPU milliseconds of one prediction through the whole pipeline, without and with a heatmap, and the median
-    ratio of both with its quartiles."""
-
-    plain: float
-    explained: float
-    ratios: tuple[float, float, float]
+Quartiles = tuple[float, float, float]
 
 
 def write(
@@ -89,7 +81,6 @@ def write(
         date=datetime.datetime.now(datetime.UTC).date(),
         machine=f"{os.cpu_count()} cores, {platform.machine()}",
         rows="\n".join(_rows(results)),
-        checks="\n".join(_checks(results)),
         costs="\n".join(_cost_rows(costs)),
     )
     DOCUMENT.write_text(document)
@@ -97,37 +88,32 @@ def write(
 
 
 def _rows(results: Results) -> list[str]:
-    """By method, the areas under the curves, and what it is ahead of the class-activation map."""
+    """By method: the area between its curves, what it is ahead of the class-activation map, the correlations under flip
+    and under shuffled weights, and its cost."""
     areas = {name: _areas(results.figures[name]) for name in TITLES}
     rows = []
     for name, values in areas.items():
-        deletion, insertion, _ = values.mean(axis=0)
-        ahead = "" if name == "cam" else _with_interval(values[:, 2] - areas["cam"][:, 2], "+.3f")
-        rows.append(
-            f"| {_title(name)} | {deletion:.3f} | {insertion:.3f} | {_with_interval(values[:, 2], '.3f')} | {ahead} |"
-        )
-    return rows
-
-
-def _checks(results: Results) -> list[str]:
-    """By method, the correlations under flip and under shuffled weights, and its cost."""
-    rows = []
-    for name in TITLES:
         figures = results.figures[name]
         mirrored = np.array([each.mirrored for each in figures if each.mirrored is not None])
         shuffled = np.array([each.shuffled for each in figures if each.shuffled is not None])
-        milliseconds = float(np.median([each.milliseconds for each in figures]))
-        correlations = f"{_with_interval(mirrored, '.2f')} | {_with_interval(shuffled, '.2f')}"
-        rows.append(f"| {_title(name)} | {correlations} | {milliseconds:.1f} |")
+        cells = (
+            _title(name),
+            _with_interval(values, ".3f"),
+            "" if name == "cam" else _with_interval(values - areas["cam"], "+.3f"),
+            _with_interval(mirrored, ".2f"),
+            _with_interval(shuffled, ".2f"),
+            f"{np.median([each.milliseconds for each in figures]):.1f}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
-def _cost_rows(costs: dict[tuple[str, Method], Cost]) -> list[str]:
-    return [
-        f"| {photo} | `{method}` | {each.plain:.1f} | {each.explained:.1f} | {each.ratios[1]:.2f} "
-        f"({each.ratios[0]:.2f} to {each.ratios[2]:.2f}) |"
-        for (photo, method), each in costs.items()
-    ]
+def _cost_rows(costs: dict[tuple[str, Method], Quartiles]) -> list[str]:
+    """By method, the ratio on each photo."""
+    rows: dict[str, list[str]] = {}
+    for (_, method), (low, middle, high) in costs.items():
+        rows.setdefault(method, []).append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
+    return [f"| `{method}` | {' | '.join(ratios)} |" for method, ratios in rows.items()]
 
 
 def _title(name: str) -> str:
@@ -136,10 +122,10 @@ def _title(name: str) -> str:
 
 
 def _areas(figures: Sequence[FaceFigures]) -> NDArray[np.float64]:
-    """Areas under both curves and insertion less deletion: (faces, 3)."""
+    """Insertion less deletion, as areas under the curves: (faces,)."""
     deletion = np.trapezoid([each.deletion for each in figures], STEPS)
     insertion = np.trapezoid([each.insertion for each in figures], STEPS)
-    return np.stack([deletion, insertion, insertion - deletion], axis=1)
+    return np.asarray(insertion - deletion, np.float64)
 
 
 def _with_interval(values: NDArray[np.float64], form: str) -> str:
@@ -149,8 +135,9 @@ def _with_interval(values: NDArray[np.float64], form: str) -> str:
     return f"{values.mean():{form}} ({low:{form}} to {high:{form}})"
 
 
-def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, repeats: int) -> Cost:
-    """What a heatmap adds to a prediction. Both are measured in turns, under the same load of the machine."""
+def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, repeats: int) -> Quartiles:
+    """CPU time of a prediction with a heatmap, as a multiple of one without: quartiles of pairs that were measured in
+    turns, under the same load of the machine."""
 
     def once(*, heatmap: bool) -> float:
         started = time.process_time()
@@ -164,9 +151,8 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, 
     for _ in range(5):
         once(heatmap=False), once(heatmap=True)
     pairs = np.array([(once(heatmap=False), once(heatmap=True)) for _ in range(repeats)])
-    plain, explained = np.median(pairs, axis=0)
     low, middle, high = np.quantile(pairs[:, 1] / pairs[:, 0], [0.25, 0.5, 0.75])
-    return Cost(float(plain), float(explained), (float(low), float(middle), float(high)))
+    return float(low), float(middle), float(high)
 
 
 def _go_on() -> None:
