@@ -72,7 +72,7 @@ def settings_table() -> str:
     return table(
         ("setting", "default", "what it is"),
         (
-            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(field)) else "", describe(field))
+            (f"`{name.upper()}`", f"`{default}`" if (default := default_of(field)) else "", described(field))
             for name, field in Settings.model_fields.items()
         ),
     )
@@ -82,15 +82,15 @@ def environment() -> str:
     """An example of the environment: every setting, with its default."""
     parts = ["# Copy to .env and uncomment the settings to change; each line has the default."]
     parts += [
-        f"# {describe(field, plain=True)}\n# {name.upper()}={default_of(field)}"
+        f"# {described(field)} {bounds_of(field)}".strip().replace("`", "") + f"\n# {name.upper()}={default_of(field)}"
         for name, field in Settings.model_fields.items()
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def describe(field: FieldInfo, *, plain: bool = False) -> str:
-    description = f"{field.description} {bounds_of(field)}".strip()
-    return description.replace("`", "") if plain else description
+def described(field: FieldInfo) -> str:
+    """What the setting is, and the words that it takes. The bounds of numbers are in the example of the environment."""
+    return f"{field.description} {choices_of(field)}".strip()
 
 
 def default_of(field: FieldInfo) -> str:
@@ -100,10 +100,15 @@ def default_of(field: FieldInfo) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
+def choices_of(field: FieldInfo) -> str:
+    """The allowed words, as a sentence."""
+    if get_origin(field.annotation) is not Literal:
+        return ""
+    return f"One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
+
+
 def bounds_of(field: FieldInfo) -> str:
-    """The allowed values, as a sentence."""
-    if get_origin(field.annotation) is Literal:
-        return f"One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
+    """The bounds of a number, as a sentence."""
     low, above, high = (bound(field, name) for name in ("ge", "gt", "le"))
     if high:
         return f"From {low} to {high}." if low else f"More than {above}, at most {high}."
