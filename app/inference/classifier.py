@@ -107,15 +107,7 @@ def load_classifier(folder: Path, spec: SessionSpec) -> Classifier:
 
 def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
     model = validation.read_file(folder, manifest)
-    try:
-        # Before the session that stays, which then takes the memory that this one frees.
-        weights = validation.class_weights(model, manifest)
-    except validation.Defect:
-        # A graph that does not open, or does not fit its manifest, is blamed first.
-        session, _ = validation.open_with_features(model, manifest, spec)
-        validation.check_graph(session, manifest)
-        raise
-    session, providers = validation.open_with_features(model, manifest, spec)
+    session, providers = validation.open_explainable(model, manifest, spec)
     on_gpu = providers[0] in GPU_PROVIDERS
     runner = SessionRunner(
         session,
@@ -125,10 +117,12 @@ def _load(folder: Path, manifest: Manifest, spec: SessionSpec) -> Classifier:
         further=tuple(output.tensor for output in manifest.outputs),
         largest_pass=validation.check_graph(session, manifest) or _largest_pass(manifest.input, on_gpu=on_gpu),
     )
-    classifier = Classifier(manifest, runner, weights)
-    validation.check_inference(runner, manifest, classifier.prepare, weights)
-    validation.check_golden(folder, runner, manifest, classifier.prepare)
-    return Classifier(manifest, Batcher(runner), weights) if on_gpu else classifier
+    prepare = Preprocessor(manifest.input)
+    blank = np.zeros((manifest.input.height, manifest.input.width, 3), np.uint8)
+    weights = validation.class_weights(session, manifest, prepare([blank]))
+    validation.check_inference(runner, manifest, prepare, weights)
+    validation.check_golden(folder, runner, manifest, prepare)
+    return Classifier(manifest, Batcher(runner) if on_gpu else runner, weights)
 
 
 def _largest_pass(spec: InputSpec, *, on_gpu: bool) -> int:

@@ -13,7 +13,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.inference.manifest import BadModel
-from app.inference.onnx_file import with_output
 
 logger = logging.getLogger("visage.models")
 
@@ -169,23 +168,6 @@ def open_session(model: bytes, name: str, spec: SessionSpec) -> tuple[ort.Infere
             )
         logger.warning("Model %s runs on %s, not on %s: %s.", name, used[0], asked[0], reason)
     return session, used
-
-
-def constant(model: bytes, name: str) -> NDArray[Any]:
-    """The value of a tensor that does not depend on the input. Raises what ONNX Runtime raises when there is none."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    # It runs once. An arena and packed weights would leave gaps in the heap that stay.
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    session = ort.InferenceSession(with_output(model, name), options, providers=["CPUExecutionProvider"])
-    given = session.get_inputs()[0]
-    shape = [size if isinstance(size, int) else 1 for size in given.shape]
-    dtype = np.uint8 if given.type == "tensor(uint8)" else np.float32
-    value: NDArray[Any] = session.run([name], {given.name: np.zeros(shape, dtype)})[0]
-    return value
 
 
 def _open(model: bytes, providers: list[str]) -> ort.InferenceSession:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 
 from app.inference import golden
 from app.inference.manifest import BadModel, FurtherOutput, Manifest, MultilabelSpec, open_within
-from app.inference.onnx_file import initializer, with_output
-from app.inference.session import RawOutputs, Runner, SessionSpec, Tensor, constant, open_session, short_reason
+from app.inference.session import RawOutputs, Runner, SessionSpec, Tensor, open_session, short_reason
 from app.memory_budget import process_memory
 
 _TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 _SCORE_TYPES = {"tensor(float)", "tensor(float16)", "tensor(double)"}
-
+_GRAPH, _OUTPUT, _NAME = 7, 12, 1
+"""Numbers of fields in an ONNX file: a model's graph, the graph's outputs, and an output's name."""
 
 _LARGEST_MODEL, _MODEL_SHARE = 2**30, 1 / 6
 """Bytes of the largest file that is read, and its share of the process's memory. Loading takes four times the file."""
@@ -54,32 +53,56 @@ def _check_digest(digest: str, manifest: Manifest) -> None:
         raise Defect(f"{manifest.file} has SHA-256 {digest[:12]}…, not {manifest.sha256[:12]}… as its manifest says")
 
 
-def open_with_features(model: bytes, manifest: Manifest, spec: SessionSpec) -> tuple[Any, tuple[str, ...]]:
-    """A session whose outputs include the feature map, if the manifest names one; and the providers in use."""
+def open_explainable(model: bytes, manifest: Manifest, spec: SessionSpec) -> tuple[Any, tuple[str, ...]]:
+    """A session whose outputs include what the manifest's explanations need; and the providers in use."""
     explain = manifest.explain
-    if explain is not None:
-        # Most models need the extra output. Opened the other way round, each would be loaded twice.
-        with contextlib.suppress(BadModel):
-            return open_session(with_output(model, explain.features), manifest.name, spec)
-    session, providers = open_session(model, manifest.name, spec)
-    if explain is not None and explain.features not in {output.name for output in session.get_outputs()}:
-        raise Defect(f"explain.features names {explain.features!r}, which the graph does not compute")
-    return session, providers
+    if explain is None:
+        return open_session(model, manifest.name, spec)
+    try:
+        return open_session(with_outputs(model, explain.features, explain.weights), manifest.name, spec)
+    except BadModel:
+        # A graph that does not open, or does not fit its manifest, is blamed first.
+        session, _ = open_session(model, manifest.name, spec)
+        check_graph(session, manifest)
+    try:
+        open_session(with_outputs(model, explain.features), manifest.name, spec)
+    except BadModel:
+        raise Defect(f"explain.features names {explain.features!r}, which the graph does not compute") from None
+    raise Defect(f"explain.weights names {explain.weights!r}, which is no initializer of the graph")
 
 
-def class_weights(model: bytes, manifest: Manifest) -> NDArray[np.float32] | None:
-    """The weights (labels, channels) of the layer after the feature map, if the manifest names them."""
+def with_outputs(model: bytes, *names: str) -> bytes:
+    """The model with more of its tensors among its outputs.
+
+    Protobuf merges repeated messages, so appending a second graph with these outputs does it.
+    """
+    outputs = (_message(_OUTPUT, _message(_NAME, name.encode())) for name in names)
+    return model + _message(_GRAPH, b"".join(outputs))
+
+
+def _message(field: int, content: bytes) -> bytes:
+    """A field of Protobuf that holds bytes."""
+    size, length = len(content), bytearray()
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([field << 3 | 2, *length, size]) + content
+
+
+def class_weights(session: Any, manifest: Manifest, picture: Tensor) -> NDArray[np.float32] | None:
+    """The weights (labels, channels) of the layer after the feature map, if the manifest names them.
+
+    A graph may compute them from constants, so it is run with a picture, which does not matter.
+    """
     if manifest.explain is None:
         return None
-    name, labels = manifest.explain.weights, len(manifest.labels)
+    labels = len(manifest.labels)
     try:
-        # What a graph computes from constants, such as weights in integers, only running it gives.
-        weights = initializer(model, name)
-        weights = constant(model, name) if weights is None else weights
-    except Exception:
-        raise Defect(f"explain.weights names {name!r}, which is no initializer of the graph") from None
+        weights = session.run([manifest.explain.weights], {session.get_inputs()[0].name: picture})[0]
+    except Exception as error:
+        raise Defect(f"it fails on a picture ({short_reason(error)})") from None
     if weights.dtype.kind != "f":
-        raise Defect(f"explain.weights names {name!r}, but its values are not of type float")
+        raise Defect(f"explain.weights names {manifest.explain.weights!r}, but its values are not of type float")
     # A 1×1 convolution has two axes of length 1 at the end; a plain matrix product has its labels last.
     matrix = weights.reshape(weights.shape[:2]) if weights.shape[2:] in ((), (1, 1)) else weights
     if matrix.ndim == 2 and matrix.shape[0] != labels:

@@ -213,7 +213,7 @@ def test_a_network_of_two_inputs_is_refused(tmp_path: Path) -> None:
     assert "the graph takes 2 inputs" in _refusal(folder)
 
 
-def test_class_weights_may_lie_the_other_way_round_or_be_a_convolution(tmp_path: Path) -> None:
+def test_class_weights_may_lie_the_other_way_round_or_be_a_convolution_or_be_computed(tmp_path: Path) -> None:
     straight = load_classifier(make_model(tmp_path / "straight"), CPU).class_weights
     assert straight is not None
 
@@ -224,9 +224,11 @@ def test_class_weights_may_lie_the_other_way_round_or_be_a_convolution(tmp_path:
     model.graph.initializer.append(half)
     floats = helper.make_tensor("floats", TensorProto.FLOAT, [7, 6], straight.ravel())
     model.graph.initializer.append(floats)
-    for name in ("turned", "convolution", "half", "floats"):
-        written = true_manifest(name, Contract())
-        folder = write_model(tmp_path / name, model, written, explain__weights=name)
+    long_name = "computed" * 40
+    model.graph.node.append(helper.make_node("Cast", ["half"], [long_name], to=TensorProto.FLOAT))
+    for name in ("turned", "convolution", "half", "floats", long_name):
+        written = true_manifest(name[:20], Contract())
+        folder = write_model(tmp_path / name[:20], model, written, explain__weights=name)
         found = load_classifier(folder, CPU).class_weights
         assert found is not None
         np.testing.assert_allclose(found, straight, rtol=1e-3)
