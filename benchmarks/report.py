@@ -119,11 +119,10 @@ def _ratio_table(found: Iterable[Ratio]) -> str:
             ratio.title,
             f"{_marked(ratio)}{_unit(ratio)} ({_number(ratio.least)}–{_number(ratio.most)})",
             f"{ratio.floor:g}",
-            f"{ratio.goal:g}",
         )
         for ratio in found
     ]
-    return _table(("figure", "median (rounds)", "floor", "goal"), rows)
+    return _table(("figure", "median (rounds)", "floor"), rows)
 
 
 def _marked(ratio: Ratio) -> str:
