@@ -1,13 +1,19 @@
-"""200 slow clients: each is disconnected by its deadline, and other requests are served normally."""
+"""200 slow clients: each is disconnected by its deadline, and other requests are served normally. Then 600 at once that
+read nothing of a large file."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import multiprocessing
+import socket
 import time
 from collections.abc import Callable, Coroutine
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from drills.client import HOST, closed_loop, get, quantile, statuses, upload, while_probing
+from drills.client import HOST, Response, closed_loop, get, quantile, statuses, upload, while_probing
+from drills.process_stats import process_stats, reset_peak
 from drills.report import Report, run
 from tests.pictures import portrait
 from tests.process import ServerProcess
@@ -17,6 +23,8 @@ HEAD = (
     b"Content-Type: multipart/form-data; boundary=drill\r\n\r\n"
 )
 BEGINNING = b'--drill\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+LARGE = get("/docs/swagger-ui-bundle.js")
+READERS = 600
 Slow = Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
@@ -47,6 +55,12 @@ def drill(report: Report) -> None:
     with ServerProcess(settings) as server:
         server.wait_ready()
         asyncio.run(_run(report, server.port, header, body))
+        reset_peak(server.pid)
+        before = process_stats(server.pid).resident
+        probes = asyncio.run(_unread(server.port))
+        report.check(f"every probe beside {READERS} unread files gets 200", {a.status for a in probes} == {200})
+        report.figure("the slowest of them", quantile(probes, 1), "ms", at_most=200)
+        report.figure("memory for unread files", process_stats(server.pid).peak - before, "MB", at_most=40)
 
 
 async def _run(report: Report, port: int, header: float, body: float) -> None:
@@ -72,6 +86,29 @@ async def _run(report: Report, port: int, header: float, body: float) -> None:
     alone = quantile(before, 0.5)
     report.figure("a normal request before, median", alone, "ms")
     report.figure("a normal request during the drill, median", quantile(served, 0.5), "ms", at_most=2 * alone + 20)
+
+
+async def _unread(port: int) -> list[Response]:
+    """Probes beside clients that ask at once. These are another process, so that only the server delays the probes."""
+    context = multiprocessing.get_context("spawn")
+    connected = context.Barrier(2)
+    clients = context.Process(target=_ask, args=(port, connected))
+    clients.start()
+    await asyncio.to_thread(connected.wait)
+    _, probes = await while_probing(port, asyncio.sleep(3), get("/health/live"), every=0.01)
+    clients.kill()
+    clients.join()
+    return probes
+
+
+def _ask(port: int, connected: Barrier) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((HOST, port))) for _ in range(READERS)]
+        connected.wait()
+        time.sleep(0.5)
+        for client in clients:
+            client.send(LARGE)
+        time.sleep(60)
 
 
 async def _seconds_open(port: int, slow: Slow) -> float:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from array import array
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import httptools
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.api.dependencies import route_path
+from app.api.middleware.admission import PROBES
 from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
 from app.memory_budget import process_memory
 from app.server.limits import ProtocolLimits
@@ -19,6 +26,8 @@ from app.server.refusal import refusal
 from app.server.websocket import WaitingConnection, WebSocketProtocol
 
 _CONTINUE = b"HTTP/1.1 100 "
+_STARTS: Final = 8
+"""Requests that are started in one pass of the event loop. Each takes a millisecond of it at most."""
 
 
 class Flow(FlowControl):
@@ -54,6 +63,35 @@ class Unread:
         return budget.exceeded or self._memory.size > budget.most_held // 2
 
 
+class Starts:
+    """Starts a few requests in each pass of the event loop, which so gets back to its sockets soon: a probe does not
+    wait for a burst of other requests."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Protocol, Callable[[], None]] = {}
+        self._left = _STARTS
+
+    def add(self, connection: Protocol, start: Callable[[], None]) -> None:
+        if self._left == _STARTS:
+            connection.loop.call_soon(self._next_pass, connection.loop)
+        if self._left:
+            self._left -= 1
+            start()
+        else:
+            self._waiting[connection] = start
+
+    def remove(self, connection: Protocol) -> None:
+        self._waiting.pop(connection, None)
+
+    def _next_pass(self, loop: asyncio.AbstractEventLoop) -> None:
+        first = list(itertools.islice(self._waiting, _STARTS))
+        self._left = _STARTS - len(first)
+        if first:
+            loop.call_soon(self._next_pass, loop)
+        for connection in first:
+            self._waiting.pop(connection)()
+
+
 class Parser(httptools.HttpRequestParser):
     """Reads on where a request offers another protocol than HTTP/1.1. httptools would skip its body."""
 
@@ -63,13 +101,14 @@ class Parser(httptools.HttpRequestParser):
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def feed_data(self, data: bytes | bytearray | memoryview | array[int]) -> None:
-        try:
-            super().feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            if not self._protocol.repeat_head():
-                raise
-            # As deep as there are requests in the data, which are bounded.
-            self._protocol.parser.feed_data(memoryview(data)[offer.args[0] :])
+        rest = memoryview(data)
+        while True:
+            try:
+                return httptools.HttpRequestParser.feed_data(self._protocol.parser, rest)
+            except httptools.HttpParserUpgrade as offer:
+                if not self._protocol.repeat_head():
+                    raise
+                rest = rest[offer.args[0] :]
 
 
 class Protocol(HttpToolsProtocol):
@@ -89,6 +128,7 @@ class Protocol(HttpToolsProtocol):
     waiting: dict[WaitingConnection, None]
     """The connections that wait for their clients to send; the one that has waited longest is the first."""
     unread: Unread
+    starts: Starts
 
     def __init__(
         self,
@@ -136,6 +176,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.pop(self, None)
         self.unread.remove(self)
+        self.starts.remove(self)
         self._cancel_timers()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -222,6 +263,13 @@ class Protocol(HttpToolsProtocol):
         self._in_body = True
         # The cycle closes the connection through the protocol, which knows whether the client is still sending.
         self.cycle.transport = self  # type: ignore[assignment]
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        start = functools.partial(super()._start_asgi_task, cycle, app)
+        if route_path(cast("Scope", cycle.scope)) in PROBES:
+            start()
+        else:
+            self.starts.add(self, start)
 
     def _should_upgrade(self) -> bool:
         path = self.url.partition(b"?")[0]
@@ -462,8 +510,8 @@ def _framing(headers: list[tuple[bytes, bytes]]) -> bytes:
 
 def protocol_classes(limits: ProtocolLimits) -> tuple[type[Protocol], type[WebSocketProtocol]]:
     """The protocols of HTTP and of WebSockets with their limits, as uvicorn wants them."""
-    waiting: dict[WaitingConnection, None] = {}
+    shared: dict[str, Any] = {"limits": limits, "waiting": {}}
     return (
-        type("LimitedProtocol", (Protocol,), {"limits": limits, "waiting": waiting, "unread": Unread()}),
-        type("LimitedWebSocket", (WebSocketProtocol,), {"limits": limits, "waiting": waiting, "open": set()}),
+        type("LimitedProtocol", (Protocol,), {**shared, "unread": Unread(), "starts": Starts()}),
+        type("LimitedWebSocket", (WebSocketProtocol,), {**shared, "open": set()}),
     )

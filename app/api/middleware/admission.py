@@ -17,7 +17,7 @@ from app.service import Phase, Service
 
 logger = logging.getLogger("visage.admission")
 
-_PROBES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+PROBES: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 _OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json", "/service-worker.js"})
 _OPEN_BELOW = ("/web/", "/docs/", "/samples/")
 PREDICTION_PATHS: Final = frozenset(
@@ -66,7 +66,7 @@ class Admission:
 
     async def _admit(self, scope: Scope) -> None:
         path = route_path(scope)
-        if path in _PROBES:
+        if path in PROBES:
             return
         service = service_of(scope)
         if service.phase is Phase.DRAINING:
