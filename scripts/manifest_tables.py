@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -22,34 +23,35 @@ from app.inference.manifest import (
 )
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "models.md"
-SECTIONS: dict[str, type[BaseModel]] = {
-    "manifest": Manifest,
-    "input": InputSpec,
-    "face by eyes": ByEyes,
-    "face by box": ByBox,
-    "output": OutputSpec,
-    "regression": RegressionSpec,
-    "multilabel": MultilabelSpec,
-    "explain": ExplainSpec,
+SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
+    "manifest": (Manifest,),
+    "input": (InputSpec,),
+    "face by eyes": (ByEyes,),
+    "face by box": (ByBox,),
+    "output": (OutputSpec,),
+    "outputs": (RegressionSpec, MultilabelSpec),
+    "explain": (ExplainSpec,),
 }
 
 
 def with_tables(document: str) -> str:
     """The document with a table between the markers of each section."""
-    for name, model in SECTIONS.items():
+    for name, models in SECTIONS.items():
         start, end = f"<!-- table: {name} -->", "<!-- end -->"
         pattern = re.compile(f"({re.escape(start)}\n).*?({re.escape(end)})", re.DOTALL)
-        document, count = pattern.subn(lambda found, model=model: found[1] + _table(model) + found[2], document)
+        document, count = pattern.subn(lambda found, models=models: found[1] + _table(models) + found[2], document)
         if count != 1:
             raise ValueError(f"{start} occurs {count} times in the document")
     return document
 
 
-def _table(model: type[BaseModel]) -> str:
-    rows = [
+def _table(models: Sequence[type[BaseModel]]) -> str:
+    """The fields of the models; once those that they share."""
+    rows = dict.fromkeys(
         f"| `{name}` | {_type(field)}{_default(field)} | {field.description} |"
+        for model in models
         for name, field in model.model_fields.items()
-    ]
+    )
     return "\n".join(["| field | type | what it says |", "| --- | --- | --- |", *rows]) + "\n"
 
 
