@@ -88,7 +88,7 @@ def write(
 
 
 def _rows(results: Results) -> list[str]:
-    """By method: the area between its curves, what it is ahead of the class-activation map, the correlations under flip
+    """By method: the areas under its curves, what it is ahead of the class-activation map, the correlations under flip
     and under shuffled weights, and its cost."""
     areas = {name: _areas(results.figures[name]) for name in TITLES}
     rows = []
@@ -98,8 +98,9 @@ def _rows(results: Results) -> list[str]:
         shuffled = np.array([each.shuffled for each in figures if each.shuffled is not None])
         cells = (
             _title(name),
-            _with_interval(values, ".3f"),
-            "" if name == "cam" else _with_interval(values - areas["cam"], "+.3f"),
+            *(f"{mean:.3f}" for mean in values[:, :2].mean(axis=0)),
+            _with_interval(values[:, 2], ".3f"),
+            "" if name == "cam" else _with_interval(values[:, 2] - areas["cam"][:, 2], "+.3f"),
             _with_interval(mirrored, ".2f"),
             _with_interval(shuffled, ".2f"),
             f"{np.median([each.milliseconds for each in figures]):.1f}",
@@ -122,10 +123,10 @@ def _title(name: str) -> str:
 
 
 def _areas(figures: Sequence[FaceFigures]) -> NDArray[np.float64]:
-    """Insertion less deletion, as areas under the curves: (faces,)."""
+    """Areas under both curves and insertion less deletion: (faces, 3)."""
     deletion = np.trapezoid([each.deletion for each in figures], STEPS)
     insertion = np.trapezoid([each.insertion for each in figures], STEPS)
-    return np.asarray(insertion - deletion, np.float64)
+    return np.stack([deletion, insertion, insertion - deletion], axis=1)
 
 
 def _with_interval(values: NDArray[np.float64], form: str) -> str:
