@@ -281,7 +281,8 @@ class Stream:
         try:
             self._obey(_parsed(text))
         except VisageError as error:
-            self._bad.append(error)
+            # Its traceback holds the message.
+            self._bad.append(error.with_traceback(None))
             self._changed.set()
 
     def _obey(self, message: Mapping[str, Any]) -> None:

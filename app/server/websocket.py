@@ -98,8 +98,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.open.discard(self)
         self.waiting.pop(self, None)
-        self._unparsed.clear()
-        self._message.clear()
+        # This object and its parser refer to themselves, and wait for the garbage collector.
+        for received in (self._unparsed, self._message, self.conn.reader.buffer):
+            received.clear()
         self._memory.close()
         for timer in (self._parse_timer, self._write_timer, self._end_timer):
             if timer is not None:
@@ -197,10 +198,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.handle_cont(event)
 
     def handle_cont(self, event: Frame) -> None:
+        data = bytes(event.data)
+        # The parser refers to a frame until the next one has arrived.
+        event.data = b""
         if event.fin and not self._message:
-            self._deliver(bytes(event.data))
+            self._deliver(data)
             return
-        self._message += event.data
+        self._message += data
         if event.fin:
             self._deliver(bytes(self._message))
             self._message = bytearray()

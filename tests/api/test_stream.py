@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.api import stream_messages, streaming
 from app.api.identity import StreamTokens
-from app.errors import CATALOGUE
+from app.errors import CATALOGUE, VisageError
 from app.memory_budget import process_memory
 from app.server import websocket
 from tests.api.conftest import PICTURE
@@ -198,6 +198,21 @@ async def test_a_message_that_makes_no_sense_is_an_invalid_request(script: Scrip
         await client.send(text)
         assert (await client.receive("error"))["error"] == "invalid_request"
         await client.read(PICTURE)
+
+
+async def test_an_error_does_not_hold_the_message_that_caused_it(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten of them may wait for a client that does not read."""
+    errors: list[VisageError] = []
+    describe = streaming.stream_error
+    monkeypatch.setattr(
+        streaming, "stream_error", lambda error, *a, **b: errors.append(error) or describe(error, *a, **b)
+    )
+    async with serving(script) as port, started(port) as client:
+        await client.send("x" * 100_000)
+        await client.receive("error")
+    assert [each.__traceback__ for each in errors] == [None]
 
 
 async def test_the_time_of_frames_does_not_fall(script: Script) -> None:
