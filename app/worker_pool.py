@@ -40,6 +40,9 @@ _IDLE_REQUESTS = 0.001
 """Seconds of the workers' time below which requests count as absent."""
 _MEMORY_INTERVAL = 0.02
 """Seconds after which a worker without a job looks again whether there is memory for one."""
+_MOST_GATHERED = 8
+_LONGEST_GATHERING = 0.02
+"""How many results, and for how many seconds, are gathered at most for the event loop while as many jobs wait."""
 
 
 class ClientDisconnected(Exception):
@@ -198,6 +201,8 @@ class WorkerPool:
         self._hung: list[_Worker] = []
         self._busy = 0
         self._busy_streams = 0
+        self._finished: list[tuple[_Job, BaseException | None, object]] = []
+        self._delivery: asyncio.TimerHandle | None = None
         self._reserved: dict[Reservation, float] = {}
         self._service_time = 0.0
         self._full_since: float | None = None
@@ -362,6 +367,22 @@ class WorkerPool:
         else:
             job.timer = job.future.get_loop().call_later(left, self._expire, job)
 
+    # The results. These methods run on the event loop.
+
+    def _deliver_later(self) -> None:
+        if self._delivery is None:
+            self._delivery = asyncio.get_running_loop().call_later(_LONGEST_GATHERING, self._deliver)
+
+    def _deliver(self) -> None:
+        """Gives the callers the results that were gathered."""
+        if self._delivery is not None:
+            self._delivery.cancel()
+            self._delivery = None
+        with self._changed:
+            finished, self._finished = self._finished, []
+        for job, error, result in finished:
+            job.resolve(error, result)
+
     # The supervision of the threads. These methods run on the event loop.
 
     def _start_worker(self) -> None:
@@ -477,10 +498,24 @@ class WorkerPool:
             self._shares.add(took, stream=job.stream)
             if error is None and not job.stream:
                 self._service_time += (_SMOOTHING if self._service_time else 1.0) * (took - self._service_time)
-        self._call_on_loop(job.resolve, error, result)
+        self._hand_over(job, error, result)
         # The error's traceback refers to this frame: without this the picture would live until the next collection.
         del error
         return True
+
+    def _hand_over(self, job: _Job, error: BaseException | None, result: object) -> None:
+        """Gives the event loop what a job returned or raised: at once, or with that of the next jobs while jobs wait.
+
+        Between two jobs the pipeline of another takes the processor's caches. What the loop does for several results in
+        a row takes half of the time.
+        """
+        with self._changed:
+            self._finished.append((job, error, result))
+            gathered, waiting = len(self._finished), len(self._queue)
+        if job.stream or gathered >= min(waiting, _MOST_GATHERED):
+            self._call_on_loop(self._deliver)
+        elif gathered == 1:
+            self._call_on_loop(self._deliver_later)
 
     def _run_again(self, worker: _Worker, job: _Job, memory: int) -> bool:
         """Puts a job back into the queue until there is memory for it."""

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -445,6 +446,56 @@ async def test_an_error_of_the_catalogue_keeps_no_picture() -> None:
         await until(lambda: not pool.busy)
         assert failed.value.code == "invalid_image"
         assert alive[0]() is None
+
+
+class TestGathering:
+    """While jobs wait, the event loop gets the results of several jobs at once."""
+
+    async def test_results_are_gathered_until_no_more_jobs_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.worker_pool._LONGEST_GATHERING", PATIENCE)
+        gates = [Gate() for _ in range(5)]
+        async with running(limits(queue_size=5)) as pool:
+            await pool.warm()
+            tasks = [asyncio.create_task(pool.run(pool.reserve(), gate.job)) for gate in gates]
+            await entered(gates[0])
+            for this, following in pairwise(gates[:3]):
+                this.open.set()
+                await entered(following)
+                await asyncio.sleep(0.02)
+                assert not any(task.done() for task in tasks)
+            # Two wait behind it, and with its own there are three results.
+            gates[2].open.set()
+            assert await asyncio.gather(*tasks[:3]) == ["done"] * 3
+            for gate in gates[3:]:
+                gate.open.set()
+            assert await asyncio.gather(*tasks[3:]) == ["done"] * 2
+
+    async def test_a_result_waits_for_others_for_a_moment_only(self) -> None:
+        first, second, *others = gates = [Gate() for _ in range(5)]
+        async with running(limits(queue_size=5)) as pool:
+            await pool.warm()
+            tasks = [asyncio.create_task(pool.run(pool.reserve(), gate.job)) for gate in gates]
+            first.open.set()
+            assert await asyncio.wait_for(tasks[0], PATIENCE / 2) == "done"
+            assert not second.open.is_set()
+            for gate in (second, *others):
+                gate.open.set()
+            await asyncio.gather(*tasks[1:])
+
+    async def test_a_frame_waits_for_no_other_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.worker_pool._LONGEST_GATHERING", PATIENCE)
+        frame, *requests = gates = [Gate() for _ in range(4)]
+        async with running(limits(queue_size=5)) as pool:
+            await pool.warm()
+            read = asyncio.create_task(pool.run(pool.reserve_frame(), frame.job, stream=True))
+            await entered(frame)
+            tasks = [asyncio.create_task(pool.run(pool.reserve(), gate.job)) for gate in requests]
+            await until(lambda: pool.waiting == len(requests))
+            frame.open.set()
+            assert await asyncio.wait_for(read, PATIENCE / 2) == "done"
+            for gate in gates:
+                gate.open.set()
+            await asyncio.gather(*tasks)
 
 
 class TestStreams:
