@@ -114,7 +114,9 @@ class Settings(BaseSettings):
         10, ge=0.01, le=3600, description="Longest time to receive a request's headers."
     )
     body_timeout_seconds: float = Field(20, ge=0.01, le=3600, description="Longest time to receive a request's body.")
-    drain_seconds: float = Field(5, ge=0, le=3600, description="Time from SIGTERM to the exit; new requests get 503.")
+    drain_seconds: float = Field(
+        5, ge=0, le=3600, description="How long new requests get 503 after SIGTERM, before the process ends."
+    )
 
     max_streams: int = Field(32, ge=0, le=1024, description="Most streams that are open at the same time.")
     stream_share: float = Field(
@@ -129,7 +131,7 @@ class Settings(BaseSettings):
         "empty means a random one for each process.",
     )
 
-    rate_limit: str = Field("600/minute", description="Requests per client, such as `10/minute`, or `off`.")
+    rate_limit: str = Field("600/minute", description="Pictures per client, such as `10/minute`, or `off`.")
     rate_limit_storage: str = Field("memory://", description="Where to count requests: `memory://`, `redis://host`.")
     max_clients: int = Field(
         50_000,
