@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--compare", metavar="A,B", help="test the difference between two models")
     audit.add_argument("--precision", type=_share, default=0.9, help="precision that the threshold is to reach")
     audit.add_argument("--pictures", action="store_true", help="show the surest mistakes as pictures")
-    audit.add_argument("--write-threshold", action="store_true", help="print the setting that uses the threshold found")
+    audit.add_argument("--write-threshold", action="store_true", help="write the threshold found as settings.env")
     audit.add_argument("--write-temperature", metavar="FOLDER", help="copy the model there with the temperature found")
     audit.set_defaults(command=_audit)
     return parser

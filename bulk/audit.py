@@ -20,6 +20,7 @@ from app.api.csv_table import neutral
 from app.api.details import NOTHING_ASKED
 from app.config import Settings
 from app.errors import VisageError
+from app.inference import golden
 from app.inference.manifest import MANIFEST_FILE
 from app.vision.decode import ImageLimits, decode
 from bulk.engine import Load, LocalEngine, Part, Worker
@@ -118,6 +119,9 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     labelled = [each for each in find_labelled(options) if each.label not in options.ignored]
     if not labelled:
         raise Stop("There is no picture with a label to audit.")
+    if options.write_temperature and Path(options.write_temperature).exists():
+        there = shown(options.write_temperature)
+        raise Stop(f"{there} is there already: name a new folder with --write-temperature.")
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,9 +140,8 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     if options.write_threshold and result["threshold"] is not None:
         (folder / "settings.env").write_text(f"CONFIDENCE_THRESHOLD={result['threshold']['confidence']}\n", "utf-8")
     if options.write_temperature:
-        _write_temperature(
-            Path(options.write_temperature), settings, model.manifest.name, result["temperature"]["value"]
-        )
+        value = result["temperature"]["value"]
+        write_temperature(Path(options.write_temperature), settings, model.manifest.name, value)
     return 0
 
 
@@ -417,11 +420,9 @@ def _predictions(outcome: Outcome) -> str:
     return text.getvalue()
 
 
-def _write_temperature(target: Path, settings: Settings, name: str, value: float) -> None:
-    """A copy of the model whose manifest has the temperature that was found."""
-    if target.exists():
-        raise Stop(f"{shown(str(target))} is there already: name a new folder with --write-temperature.")
-    shutil.copytree(settings.models_dir / name, target)
+def write_temperature(target: Path, settings: Settings, name: str, value: float) -> None:
+    """A copy of the model whose manifest has the temperature that was found. Its golden vectors would not fit that."""
+    shutil.copytree(settings.models_dir / name, target, ignore=shutil.ignore_patterns(golden.FILE))
     path = target / MANIFEST_FILE
     manifest = json.loads(path.read_text("utf-8"))
     output = manifest["output"]

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from app.config import load_settings
+from app.inference.classifier import load_classifier
+from app.inference.session import SessionSpec
 from bulk.__main__ import run
-from bulk.audit import Labelled, Outcome, compared, figures
+from bulk.audit import Labelled, Outcome, compared, figures, write_temperature
 from bulk.sources import Item
 from bulk.statistics import wilson
 from tests.unit.bulk.test_score import FACELESS, HAPPY, SAMPLES
@@ -95,6 +98,21 @@ def test_what_was_found_can_be_used(faces: Path, tmp_path: Path) -> None:
     assert after["output"]["temperature"] == pytest.approx(wanted, abs=1e-4)
     assert after["name"] == "mine"
     assert (copy / "model.onnx").is_file()
+
+
+def test_a_model_with_any_temperature_that_is_found_can_be_served(tmp_path: Path) -> None:
+    write_temperature(tmp_path / "mine", load_settings(), "default", 5.0)
+
+    assert load_classifier(tmp_path / "mine", SessionSpec(("cpu",))).manifest.name == "mine"
+
+
+def test_a_folder_for_the_temperature_that_is_there_is_refused_before_anything_is_read(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = refusal(capsys, faces, "--write-temperature", tmp_path, out=tmp_path / "out")
+
+    assert "is there already" in refused
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture
