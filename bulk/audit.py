@@ -20,6 +20,7 @@ from app.api.csv_table import neutral
 from app.api.details import NOTHING_ASKED
 from app.config import Settings
 from app.errors import VisageError
+from app.expression.labels import usual_name
 from app.inference import golden
 from app.inference.manifest import MANIFEST_FILE
 from app.vision.decode import ImageLimits, decode
@@ -58,14 +59,6 @@ _MISTAKES: Final = 50
 _PIECE: Final = 1000
 _THUMBNAIL: Final = 320
 """Longer side of a picture of the page."""
-_ANOTHER_NAME: Final = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +142,7 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
     """The pictures with their labels: from a table, or from folders of the labels' names."""
     if options.labels is None:
         items = [item for item in find_items(options.sources, options.column) if not item.is_video]
-        return [Labelled(item, _label(PurePosixPath(item.source).parent.name)) for item in items]
+        return [Labelled(item, usual_name(PurePosixPath(item.source).parent.name)) for item in items]
     table = read_table(options.labels)
     path = _column(table, ("path", "file", "source"), options.column)
     label = _column(table, ("label", "emotion"), None)
@@ -163,7 +156,7 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
         if given in (None, ""):
             raise Stop(f"{shown(str(name))} has no label in {shown(options.labels)}.")
         groups_of = {group: str(values[number] or "") for group, values in groups.items()}
-        found[item] = Labelled(item, _label(str(given)), groups_of)
+        found[item] = Labelled(item, usual_name(str(given)), groups_of)
     return list(found.values())
 
 
@@ -196,16 +189,11 @@ def _column(table: Table, names: Sequence[str], wanted: str | None) -> str:
     return found
 
 
-def _label(name: str) -> str:
-    lower = name.strip().lower()
-    return _ANOTHER_NAME.get(lower, lower)
-
-
 def _predict(
     labelled: Sequence[Labelled], name: str | None, settings: Settings, engine: LocalEngine, progress: Progress
 ) -> Outcome:
     model = engine.registry.get(name)
-    labels = tuple(_label(label) for label in model.manifest.labels)
+    labels = tuple(usual_name(label) for label in model.manifest.labels)
     unknown = sorted({each.label for each in labelled} - set(labels))
     if unknown:
         known, missing = ", ".join(labels), ", ".join(map(shown, unknown))

@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from app.expression.labels import usual_name
+
 Color = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
 LevelName = Literal["uncertain", "fair", "sure"]
 
@@ -46,19 +48,11 @@ _KNOWN: Final = {
 }
 _OTHER: Final = ("🙂", "#b3448e")
 """For a label of a model that was dropped in."""
-_SAME: Final = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
 
 
 def labels(names: Iterable[str]) -> list[Label]:
     """How each label is shown, once and in the order given."""
-    shown = {name: _KNOWN.get(_SAME.get(name.lower(), name.lower()), _OTHER) for name in names}
+    shown = {name: _KNOWN.get(usual_name(name), _OTHER) for name in names}
     return [{"name": name, "emoji": emoji, "color": color} for name, (emoji, color) in shown.items()]
 
 

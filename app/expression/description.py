@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from app.expression.action_units import ActionUnit, methods
+from app.expression.labels import usual_name
 
 Language = Literal["en", "de", "fr", "es"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -42,15 +43,6 @@ FITTING_UNITS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The units that commonly go with an expression: the prototypes of Ekman and Friesen (EMFACS, 1983) and the units that
 Du, Tao and Martinez (2014) found in at least a fifth of posed expressions."""
-
-_SAME: Final = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +98,7 @@ def _shares(ranked: Sequence[tuple[str, float]], words: Mapping[str, Any]) -> st
     named = [(label, share) for number, (label, share) in enumerate(ranked) if share >= _TRACE or not number]
     parts = []
     for label, share in named[:_MOST_LABELS]:
-        name = words["labels"].get(_usual(label)) or words["quote"].format(label=label)
+        name = words["labels"].get(usual_name(label)) or words["quote"].format(label=label)
         degree = words["shares"][_degree(share)].format(label=name)
         percent = words["nearly_all"] if share >= _NEARLY_ALL else round(100 * share)
         parts.append(words["percent"].format(label=degree, percent=percent))
@@ -129,7 +121,7 @@ def _movements(label: str, shown: Shown, words: Mapping[str, Any]) -> list[str]:
     if not active:
         return [words["still"]]
     strongest = sorted(active, key=lambda code: -active[code].intensity)
-    fitting = FITTING_UNITS.get(_usual(label))
+    fitting = FITTING_UNITS.get(usual_name(label))
     if fitting is None:
         return [_sentence("active", strongest[:_MOST_FITTING], words)]
     going = [code for code in strongest if code in fitting][:_MOST_FITTING]
@@ -144,9 +136,3 @@ def _sentence(kind: str, codes: Sequence[str], words: Mapping[str, Any]) -> str:
 def _list(parts: Sequence[str], words: Mapping[str, Any]) -> str:
     *first, last = parts
     return str(words["and"].join([words["comma"].join(first), last] if first else [last]))
-
-
-def _usual(label: str) -> str:
-    """The usual name of a label."""
-    label = label.lower()
-    return _SAME.get(label, label)

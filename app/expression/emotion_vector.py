@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from typing_extensions import TypedDict
+
+from app.expression.labels import usual_name
 
 
 class EmotionVector(TypedDict):
@@ -19,29 +20,14 @@ class EmotionVector(TypedDict):
     disgust: float | None
 
 
-_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "happiness": ("happy", "happiness"),
-    "sadness": ("sad", "sadness"),
-    "anger": ("angry", "anger"),
-    "fear": ("fear", "fearful"),
-    "surprise": ("surprise", "surprised"),
-    "disgust": ("disgust", "disgusted"),
-}
-"""The labels that models use for each emotion."""
-
-
 def emotion_vector(probabilities: Mapping[str, float]) -> EmotionVector:
     """The vector of a prediction, rounded as its probabilities are. It is not renormalised."""
-    by_label = {label.lower(): round(probability, 4) for label, probability in probabilities.items()}
-
-    def of(emotion: str) -> float | None:
-        return next((by_label[label] for label in _LABELS[emotion] if label in by_label), None)
-
+    by_label = {usual_name(label): round(probability, 4) for label, probability in probabilities.items()}
     return {
-        "happiness": of("happiness"),
-        "sadness": of("sadness"),
-        "anger": of("anger"),
-        "fear": of("fear"),
-        "surprise": of("surprise"),
-        "disgust": of("disgust"),
+        "happiness": by_label.get("happy"),
+        "sadness": by_label.get("sad"),
+        "anger": by_label.get("angry"),
+        "fear": by_label.get("fear"),
+        "surprise": by_label.get("surprise"),
+        "disgust": by_label.get("disgust"),
     }
