@@ -76,7 +76,8 @@ class Classifier:
     """One model, for use from any thread.
 
     ``providers`` are the short names of those in use. ``class_weights`` is float32 (labels, channels) of the layer
-    after the feature map, or None when the manifest names no such layer.
+    after the feature map, or None when the manifest names no such layer. ``seconds_a_pass`` is what a pass of an
+    occlusion map has taken here at least; 0 before the first.
     """
 
     def __init__(self, manifest: Manifest, runner: Runner, class_weights: NDArray[np.float32] | None = None) -> None:
@@ -84,6 +85,7 @@ class Classifier:
         self.class_weights = class_weights
         self.runner = runner
         self.prepare = Preprocessor(manifest.input)
+        self.seconds_a_pass = 0.0
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
-from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -132,8 +130,6 @@ class _OcclusionWork:
     """The CPU time of the occlusion maps of one picture. Too much is refused before it is spent, as soon as it is known
     how long a pass of the model takes on this machine."""
 
-    _seconds_a_pass: Final[WeakKeyDictionary[Classifier, float]] = WeakKeyDictionary()
-
     def __init__(self, model: Classifier, faces: int) -> None:
         self._model = model
         self._passes = faces * _PASSES
@@ -142,19 +138,15 @@ class _OcclusionWork:
 
     def before_pass(self) -> None:
         """Raises InvalidRequest when the maps take, or will take, too long."""
+        model = self._model
         spent = expected = time.thread_time() - self._started
         if self._done == _MEASURED:
-            self._seconds_a_pass[self._model] = min(spent / self._done, self._known or math.inf)
+            model.seconds_a_pass = min(spent / self._done, model.seconds_a_pass or spent)
         if self._done <= _MEASURED:
-            expected = self._passes * self._known
+            expected = self._passes * model.seconds_a_pass
         if max(spent, expected) > _MOST_SECONDS:
             raise InvalidRequest("explain: this takes too long with this model and so many faces. Explain fewer faces.")
         self._done += 1
-
-    @property
-    def _known(self) -> float:
-        """Seconds of a pass; 0 while no pass was measured."""
-        return self._seconds_a_pass.get(self._model, 0.0)
 
 
 def occlusion_map(
