@@ -23,14 +23,14 @@ from flatbuffers import encode, packer
 from flatbuffers.number_types import Int8Flags, Int32Flags, Uint32Flags
 from flatbuffers.table import Table
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from scripts.onnx_graph import GraphWriter
 from scripts.widen_channels import Widener
 
 FOLDER = Path("models/face_detector")
 SOURCE = FOLDER / "face_detection_short_range.tflite"
 TARGET = FOLDER / "face_detection_short_range.onnx"
-OPSET = 17
 
 ADD, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE = 0, 2, 3, 4, 6
 MAX_POOL_2D, RELU, RESHAPE, PAD = 17, 19, 22, 34
@@ -83,10 +83,11 @@ Writer = Callable[[list[int], int, Node], None]
 """Writes an operator: its inputs, its output, and its table."""
 
 
-class Converter:
+class Converter(GraphWriter):
     """Writes one ONNX node or constant for each operator of the TFLite graph."""
 
     def __init__(self, data: bytes) -> None:
+        super().__init__()
         model = Node.root(data)
         self._graph = model.children(2)[0]
         self._tensors = self._graph.children(0)
@@ -94,26 +95,19 @@ class Converter:
         # The field of one byte came first; a newer one of four bytes holds the larger codes.
         self._codes = [max(code.number(0, Int8Flags), code.number(3, Int32Flags)) for code in model.children(1)]
         self._weights: dict[int, NDArray[Any]] = {}
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
 
     def model(self) -> onnx.ModelProto:
         (source,) = self._graph.numbers(1)
         self._scale_input(source)
         self._write_operators()
-        graph = helper.make_graph(
-            self._nodes,
+        return self._model(
             "face_detection_short_range",
             [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *self._shape(source)[1:]])],
             [
                 helper.make_tensor_value_info(self._name(output), TensorProto.FLOAT, ["n", *self._shape(output)[1:]])
                 for output in self._graph.numbers(2)
             ],
-            self._constants,
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-        onnx.checker.check_model(model, full_check=True)
-        return model
 
     def _write_operators(self) -> None:
         write = self._writers()
@@ -136,9 +130,9 @@ class Converter:
 
     def _scale_input(self, source: int) -> None:
         self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)
-        scale, one = np.float32(2 / 255), np.float32(1)
-        self._node("Mul", ["image_float", self._constant("input_scale", np.asarray(scale))], "image_scaled")
-        self._node("Sub", ["image_scaled", self._constant("input_shift", np.asarray(one))], "image_shifted")
+        scale, one = np.array([2 / 255], np.float32), np.array([1], np.float32)
+        self._node("Mul", ["image_float", self._constant("input_scale", scale)], "image_scaled")
+        self._node("Sub", ["image_scaled", self._constant("input_shift", one)], "image_shifted")
         self._node("Transpose", ["image_shifted"], self._name(source), perm=[0, 3, 1, 2])
 
     def _dequantize(self, inputs: list[int], output: int, _: Node) -> None:
@@ -162,7 +156,7 @@ class Converter:
             "Conv",
             [
                 self._name(inputs[0]),
-                self._constant(f"kernel_{output}", np.ascontiguousarray(kernel)),
+                self._constant(f"kernel_{output}", kernel),
                 self._constant(f"bias_{output}", self._weights[inputs[2]]),
             ],
             self._name(output),
@@ -216,13 +210,6 @@ class Converter:
 
     def _name(self, number: int) -> str:
         return self._tensors[number].text(3) if number in self._graph.numbers(2) else f"tensor_{number}"
-
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-
-    def _constant(self, name: str, value: NDArray[Any]) -> str:
-        self._constants.append(numpy_helper.from_array(value, name))
-        return name
 
 
 def _padding(options: Node) -> str:

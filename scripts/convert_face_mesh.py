@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 from flatbuffers.number_types import Int8Flags, Int32Flags
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from scripts.convert_face_detector import (
     ADD,
@@ -32,7 +32,6 @@ from scripts.convert_face_detector import (
     CONV_2D,
     DEQUANTIZE,
     NO_ACTIVATION,
-    OPSET,
     RESHAPE,
     Converter,
     Node,
@@ -40,6 +39,7 @@ from scripts.convert_face_detector import (
     require,
 )
 from scripts.keep_one_row import RowKeeper
+from scripts.onnx_graph import GraphRewriter, attributes_of, values_of
 from scripts.unfold_prelu import PreluUnfolder
 
 FOLDER = Path("models/face_mesh")
@@ -77,21 +77,22 @@ class _HalfWeights(Converter):
 
     def _finished(self, name: str, source: onnx.ValueInfoProto, results: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
         used = {each for node in self._nodes for each in node.input}
-        casts, stored = [], []
-        for constant, value in self._values().items():
+        casts = []
+        given, self._constants = values_of(self._constants.values()), {}
+        for constant, value in given.items():
             half = value.astype(np.float16) if value.dtype == np.float32 else value
             if constant in used and half.dtype != value.dtype and np.array_equal(half.astype(np.float32), value):
-                stored.append(numpy_helper.from_array(half, f"{constant}_half"))
+                self._constant(f"{constant}_half", half)
                 casts.append(helper.make_node("Cast", [f"{constant}_half"], [constant], to=TensorProto.FLOAT))
             elif constant in used:
-                stored.append(numpy_helper.from_array(value, constant))
-        graph = helper.make_graph(casts + self._nodes, name, [source], results, stored)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-        onnx.checker.check_model(model, full_check=True)
-        return model
+                self._constant(constant, value)
+        self._nodes = casts + self._nodes
+        return self._model(name, [source], results)
 
-    def _values(self) -> dict[str, NDArray[Any]]:
-        return {constant.name: numpy_helper.to_array(constant) for constant in self._constants}
+    def _rewrite(self, kind: type[GraphRewriter]) -> None:
+        rewriter = kind(self._nodes, values_of(self._constants.values()))
+        self._nodes = rewriter.nodes()
+        self._constants |= rewriter.constants
 
 
 class MeshConverter(_HalfWeights):
@@ -108,7 +109,7 @@ class MeshConverter(_HalfWeights):
         for tensor, name, shape in ((points, "points", [0, POINTS, 3]), (presence, "presence", [0, 1])):
             shape_name = self._constant(f"{name}_shape", np.array(shape, np.int64))
             self._node("Reshape", [self._name(tensor), shape_name], name)
-        self._nodes = PreluUnfolder(self._nodes, self._values(), self._constant).nodes()
+        self._rewrite(PreluUnfolder)
         return self._finished(
             "face_mesh",
             helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *self._shape(source)[1:]]),
@@ -137,10 +138,9 @@ class MeshConverter(_HalfWeights):
     def _over_rows(self, node: onnx.NodeProto, kernel: NDArray[Any]) -> onnx.NodeProto:
         """The first convolution, over rows in which the colours stay beside each other: a kernel that is three times as
         wide saves transposing the picture. It scales the picture to [0, 1] too."""
-        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
         filters, colours, rows, columns = kernel.shape
         wide = kernel.transpose(0, 2, 3, 1).reshape(filters, 1, rows, columns * colours) / np.float32(255)
-        down, across = attributes["strides"]
+        down, across = attributes_of(node)["strides"]
         _, height, width, _ = self._shape(self._graph.numbers(1)[0])
         (top, bottom), (left, right) = _padding(height, rows, down), _padding(width, columns, across)
         return helper.make_node(
@@ -172,8 +172,8 @@ class BlendshapesConverter(_HalfWeights):
         self._node("Gather", ["points", used], "used", axis=1)
         self._node("Slice", ["used", *flat], self._name(source))
         self._write_operators()
-        self._nodes = [*_with_layer_norms(self._nodes, self._values())]
-        self._nodes = RowKeeper(self._nodes, self._values(), self._constant).nodes()
+        self._nodes = [*_with_layer_norms(self._nodes, values_of(self._constants.values()))]
+        self._rewrite(RowKeeper)
         return self._finished(
             "blendshapes",
             helper.make_tensor_value_info("points", TensorProto.FLOAT, ["n", POINTS, 3]),
@@ -235,7 +235,7 @@ class BlendshapesConverter(_HalfWeights):
         require(kernel.shape[1:3] == (1, 1), "a convolution that is no matrix product")
         activation = operator.child(4).number(3, Int8Flags)
         require(activation in (NO_ACTIVATION, RELU_ACTIVATION), "an unknown activation")
-        matrix = self._constant(f"kernel_{output}", np.ascontiguousarray(kernel[:, 0, 0].T))
+        matrix = self._constant(f"kernel_{output}", kernel[:, 0, 0].T)
         bias = self._constant(f"bias_{output}", self._weights[inputs[2]])
         result = self._name(output) if activation == NO_ACTIVATION else f"linear_{output}"
         self._node("MatMul", [self._name(inputs[0]), matrix], f"product_{output}")

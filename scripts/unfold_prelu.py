@@ -13,39 +13,29 @@ that matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
+
+from scripts.onnx_graph import GraphRewriter, attributes_of
 
 _BLOCK = 16
 
 
-class PreluUnfolder:
-    """Writes a graph of convolutions, PRelus, sums, poolings and paddings of channels again.
+class PreluUnfolder(GraphRewriter):
+    """Writes a graph of convolutions, PRelus, sums, poolings and paddings of channels again. Other nodes are kept."""
 
-    ``values`` are its constants by name, ``constant`` stores a new one and returns its name. Other nodes are kept.
-    """
-
-    def __init__(
-        self,
-        nodes: Iterable[onnx.NodeProto],
-        values: Mapping[str, NDArray[Any]],
-        constant: Callable[[str, NDArray[Any]], str],
-    ) -> None:
-        self._given = [*nodes]
-        self._values = values
-        self._constant = constant
+    def __init__(self, nodes: Iterable[onnx.NodeProto], values: Mapping[str, NDArray[Any]]) -> None:
+        super().__init__(nodes, values)
         self._slopes = {node.input[0]: self._slope(node) for node in self._given if node.op_type == "PRelu"}
         self._pooled = {node.input[0] for node in self._given if node.op_type == "MaxPool"}
         self._partners = {node.input[1]: node.input[0] for node in self._given if node.op_type == "Add"}
         """What the result of each convolution is added to."""
         self._matrices: dict[str, NDArray[np.float32]] = {}
         """From what is stored of a tensor to its channels (channels, stored)."""
-        self._nodes: list[onnx.NodeProto] = []
 
     def nodes(self) -> list[onnx.NodeProto]:
         writers = {"Conv": self._convolve, "PRelu": self._unfold, "Pad": self._widen, "Add": self._keep_matrix}
@@ -63,7 +53,7 @@ class PreluUnfolder:
 
     def _convolve(self, node: onnx.NodeProto) -> None:
         source, name = node.input[0], node.output[0]
-        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        attributes = attributes_of(node)
         kernel, bias = (self._values[weights] for weights in node.input[1:])
         if attributes["group"] > 1:
             matrix = self._matrices[name] = self._matrices[source]
@@ -79,7 +69,7 @@ class PreluUnfolder:
             stored = self._stored_as(name, len(kernel))
             kernel, bias = np.tensordot(stored, kernel, 1), stored @ bias
             self._matrices[name] = np.linalg.pinv(stored).astype(np.float32).round(6)
-        self._write(source, name, {"kernel": kernel, "bias": bias}, attributes)
+        self._conv(source, name, kernel.astype(np.float32), bias.astype(np.float32), **attributes)
 
     def _stored_as(self, name: str, channels: int) -> NDArray[np.float32]:
         """From the channels of a convolution's result to what is stored of it."""
@@ -93,17 +83,17 @@ class PreluUnfolder:
         before = self._matrices[source]
         if before.shape[1] > len(before):
             self._matrices[name] = np.concatenate([np.eye(len(slope)), -np.diag(slope)], axis=1).astype(np.float32)
-            self._nodes.append(helper.make_node("Relu", [source], [name]))
+            self._node("Relu", [source], name)
             return
         turned, signs = np.where(slope > 1, -1, 1), np.sign(before.diagonal())
         steep, bent, linear = (f"{part}_{name}" for part in ("steep", "bent", "linear"))
         self._scale(source, steep, np.abs(1 - slope) * signs)
-        self._nodes.append(helper.make_node("Relu", [steep], [bent]))
+        self._node("Relu", [steep], bent)
         if name in self._pooled:
             self._scale(bent, f"upright_{name}", turned)
             bent, turned = f"upright_{name}", np.ones(len(slope))
         self._scale(source, linear, slope * signs * turned)
-        self._nodes.append(helper.make_node("Add", [bent, linear], [name]))
+        self._node("Add", [bent, linear], name)
         self._matrices[name] = np.diag(turned).astype(np.float32)
 
     def _widen(self, node: onnx.NodeProto) -> None:
@@ -113,14 +103,8 @@ class PreluUnfolder:
         more = int(self._values[node.input[1]][5])
         self._matrices[name] = np.eye(channels + more, dtype=np.float32)
         kernel = np.eye(channels + more, channels, dtype=np.float32)[:, :, None, None]
-        self._write(source, name, {"kernel": kernel}, {"kernel_shape": [1, 1]})
+        self._conv(source, name, kernel, kernel_shape=[1, 1])
 
     def _scale(self, source: str, name: str, factors: NDArray[np.float32]) -> None:
-        kernel = factors.reshape(-1, 1, 1, 1)
-        self._write(source, name, {"kernel": kernel}, {"group": len(kernel), "kernel_shape": [1, 1]})
-
-    def _write(
-        self, source: str, name: str, weights: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
-    ) -> None:
-        names = [self._constant(f"{key}_{name}", values.astype(np.float32)) for key, values in weights.items()]
-        self._nodes.append(helper.make_node("Conv", [source, *names], [name], **attributes))
+        kernel = factors.reshape(-1, 1, 1, 1).astype(np.float32)
+        self._conv(source, name, kernel, group=len(kernel), kernel_shape=[1, 1])

@@ -8,28 +8,26 @@ blocks.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+
+from scripts.onnx_graph import GraphWriter, attributes_of, values_of
 
 _BLOCK = 16
 
 
-class Widener:
+class Widener(GraphWriter):
     """Writes a graph of convolutions, rectifiers, sums, poolings and channel paddings again, up to some tensors.
 
     ``heads`` names the tensors in front of each new output, whose channels are joined in that order.
     """
 
     def __init__(self, model: onnx.ModelProto, heads: dict[str, tuple[str, ...]]) -> None:
-        self._model = model
+        super().__init__()
+        self._graph = model.graph
         self._heads = heads
-        self._values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
+        self._values = values_of(model.graph.initializer)
         self._channels: dict[str, int] = {}
         """Channels of a tensor without the added ones."""
         self._same: dict[str, str] = {}
@@ -39,10 +37,10 @@ class Widener:
 
     def model(self, source: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
         """The wide model. ``source`` is the tensor from which maps are widened; what comes before it is kept."""
-        made = {node.output[0]: node for node in self._model.graph.node}
+        made = {node.output[0]: node for node in self._graph.node}
         joined = {name for names in self._heads.values() for name in names}
         before = True
-        for node in self._model.graph.node:
+        for node in self._graph.node:
             if before:
                 self._keep(node)
                 before = node.output[0] != source
@@ -55,23 +53,18 @@ class Widener:
                 self._channels[node.output[0]] = self._channels[node.input[0]]
         for output, names in self._heads.items():
             self._head(output, [made[name] for name in names])
-        graph = helper.make_graph(
-            self._nodes, self._model.graph.name, self._model.graph.input, outputs, list(self._constants.values())
-        )
-        model = helper.make_model(graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version)
-        onnx.checker.check_model(model, full_check=True)
-        return model
+        return self._model(self._graph.name, self._graph.input, outputs)
 
     def _keep(self, node: onnx.NodeProto) -> None:
         inputs = [self._same.get(name, name) for name in node.input]
         for name in inputs:
             if name in self._values:
                 self._constant(name, self._values[name])
-        self._node(node.op_type, inputs, node.output[0], **_attributes(node))
+        self._node(node.op_type, inputs, node.output[0], **attributes_of(node))
 
     def _convolution(self, node: onnx.NodeProto) -> None:
         kernel, bias = (self._values[name] for name in node.input[1:])
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         name = node.output[0]
         self._channels[name] = len(kernel)
         self._reductions += max(attributes["strides"]) > 1
@@ -83,8 +76,7 @@ class Widener:
             # The picture has three channels and is not widened.
             given = self._channels.get(node.input[0])
             kernel = _grown(kernel, (wide, _wide(given) if given else kernel.shape[1]))
-        inputs = [node.input[0], self._constant(f"kernel_{name}", kernel)]
-        self._node("Conv", [*inputs, self._constant(f"bias_{name}", _grown(bias, (wide,)))], name, **attributes)
+        self._conv(node.input[0], name, kernel, _grown(bias, (wide,)), **attributes)
 
     def _padding(self, node: onnx.NodeProto) -> None:
         source, name = node.input[0], node.output[0]
@@ -108,15 +100,7 @@ class Widener:
         kernel, bias = (np.concatenate([self._values[node.input[part]] for node in nodes]) for part in (1, 2))
         source = nodes[0].input[0]
         kernel = _grown(kernel, (len(kernel), _wide(self._channels[source])))
-        inputs = [source, self._constant(f"kernel_{output}", kernel), self._constant(f"bias_{output}", bias)]
-        self._node("Conv", inputs, output, kernel_shape=[1, 1])
-
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-
-    def _constant(self, name: str, value: NDArray[Any]) -> str:
-        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
-        return name
+        self._conv(source, output, kernel, bias, kernel_shape=[1, 1])
 
 
 def _wide(channels: int) -> int:
@@ -127,7 +111,3 @@ def _grown(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.fl
     """The values with zeros behind them in the first dimensions."""
     more = [(0, wanted - size) for wanted, size in zip(shape, values.shape, strict=False)]
     return np.pad(values, more + [(0, 0)] * (values.ndim - len(more)))
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
