@@ -8,8 +8,9 @@ There are two ways to take from it:
 - What a request or a connection holds: its body, its result, a frame. A route gets ``memory_of(request.scope)`` with
   its body in it, calls ``take(size)`` before it builds anything else of more than some kilobytes, and may give back
   early what it drops; the rest is given back at the end of the request. A WebSocket uses
-  ``with process_memory().held() as memory:``. Both raise Overloaded when there is no room. All of this together gets
-  at most half of the budget, so that work can always go on.
+  ``with process_memory().held(by_stream=True) as memory:``. Both raise Overloaded when there is no room. All of this
+  together gets at most half of the budget, so that work can always go on, and several
+  streams half of that.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class MemoryBudget:
         self.limit_mb = 0
         self.reserved = 0
         self._held = 0
+        self._streams = 0
         # Reentrant: the garbage collector may give memory back while its own thread takes some.
         self._lock = threading.RLock()
 
@@ -108,9 +110,9 @@ class MemoryBudget:
             self.used += size
         weakref.finalize(owner, self._give_back, size).atexit = False
 
-    def held(self) -> HeldMemory:
+    def held(self, *, by_stream: bool = False) -> HeldMemory:
         """An account of what one request or connection holds; nothing at first."""
-        return HeldMemory(self)
+        return HeldMemory(self, by_stream=by_stream)
 
     def shrink(self, size: int, owner: object) -> None:
         """Takes bytes that ``owner`` will hold for long out of the total. The next ``follow`` finds them at rest."""
@@ -141,8 +143,9 @@ class MemoryBudget:
 class HeldMemory:
     """What one request or connection holds of the budget. Safe from any thread."""
 
-    def __init__(self, budget: MemoryBudget) -> None:
+    def __init__(self, budget: MemoryBudget, *, by_stream: bool) -> None:
         self._budget = budget
+        self._by_stream = by_stream
         self._closed = False
         self.size = 0
 
@@ -158,6 +161,8 @@ class HeldMemory:
         with budget._lock:
             # A job may still run when its request is over.
             if self._closed or budget._held + size > budget.most_held or budget.used + size > budget.total:
+                raise Overloaded
+            if self._by_stream and self.size < budget._streams > budget.most_held // 2 - size:
                 raise Overloaded
             self._add(size)
 
@@ -180,6 +185,7 @@ class HeldMemory:
     def _add(self, size: int) -> None:
         self.size += size
         self._budget._held += size
+        self._budget._streams += size * self._by_stream
         self._budget.used += size
 
 

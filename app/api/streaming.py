@@ -170,7 +170,7 @@ class Stream:
         self._options = options
         self._id = request_record(websocket.scope).request_id
         self._client: tuple[str, ...] = websocket.scope["state"][CLIENT]
-        self._memory = process_memory().held()
+        self._memory = process_memory().held(by_stream=True)
         """Of the frame that waits, of the one that is read, and of its prediction."""
         self._frames = _Frames(options, service.settings.confidence_threshold, self._id, self._memory)
         self._place = _Place()

@@ -84,7 +84,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._failure: bytes | None = None
         self._discarded = 0
         self._starved_since: float | None = None
-        self._memory = process_memory().held()
+        self._memory = process_memory().held(by_stream=True)
         """Of a message that has not arrived whole."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

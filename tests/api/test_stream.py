@@ -583,9 +583,9 @@ async def test_details_are_those_that_are_asked_for(script: Script) -> None:
 
 
 async def test_a_frame_without_memory_for_its_prediction_is_skipped(script: Script) -> None:
-    async with serving(script, body_memory_mb=0.1) as port, started(port) as client:
+    async with serving(script, body_memory_mb=0.2) as port, started(port) as client:
         with process_memory().held() as others:
-            others.take(34_000)
+            others.take(139_000)
             await client.send(b"\xff\xd8\xff" + bytes(60_000))
             await _received(port, skipped=1)
         await client.read(PICTURE)
@@ -594,9 +594,9 @@ async def test_a_frame_without_memory_for_its_prediction_is_skipped(script: Scri
 
 
 async def test_half_a_frame_for_which_there_is_no_memory_waits_for_it(script: Script) -> None:
-    async with serving(script, body_memory_mb=0.1) as port, started(port) as client:
+    async with serving(script, body_memory_mb=0.2) as port, started(port) as client:
         with process_memory().held() as others:
-            others.take(90_000)
+            others.take(190_000)
             await client.send(b"\xff\xd8\xff" + bytes(60_000))
             await asyncio.sleep(0.2)
             assert script.started == 0

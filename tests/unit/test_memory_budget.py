@@ -73,6 +73,19 @@ class TestHeldMemory:
             with pytest.raises(Overloaded):
                 memory.take(1)
 
+    def test_streams_leave_half_of_it_to_requests(self) -> None:
+        budget = MemoryBudget(400)
+        with budget.held() as request, budget.held(by_stream=True) as one, budget.held(by_stream=True) as other:
+            one.take(90)
+            other.take(10)
+            for stream in (one, other):
+                with pytest.raises(Overloaded):
+                    stream.take(1)
+            request.take(100)
+            request.close()
+            other.close()
+            one.take(110)
+
     def test_what_is_given_back_early_is_free_and_is_not_given_back_twice(self) -> None:
         budget = MemoryBudget(120)
         with budget.held() as memory:
