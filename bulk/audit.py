@@ -141,6 +141,8 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
 def find_labelled(options: AuditOptions) -> list[Labelled]:
     """The pictures with their labels: from a table, or from folders of the labels' names."""
     if options.labels is None:
+        if options.groups:
+            raise Stop("--groups names columns of the table of --labels: there is no such table.")
         items = [item for item in find_items(options.sources, options.column) if not item.is_video]
         return [Labelled(item, usual_name(PurePosixPath(item.source).parent.name)) for item in items]
     table = read_table(options.labels)

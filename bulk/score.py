@@ -226,8 +226,9 @@ def _difference(begun: dict[str, Any], plan: dict[str, Any], key: str) -> str:
     if key == "items_sha256":
         return "the files in the source have changed since"
     if isinstance(before, dict) and isinstance(now, dict):
-        inner = next(name for name in now if before.get(name) != now[name])
-        return f"its {inner} was {before.get(inner)!r} and is {now[inner]!r}"
+        # Another version may know other options.
+        inner = next(name for name in before | now if before.get(name) != now.get(name))
+        return f"its {inner} was {before.get(inner)!r} and is {now.get(inner)!r}"
     return f"its {key} was {before!r} and is {now!r}"
 
 

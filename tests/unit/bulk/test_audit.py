@@ -106,6 +106,10 @@ def test_a_model_with_any_temperature_that_is_found_can_be_served(tmp_path: Path
     assert load_classifier(tmp_path / "mine", SessionSpec(("cpu",))).manifest.name == "mine"
 
 
+def test_groups_without_a_table_are_refused(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--labels" in refusal(capsys, faces, "--groups", "age", out=tmp_path / "out")
+
+
 def test_a_folder_for_the_temperature_that_is_there_is_refused_before_anything_is_read(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

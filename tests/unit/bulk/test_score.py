@@ -290,6 +290,19 @@ def refusal_of_disk(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path:
     return capsys.readouterr().err
 
 
+def test_a_run_that_was_begun_with_an_option_that_is_unknown_here_is_refused(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    score(archive, out=out)
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    plan["options"]["sharpness"] = 2
+    (out / "plan.json").write_text(json.dumps(plan), "utf-8")
+    capsys.readouterr()
+
+    assert "its sharpness was 2 and is None" in refusal(capsys, archive, out=out)
+
+
 def test_a_run_that_was_begun_otherwise_is_refused(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
