@@ -101,6 +101,14 @@ def test_what_cannot_be_a_picture_is_reported_in_its_place(start: Start, image: 
     assert codes[0] == codes[1] in {"invalid_request", "unsupported_media_type", "file_too_large"}
 
 
+@pytest.mark.parametrize("as_form", [True, False])
+def test_a_data_url_of_the_largest_picture_is_accepted(start: Start, as_form: bool) -> None:
+    client = start(max_file_size_mb=0.01)
+    image = f"data:image/jpeg;base64,{base64.b64encode(PICTURE.ljust(10_485)).decode()}"
+    body: dict[str, Any] = {"files": {"image": (None, image)}} if as_form else {"json": {"image": image}}
+    assert "emotions" in result_of(client, **body)["facial"]
+
+
 def test_a_picture_that_fails_alone_is_the_error_of_the_request(client: TestClient, script: Script) -> None:
     script.faces = 0
     response = client.post(PATH, files=FILE)

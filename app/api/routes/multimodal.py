@@ -143,7 +143,9 @@ async def _read(request: Request) -> tuple[bytes | VisageError | None, Voice | N
             if name not in _PARTS:
                 raise unknown("field", name, _PARTS)
     else:
-        limits = {"image": max_bytes * 4 // 3 + 4, "voice": _LONGEST_PART, "text": _LONGEST_PART}
+        # Base64 may have the header of a data URL before it, and white space in it.
+        longest = max_bytes * 4 // 3 + _LONGEST_PART
+        limits = {"image": longest, "voice": _LONGEST_PART, "text": _LONGEST_PART}
         form = await fields(request, limits)
         others = {name: _loaded(upload) for name, upload in form.items() if name != "image"}
         picture = _picture(form["image"], max_bytes) if "image" in form else None
