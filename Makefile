@@ -5,10 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 DEV := $(VENV)/.dev
+TESTS ?= tests
+COVERAGE ?= term:skip-covered
 NODE := $(patsubst %,%/node_modules/.package-lock.json,tests/e2e tests/e2e/nextjs tests/api/typescript)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format check clean
+.PHONY: help run test test-environment service-test lint types format check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
@@ -39,10 +41,15 @@ $(DEV): requirements/dev.txt $(SERVICE)
 run: $(SERVICE) ## Serve on $PORT (8000)
 	PORT=$(PORT) $(BIN)/python -m app
 
-test: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Run every test
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: ## Run every test
+	$(MAKE) --no-print-directory service-test
 	$(MAKE) --no-print-directory clients-test
 	$(MAKE) --no-print-directory reviews-test
+
+test-environment: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Install what the tests of the service use
+
+service-test: test-environment ## Run the tests of the service (TESTS=tests/api: some of them)
+	$(BIN)/python -m pytest --cov --cov-report=$(COVERAGE) $(TESTS)
 
 lint: $(DEV) ## Check style, types and the directions of imports
 	$(BIN)/ruff check .
@@ -59,4 +66,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk examples.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next app/web/edge build .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next app/web/edge build .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

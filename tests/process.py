@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,10 +25,20 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT = 60.0
 
 
+# Below those that systems give to connections, so that none takes a port before the server listens. Each process has a
+# place of its own to begin at, so that two runs of tests hardly meet.
+_PORTS = range(20_000, 32_000)
+_places = itertools.count(random.SystemRandom().randrange(len(_PORTS)))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    while True:
+        port = _PORTS[next(_places) % len(_PORTS)]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 
