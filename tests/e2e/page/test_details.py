@@ -156,7 +156,8 @@ def test_a_live_session_measures_it_when_asked(page: Page, measured: Application
         assert violations(page) == []
     page.click("#live-off")
     page.wait_for_selector("#view-live[data-state=report]")
-    smile = page.locator(".report__units [data-unit=AU12]")
+    # Where the machine pauses for long, the face has a second track.
+    smile = page.locator(".report__units [data-unit=AU12]").first
     assert "Lip corner puller" in smile.inner_text()
     assert "100 %" in smile.inner_text()
     if AXE.exists():
