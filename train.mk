@@ -68,7 +68,7 @@ train-test: $(EXPLAINING) ## Run the tests of training, PyTorch's among them
 	DATA=$(DATA) $(TRAIN_VENV)/bin/python -m pytest tests/unit/training
 
 train-types: $(EXPLAINING) ## Check the types of training, which need PyTorch's
-	$(TRAIN_VENV)/bin/mypy --package training
+	$(TRAIN_VENV)/bin/mypy --cache-dir .mypy_cache/training --package training
 
 train-smoke: $(TRAINING) ## Run the whole chain on 500 faces, to see that it runs
 	rm -rf $(SMOKE)
