@@ -58,6 +58,9 @@ a large picture three times."""
 _BAND_DEPTH = 24
 """Bytes a pixel of the copies that converting takes."""
 
+_WHOLE_RGB = _BAND * _BAND_DEPTH // 3
+"""Pixels up to which RGB, which is only copied, takes no more than a piece that is converted."""
+
 _FIXED_BYTES, _FILE_COPIES = 2_000_000, 4
 """Memory of every decoding: rows and tables, and copies of the file."""
 
@@ -236,7 +239,8 @@ def _bands(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     """The image in pieces of some rows, so that memory never holds a large picture twice."""
     width, height = image.size
     rows = _band_rows(width, height, factor)
-    if rows >= height:
+    copied = image.mode == "RGB" and not image.has_transparency_data
+    if rows >= height or (copied and factor == 1 and width * height <= _WHOLE_RGB):
         yield image
         return
     for top in range(0, height, rows):

@@ -60,3 +60,30 @@ def test_no_picture_takes_more_memory_than_was_computed_from_its_header(tmp_path
     assert [row for row in rows if row[1] > 1.2 * row[2]] == []
     assert next(row[2] for row in rows if row[0] == "honest") < 35_000_000
     assert max(row[2] for row in rows) < 240_000_000
+
+
+FAULTS = """
+import resource, sys
+from pathlib import Path
+from app.system import configure_allocator
+from app.vision.decode import ImageLimits, decode
+
+configure_allocator()
+limits, data = ImageLimits(50_000_000), Path(sys.argv[1]).read_bytes()
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    decode(data, limits, 1.0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator is only configured for Linux")
+def test_a_picture_of_a_common_size_is_decoded_in_memory_that_the_process_has(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(encoded(quadrants(1440, 960), "JPEG"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS, str(tmp_path / "picture")], capture_output=True, text=True, check=True
+    )
+
+    # A thousand page faults take about as long as the decoder needs for half of this picture.
+    assert int(done.stdout) < 1000
