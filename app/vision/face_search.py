@@ -113,7 +113,11 @@ def find(detector: FaceDetector, picture: Picture, *, thorough: bool, near: Sequ
         height, width = picture.pixels.shape[:2]
         search.found += [face.scaled(width / picture.width, height / picture.height) for face in near]
     if search.found:
-        if (thorough or search.finds_only_small_faces) and search.far(MIDDLE_COPY) and thorough:
+        if not thorough:
+            if search.finds_only_small_faces:
+                search.far(MIDDLE_COPY)
+        elif search.finds_only_small_faces or search.far(MIDDLE_COPY):
+            # Beside small faces there may be some that are too small for the middle copy.
             search.far(LARGE_COPY)
     else:
         for side in (LARGE_COPY, SMALL_COPY) if thorough else (SMALL_COPY, LARGE_COPY):

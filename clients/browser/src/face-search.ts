@@ -55,8 +55,9 @@ export async function find(detector: FaceDetector, picture: Pixels, thorough: bo
   const search = new Search(detector, picture);
   await search.near();
   if (search.found.length) {
-    if ((thorough || search.findsOnlySmallFaces) && (await search.far(MIDDLE_COPY)) && thorough)
-      await search.far(LARGE_COPY);
+    if (!thorough) {
+      if (search.findsOnlySmallFaces) await search.far(MIDDLE_COPY);
+    } else if (search.findsOnlySmallFaces || (await search.far(MIDDLE_COPY))) await search.far(LARGE_COPY);
   } else {
     for (const side of thorough ? [LARGE_COPY, SMALL_COPY] : [SMALL_COPY, LARGE_COPY]) {
       if (!search.found.length) await search.far(side);

@@ -115,6 +115,16 @@ def test_a_thorough_search_finds_the_people_behind() -> None:
     assert_near(find(detector(), shown, thorough=True), [front, behind, far])
 
 
+def test_where_all_faces_are_small_the_far_network_looks_once() -> None:
+    far, boxes = Squares(all_sizes), [Box(100, 100, 90, 90), Box(500, 300, 40, 40), Box(100, 400, 30, 30)]
+    networks = FaceDetector(Squares(lambda side, share: 0.9 if share > 0.12 else 0.0), far, 0.5)
+
+    found = find(networks, painted(640, 480, *boxes), thorough=True)
+
+    assert_near(found, boxes)
+    assert [max(shape) for shape in far.shown] == [LARGE_COPY]
+
+
 def test_the_part_of_a_face_is_no_face() -> None:
     class Noses(Squares):
         def detect(self, pixels: np.ndarray, least_score: float) -> list[Face]:
