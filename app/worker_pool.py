@@ -306,6 +306,8 @@ class WorkerPool:
         finally:
             job.timer.cancel()
             reservation._jobs.discard(job)
+            # The traceback of an error refers to this frame, and the job to the error: a cycle that holds the pictures.
+            del job
 
     async def start(self) -> None:
         """Starts the threads; :meth:`warm` waits until each has its pipeline."""

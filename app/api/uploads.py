@@ -118,27 +118,48 @@ def _boundary(content_type: str, field: str) -> bytes:
 
 
 class _Form:
-    """Parses the form of a request and collects its fields. ``max_bytes`` has the names that they may have."""
+    """Parses the form of a request. ``max_bytes`` has the names that its fields may have."""
 
     def __init__(self, request: Request, max_bytes: Mapping[str, int]) -> None:
-        self._limits = max_bytes
+        # The parser's callbacks do not lead back to the parser: a cycle would keep what a client that leaves has sent.
+        self._fields = fields = _Fields(max_bytes)
         self._parser = MultipartParser(
             _boundary(request.headers.get("content-type", ""), next(iter(max_bytes))),
             {
-                "on_part_begin": self._part_begin,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_value,
-                "on_header_end": self._header_end,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._part_data,
-                "on_part_end": self._part_end,
-                "on_end": self._end,
+                "on_part_begin": fields.part_begin,
+                "on_header_field": fields.header_field,
+                "on_header_value": fields.header_value,
+                "on_header_end": fields.header_end,
+                "on_headers_finished": fields.headers_finished,
+                "on_part_data": fields.part_data,
+                "on_part_end": fields.part_end,
+                "on_end": fields.end,
             },
             max_header_count=_HEADERS,
             max_header_size=_HEADER_BYTES,
         )
+
+    def write(self, chunk: bytes) -> list[Upload]:
+        """Parses the next bytes. Returns the fields that end with them."""
+        try:
+            self._parser.write(chunk)
+        except FormParserError:
+            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+        return self._fields.take()
+
+    def require_end(self) -> None:
+        """Raises InvalidRequest where the form has no end."""
+        if not self._fields.complete:
+            raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
+
+
+class _Fields:
+    """What the parser calls: collects the fields of a form."""
+
+    def __init__(self, max_bytes: Mapping[str, int]) -> None:
+        self.complete = False
+        self._limits = max_bytes
         self._ready: list[Upload] = []
-        self._complete = False
         self._name_of_header = b""
         self._value_of_header = b""
         self._disposition = b""
@@ -148,39 +169,28 @@ class _Form:
         self._size = 0
         self._data: bytes | bytearray = b""
 
-    def write(self, chunk: bytes) -> list[Upload]:
-        """Parses the next bytes. Returns the fields that end with them."""
-        try:
-            self._parser.write(chunk)
-        except FormParserError:
-            raise InvalidRequest("The body is not well-formed multipart/form-data.") from None
+    def take(self) -> list[Upload]:
+        """The fields that have ended since the last call."""
         ready, self._ready = self._ready, []
         return ready
 
-    def require_end(self) -> None:
-        """Raises InvalidRequest where the form has no end."""
-        if not self._complete:
-            raise InvalidRequest("The upload ended before its last part did. Send the whole body.")
-
-    # What the parser calls.
-
-    def _part_begin(self) -> None:
+    def part_begin(self) -> None:
         self._disposition = b""
         self._size = 0
         self._data = b""
 
-    def _header_field(self, data: bytes, start: int, end: int) -> None:
+    def header_field(self, data: bytes, start: int, end: int) -> None:
         self._name_of_header += data[start:end]
 
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
+    def header_value(self, data: bytes, start: int, end: int) -> None:
         self._value_of_header += data[start:end]
 
-    def _header_end(self) -> None:
+    def header_end(self) -> None:
         if self._name_of_header.lower() == b"content-disposition":
             self._disposition = self._value_of_header
         self._name_of_header = self._value_of_header = b""
 
-    def _headers_finished(self) -> None:
+    def headers_finished(self) -> None:
         kind, options = parse_options_header(self._disposition)
         name = options.get(b"name")
         if kind != b"form-data" or name is None:
@@ -192,7 +202,7 @@ class _Form:
         self._is_file = b"filename" in options
         self._name = safe_name(options.get(b"filename", b""))
 
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
+    def part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > self._limits[self._field]:
             self._data = b""
@@ -204,10 +214,10 @@ class _Form:
             self._data = bytearray(self._data) if isinstance(self._data, bytes) else self._data
             self._data += memoryview(data)[start:end]
 
-    def _part_end(self) -> None:
+    def part_end(self) -> None:
         data = bytes(self._data) if self._size <= self._limits[self._field] else None
         self._data = b""
         self._ready.append(Upload(self._name, data, self._size, self._field, self._is_file))
 
-    def _end(self) -> None:
-        self._complete = True
+    def end(self) -> None:
+        self.complete = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -446,6 +447,33 @@ async def test_an_error_of_the_catalogue_keeps_no_picture() -> None:
         await until(lambda: not pool.busy)
         assert failed.value.code == "invalid_image"
         assert alive[0]() is None
+
+
+async def test_work_of_a_client_that_left_is_let_go_without_the_garbage_collector() -> None:
+    class Picture:
+        pass
+
+    gate, picture = Gate(), Picture()
+    reference = weakref.ref(picture)
+    async with running(limits()) as pool:
+        blocking = asyncio.create_task(pool.run(pool.reserve(), gate.job))
+        await entered(gate)
+        reservation = pool.reserve()
+        leaving = asyncio.create_task(pool.run(reservation, lambda *_, held=picture: held))
+        await until(lambda: pool.waiting == 1)
+        del picture
+        gc.disable()
+        try:
+            reservation.cancel()
+            with pytest.raises(ClientDisconnected):
+                await leaving
+            del leaving
+            await asyncio.sleep(0.01)
+            assert reference() is None
+        finally:
+            gc.enable()
+        gate.open.set()
+        await blocking
 
 
 class TestGathering:

@@ -95,6 +95,8 @@ class _Body:
             self._watch_timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+            # What cancels it leads back here.
+            self._watch = None
 
     def _count(self, size: int) -> None:
         if self._size + size > self._limit:

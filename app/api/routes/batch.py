@@ -130,6 +130,8 @@ class _Batch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Their errors' tracebacks lead back here: a cycle that holds the pictures.
+        self._tasks.clear()
 
     async def _charge(self, count: int) -> None:
         """Charges for one more picture. The request itself was charged for the first."""

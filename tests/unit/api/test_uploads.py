@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import tracemalloc
+import weakref
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -15,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 import app.api.dependencies  # noqa: F401 - it has the queries of all routes
-from app.api.uploads import Upload, files, one_file, safe_name
+from app.api.uploads import Upload, _Form, files, one_file, safe_name
 from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, UnsupportedMediaType, VisageError
 
 BOUNDARY = "----visage"
@@ -228,3 +230,15 @@ def test_a_long_file_name_is_cut() -> None:
 async def test_a_name_that_is_not_latin_comes_through() -> None:
     (upload,) = await take(request(part(b"a", filename="笑顔.jpg") + END))
     assert upload.name == "笑顔.jpg"
+
+
+async def test_what_a_client_has_sent_that_left_is_let_go_without_the_garbage_collector() -> None:
+    form = _Form(request(b""), {"file": 10_000})
+    form.write(part(b"half a picture")[:-20])
+    fields = weakref.ref(form._fields)
+    gc.disable()
+    try:
+        del form
+        assert fields() is None
+    finally:
+        gc.enable()
