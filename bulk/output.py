@@ -24,7 +24,8 @@ from bulk.stops import Stop
 
 Format = Literal["parquet", "csv", "jsonl"]
 
-PLAN: Final = "plan.json"
+PLAN: Final = "_plan.json"
+"""With an underscore, so that readers of a folder of Parquet files pass over it."""
 _NOT_WRITTEN: Final = 1
 """Exit status."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

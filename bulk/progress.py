@@ -75,7 +75,8 @@ class Progress:
 
     def end(self, out: str) -> None:
         self._bar.stop()
-        self._say(f"{self._line()} The rows are in {out}.")
+        line = self._line() if self._total else self._errors_line().lstrip()
+        self._say(f"{line} The rows are in {out}.".lstrip())
 
     def stop(self) -> None:
         self._bar.stop()
@@ -104,9 +105,11 @@ class Progress:
         frames = f", {self._frames} frames" if self._frames else ""
         left = self._total - self._items
         time_left = f", {seconds / self._items * left:.0f} s left" if self._items and left else ""
-        errors = f" Errors: {self._errors()}." if self._errors() else ""
         rate = f"{self._items / seconds:.1f} a second"
-        return f"{self._items} of {self._total} items{frames}, {rate}{time_left}.{errors}"
+        return f"{self._items} of {self._total} items{frames}, {rate}{time_left}.{self._errors_line()}"
+
+    def _errors_line(self) -> str:
+        return f" Errors: {self._errors()}." if self._errors() else ""
 
     def _errors(self) -> str:
         with self._lock:

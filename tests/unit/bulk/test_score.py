@@ -59,6 +59,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, out: Path) -
 
 
 def test_each_item_is_a_row_and_those_that_fail_say_why(archive: Path, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
     out = tmp_path / "out"
     assert score(archive, out=out) == 1, "One file is no picture."
     found = rows(out)
@@ -67,6 +69,7 @@ def test_each_item_is_a_row_and_those_that_fail_say_why(archive: Path, tmp_path:
     assert found[0]["emotion"] == "happy"
     assert found[0]["confidence"] == found[0]["p_happy"] > 0.9
     assert {row["model"] for row in found} == {"default"}
+    assert parquet.read_table(out).to_pylist() == found, "The folder is a data set."
     shutil.rmtree(archive / "inner")
     assert score(archive, out=tmp_path / "all-read") == 0
 
@@ -295,9 +298,9 @@ def test_a_run_that_was_begun_with_an_option_that_is_unknown_here_is_refused(
 ) -> None:
     out = tmp_path / "out"
     score(archive, out=out)
-    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    plan = json.loads((out / "_plan.json").read_text("utf-8"))
     plan["options"]["sharpness"] = 2
-    (out / "plan.json").write_text(json.dumps(plan), "utf-8")
+    (out / "_plan.json").write_text(json.dumps(plan), "utf-8")
     capsys.readouterr()
 
     assert "its sharpness was 2 and is None" in refusal(capsys, archive, out=out)
@@ -313,7 +316,7 @@ def test_a_run_that_was_begun_otherwise_is_refused(
     assert "its items was 3 and is 4" in refusal(capsys, archive, out=out)
     (archive / "a.jpg").unlink()
     assert "files in the source have changed" in refusal(capsys, archive, out=out)
-    (out / "plan.json").write_text("{")
+    (out / "_plan.json").write_text("{")
     assert "is damaged" in refusal(capsys, archive, out=out)
 
 

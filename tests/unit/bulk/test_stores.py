@@ -66,7 +66,7 @@ def test_from_a_store_into_one_and_on_from_where_it_stopped(store: Any, monkeypa
     assert [row["source"] for row in found] == ["s3://archive/pictures/a.jpg", "s3://archive/pictures/inner.v2/b.jpg"]
     assert [row["error"] for row in found] == [None, "no_face_detected"]
     names = {name.rpartition("/")[2] for name in store.ls("archive/scored", detail=False)}
-    assert names == {"plan.json", "part-000000.parquet", "part-000001.parquet"}, "Nothing unfinished is left."
+    assert names == {"_plan.json", "part-000000.parquet", "part-000001.parquet"}, "Nothing unfinished is left."
 
     first = store.info("archive/scored/part-000000.parquet")["LastModified"]
     store.rm_file("archive/scored/part-000001.parquet")
