@@ -75,7 +75,7 @@ class Progress:
 
     def end(self, out: str) -> None:
         self._bar.stop()
-        line = self._line() if self._total else self._errors_line().lstrip()
+        line = self._line() if self._total else self._errors_line()
         self._say(f"{line} The rows are in {out}.".lstrip())
 
     def stop(self) -> None:
