@@ -10,7 +10,7 @@ COVERAGE ?= term:skip-covered
 NODE := $(patsubst %,%/node_modules/.package-lock.json,tests/e2e tests/e2e/nextjs tests/api/typescript)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-environment service-test lint types format check clean
+.PHONY: help run test test-environment service-test lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort

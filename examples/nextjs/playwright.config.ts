@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { defineConfig, devices } from "@playwright/test";
 
@@ -6,8 +8,9 @@ import { defineConfig, devices } from "@playwright/test";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const HERE = fileURLToPath(new URL("./", import.meta.url));
 const PYTHON = process.env.VISAGE_PYTHON ?? `${ROOT}.venv/bin/python`;
-const SERVICE_PORT = 18473;
-const WEB_PORT = 18474;
+// Playwright reads this file again in the processes that it starts: they get the same ports from the environment.
+const SERVICE_PORT = (process.env.TEST_SERVICE_PORT ??= await freePort());
+const WEB_PORT = (process.env.TEST_WEB_PORT ??= await freePort());
 
 // The browser's camera shows the smiling sample.
 const camera = `${HERE}test-results/camera.mjpeg`;
@@ -47,7 +50,7 @@ export default defineConfig({
       cwd: ROOT,
       env: {
         HOST: "127.0.0.1",
-        PORT: String(SERVICE_PORT),
+        PORT: SERVICE_PORT,
         WORKERS: "1",
         RATE_LIMIT: "off",
         API_KEYS: `web:${KEY}`,
@@ -65,3 +68,12 @@ export default defineConfig({
     },
   ],
 });
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return String(port);
+}
