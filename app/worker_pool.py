@@ -500,20 +500,19 @@ class WorkerPool:
             self._shares.add(took, stream=job.stream)
             if error is None and not job.stream:
                 self._service_time += (_SMOOTHING if self._service_time else 1.0) * (took - self._service_time)
-        self._hand_over(job, error, result)
+            self._finished.append((job, error, result))
+            gathered, waiting = len(self._finished), len(self._queue)
+        self._hand_over(job, gathered, waiting)
         # The error's traceback refers to this frame: without this the picture would live until the next collection.
         del error
         return True
 
-    def _hand_over(self, job: _Job, error: BaseException | None, result: object) -> None:
-        """Gives the event loop what a job returned or raised: at once, or with that of the next jobs while jobs wait.
+    def _hand_over(self, job: _Job, gathered: int, waiting: int) -> None:
+        """Gives the event loop what jobs returned or raised: at once, or with that of the next jobs while jobs wait.
 
         Between two jobs the pipeline of another takes the processor's caches. What the loop does for several results in
         a row takes two thirds of the time.
         """
-        with self._changed:
-            self._finished.append((job, error, result))
-            gathered, waiting = len(self._finished), len(self._queue)
         if job.stream or gathered >= min(waiting, _MOST_GATHERED):
             self._call_on_loop(self._deliver)
         elif gathered == 1:

@@ -16,7 +16,9 @@ import fsspec
 
 from bulk.stops import Stop
 
-PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_READABLE: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+PICTURES: Final = _READABLE | {".heic", ".heif", ".avif", ".tif", ".tiff", ".jxl"}
+"""Those that cannot be read get a row that says so: none of an archive's pictures is passed over in silence."""
 VIDEOS: Final = frozenset({".mp4", ".webm", ".mkv", ".mov", ".gif"})
 _TABLES: Final = frozenset({".csv", ".parquet"})
 _FILES: Final = PICTURES | VIDEOS | _TABLES | {".txt", ".tar"}
@@ -81,7 +83,7 @@ def find_items(sources: Sequence[str], column: str | None) -> list[Item]:
     # A dictionary keeps the first of what two sources name.
     items = list(dict.fromkeys(item for source in sources for item in _find(source, column)))
     if not items:
-        kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in PICTURES | VIDEOS))
+        kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in _READABLE | VIDEOS))
         raise Stop(f"Nothing to read in {', '.join(map(shown, sources))}: there are no files of the kinds {kinds}.")
     return items
 

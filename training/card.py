@@ -150,7 +150,6 @@ def headline_table(evaluations: list[Evaluation]) -> str:
     for name, key in _TIES.items():
         rows.append((name, [getattr(e.ties, key) if e.ties else None for e in evaluations]))
     shown = [(name, *(_figure(name, figure) for figure in figures)) for name, figures in rows]
-    shown.append(("Negative log-likelihood of the label", *(f"{e.certainty.log_loss:.3f}" for e in evaluations)))
     shown.append(("Cross-entropy to the votes", *(f"{e.certainty.votes_log_loss:.3f}" for e in evaluations)))
     shown.append(("Jensen-Shannon distance to the votes", *(f"{e.certainty.votes_distance:.3f}" for e in evaluations)))
     return table(("figure", *(evaluation.model for evaluation in evaluations)), shown)

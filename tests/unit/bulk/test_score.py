@@ -188,6 +188,14 @@ def test_a_file_that_is_gone_or_too_large_is_a_row(archive: Path, tmp_path: Path
     assert [row["error"] for row in rows(tmp_path / "out")] == [None, "unreadable", "file_too_large"]
 
 
+def test_a_picture_of_a_format_that_is_not_read_is_a_row(archive: Path, tmp_path: Path) -> None:
+    (archive / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    assert score(archive, out=tmp_path / "out") == 1
+    row = rows(tmp_path / "out")[0]
+    assert Path(row["source"]).name == "IMG_0001.HEIC"
+    assert row["message"].startswith("HEIC files are not supported.")
+
+
 def test_bad_input_gets_one_sentence(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert "is not there" in refusal(capsys, tmp_path / "nowhere", out=out)
