@@ -26,14 +26,14 @@ from app.sessions.summary import Session, SessionFace, SessionSummary
 REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
 _HAPPY: Final = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.9999, "sad": 0.0, "surprise": 0.0}
 _FACE: Final[FaceLocation] = {
-    "box": {"x": 176, "y": 82, "width": 96, "height": 96},
-    "score": 0.9202,
+    "box": {"x": 177, "y": 83, "width": 95, "height": 95},
+    "score": 0.9223,
     "landmarks": {
-        "right_eye": (202, 105),
+        "right_eye": (201, 105),
         "left_eye": (246, 110),
-        "nose_tip": (221, 128),
-        "mouth_center": (220, 149),
-        "right_ear": (178, 114),
+        "nose_tip": (220, 128),
+        "mouth_center": (219, 149),
+        "right_ear": (177, 114),
         "left_ear": (271, 124),
     },
 }

@@ -4174,10 +4174,10 @@ export interface operations {
                      *           "emotion": "happy",
                      *           "face": {
                      *             "box": {
-                     *               "height": 96,
-                     *               "width": 96,
-                     *               "x": 176,
-                     *               "y": 82
+                     *               "height": 95,
+                     *               "width": 95,
+                     *               "x": 177,
+                     *               "y": 83
                      *             },
                      *             "landmarks": {
                      *               "left_ear": [
@@ -4189,23 +4189,23 @@ export interface operations {
                      *                 110
                      *               ],
                      *               "mouth_center": [
-                     *                 220,
+                     *                 219,
                      *                 149
                      *               ],
                      *               "nose_tip": [
-                     *                 221,
+                     *                 220,
                      *                 128
                      *               ],
                      *               "right_ear": [
-                     *                 178,
+                     *                 177,
                      *                 114
                      *               ],
                      *               "right_eye": [
-                     *                 202,
+                     *                 201,
                      *                 105
                      *               ]
                      *             },
-                     *             "score": 0.9202
+                     *             "score": 0.9223
                      *           },
                      *           "faces_detected": 1,
                      *           "filename": "happy_sample.jpg",
@@ -4407,10 +4407,10 @@ export interface operations {
                      *       },
                      *       "face": {
                      *         "box": {
-                     *           "height": 96,
-                     *           "width": 96,
-                     *           "x": 176,
-                     *           "y": 82
+                     *           "height": 95,
+                     *           "width": 95,
+                     *           "x": 177,
+                     *           "y": 83
                      *         },
                      *         "landmarks": {
                      *           "left_ear": [
@@ -4422,23 +4422,23 @@ export interface operations {
                      *             110
                      *           ],
                      *           "mouth_center": [
-                     *             220,
+                     *             219,
                      *             149
                      *           ],
                      *           "nose_tip": [
-                     *             221,
+                     *             220,
                      *             128
                      *           ],
                      *           "right_ear": [
-                     *             178,
+                     *             177,
                      *             114
                      *           ],
                      *           "right_eye": [
-                     *             202,
+                     *             201,
                      *             105
                      *           ]
                      *         },
-                     *         "score": 0.9202
+                     *         "score": 0.9223
                      *       },
                      *       "faces_detected": 1,
                      *       "image": {
