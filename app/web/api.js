@@ -14,7 +14,7 @@ export function useKey(value) {
 
 export const hasKey = () => key !== "";
 
-/** Tells of every call: `allowance` with what is left of the client's rate, `failed` with the error's code, `answered`. */
+/** Tells of every call: `allowance` with what is left of the client's rate, `failed` with the error's code. */
 export const calls = new EventTarget();
 
 const tell = (name, detail) => calls.dispatchEvent(new CustomEvent(name, { detail }));
@@ -109,7 +109,6 @@ export const predict = (file, query, signal) => call("predict", { query, body: f
 export const predictBatch = (files, query, signal) => call("predict/batch", { query, body: form("files", files), signal });
 export const health = () => call("health", { allow: [503] });
 export const info = () => call("info", { kept: true });
-export const models = () => call("models");
 export const stats = () => call("stats");
 export const streamToken = () => call("stream/token", { method: "POST" });
 export const analyzeSession = (series) =>

@@ -6,7 +6,7 @@ import { showError } from "./error-panel.js";
 import { capital, duration, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
-import { cutOut, openPicture } from "./picture-file.js";
+import { cutFace, openPicture } from "./picture-file.js";
 import { Bars, seen } from "./probability-bars.js";
 import { service } from "./service.js";
 import { adjective, LEVELS } from "./texts.js";
@@ -126,11 +126,7 @@ export class Comparison {
   #map({ face: { box }, explanation }, image) {
     const heat = h("canvas");
     drawHeat(heat, explanation, image.width, image.height);
-    const cut = (source) => {
-      const scale = source.width / image.width;
-      const side = Math.max(box.width, box.height) * 1.25 * scale;
-      return cutOut(source, (box.x + box.width / 2) * scale, (box.y + box.height / 2) * scale, side, MAP_SIDE);
-    };
+    const cut = (source) => cutFace(source, box, source.width / image.width, 1.25, MAP_SIDE);
     const canvas = this.#picture ? cut(this.#picture) : h("canvas", { width: MAP_SIDE, height: MAP_SIDE });
     const context = canvas.getContext("2d");
     context.globalAlpha = MAP_STRENGTH;

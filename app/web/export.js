@@ -19,14 +19,14 @@ const records = (items) =>
 export function asCsv(items, labels) {
   const head = [
     ...["index", "filename", "success", "emotion", "confidence", "is_uncertain"],
-    ...labels.map((label) => neutral(`p_${label}`)),
+    ...labels.map((label) => `p_${label}`),
     ...["faces_detected", "x", "y", "width", "height", "warnings", "error", "message"],
   ];
   const rows = records(items).map((record) => {
     const { x, y, width, height } = record.face?.box ?? {};
     return [
       record.index,
-      neutral(record.filename),
+      record.filename,
       record.success,
       record.emotion,
       record.confidence,
@@ -36,10 +36,10 @@ export function asCsv(items, labels) {
       ...[x, y, width, height],
       record.warnings?.map(({ code }) => code).join(" "),
       record.error,
-      neutral(record.message ?? ""),
+      record.message,
     ];
   });
-  return [head, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  return asTable([head, ...rows]);
 }
 
 /** Rows as CSV. No text in it begins like a formula. */

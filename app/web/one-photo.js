@@ -9,9 +9,8 @@ import { capital, duration, megabytes, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { device } from "./on-device.js";
-import { cutOut, prepare } from "./picture-file.js";
+import { cutFace, prepare } from "./picture-file.js";
 import { Bars, seen } from "./probability-bars.js";
-import { asCurl } from "./request-snippets.js";
 import { service } from "./service.js";
 import { adjective, LEVELS, WARNINGS } from "./texts.js";
 
@@ -100,16 +99,7 @@ class Photo {
   }
 
   async take([file]) {
-    this.#stop();
-    closeCamera($("preview-video"));
-    this.#result = null;
-    this.#onNoFace = this.#method = "";
-    this.#wantsExplanation = false;
-    this.#picture = null;
-    this.#setState("busy");
-    this.#clearResult();
-    window.scrollTo(0, 0);
-    const run = (this.#call = new AbortController());
+    const run = this.#begin();
     const picture = await prepare(file, service.limits.fileBytes, { what: device.on ? "read" : "sent" });
     if (run.signal.aborted) return;
     this.#picture = { ...picture, original: file };
@@ -117,10 +107,19 @@ class Photo {
     await this.#predict();
   }
 
+  /** Leaves the photo that is there, for the next. Returns what ends the wait for it. */
+  #begin() {
+    this.#leave();
+    this.#onNoFace = this.#method = "";
+    this.#wantsExplanation = false;
+    this.#setState("busy");
+    this.#clearResult();
+    window.scrollTo(0, 0);
+    return (this.#call = new AbortController());
+  }
+
   reset() {
-    this.#stop();
-    closeCamera($("preview-video"));
-    this.#picture = this.#result = null;
+    this.#leave();
     this.#showLimits();
     this.#setState("empty");
     $("photo-choose").focus({ preventScroll: true });
@@ -131,6 +130,12 @@ class Photo {
     const { formats, fileSize } = service.limits;
     const names = formats.length ? formats.map((name) => (name === "webp" ? "WebP" : name.toUpperCase())) : ["JPEG", "PNG", "WebP", "BMP"];
     $("photo-note").textContent = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}, up to ${fileSize}. Larger ones are made smaller here first.`;
+  }
+
+  #leave() {
+    this.#stop();
+    closeCamera($("preview-video"));
+    this.#picture = this.#result = null;
   }
 
   #stop() {
@@ -185,12 +190,7 @@ class Photo {
   }
 
   async #takeSample(name) {
-    this.#stop();
-    this.#picture = null;
-    this.#setState("busy");
-    this.#clearResult();
-    window.scrollTo(0, 0);
-    const run = (this.#call = new AbortController());
+    const run = this.#begin();
     try {
       const response = await fetch(api.address(`samples/${name}.jpg`), { signal: run.signal });
       if (!response.ok) throw new api.CallError("not_found");
@@ -436,8 +436,7 @@ class Photo {
     await image.decode().catch(() => {});
     const scale = image.naturalWidth / width;
     faces.forEach(({ face: { box } }, index) => {
-      const side = Math.max(box.width, box.height) * 1.3 * scale;
-      const cut = cutOut(image, (box.x + box.width / 2) * scale, (box.y + box.height / 2) * scale, side, cuts[index].width);
+      const cut = cutFace(image, box, scale, 1.3, cuts[index].width);
       cuts[index].getContext("2d").drawImage(cut, 0, 0);
     });
   }
@@ -447,10 +446,12 @@ class Photo {
     announce(this.#announcement());
   }
 
-  #showRequest() {
-    $("curl").textContent = asCurl("predict", this.#query(), this.#picture.file.name);
+  async #showRequest() {
     const { timings_ms: timings, model, faces_detected: found } = this.#result;
     $("result-summary").textContent = `${plural(found, "face")} found, read ${device.on ? "on this device " : ""}in ${duration(timings.total)} by ${model.name} ${model.version}.`;
+    const [query, { name }] = [this.#query(), this.#picture.file];
+    const { asCurl } = await import("./request-snippets.js");
+    $("curl").textContent = asCurl("predict", query, name);
   }
 
   #offerModels() {

@@ -77,8 +77,13 @@ export async function thumbnail(file, side) {
   return canvas;
 }
 
+/** The square around a face's box and a margin. `scale` is the image's size against the picture that the box is of. */
+export function cutFace(image, { x, y, width, height }, scale, margin, side) {
+  return cutOut(image, (x + width / 2) * scale, (y + height / 2) * scale, Math.max(width, height) * margin * scale, side);
+}
+
 /** The square of `size` pixels around a point of an image, drawn at `side` pixels. */
-export function cutOut(image, x, y, size, side) {
+function cutOut(image, x, y, size, side) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
