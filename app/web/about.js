@@ -136,6 +136,11 @@ const METRICS = {
   fer2013_accuracy: ["Right by the labels of FER-2013", "The same faces by the older labels of FER-2013."],
   wild_dev_accuracy: ["Right on photos from the web", "Photos that went through the whole service, from the file to the result."],
   wild_dev_macro_recall: ["The same, each expression alike", ALIKE],
+  ferplus7_served_order_accuracy: ["Right on FER+ faces, ties as others break them", "Of two expressions with as many votes, the one that is listed first counts, as in other publications."],
+  ferplus7_untied_accuracy: ["Right on FER+ faces without a tie", "The same without faces on which two expressions got the most votes."],
+  ferplus7_macro_f1: ["F1, each expression alike", "How many faces of each expression it finds, and how many of those it names so are right. 1 is perfect."],
+  ferplus7_served_order_macro_f1: ["F1, ties as others break them", "Of two expressions with as many votes, the one that is listed first counts."],
+  log_loss: ["Log loss", "How little probability it gives to what people chose. 0 is perfect."],
   calibration_error: ["Calibration error", "How far its confidence is from how often it is right, on average. 0 is perfect."],
 };
 

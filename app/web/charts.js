@@ -3,6 +3,8 @@
 import { h, svg } from "./dom.js";
 
 const ROW = 34;
+const ROW_WITH_NAME_ABOVE = 48;
+const LETTER = 7.2;
 const COLUMNS_HEIGHT = 190;
 const MARGIN_BELOW = 26;
 
@@ -34,22 +36,26 @@ export class Chart {
 const canvas = (width, height) => svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
 const text = (x, y, content, attributes = {}) => svg("text", { x, y, ...attributes }, String(content));
 
-/** Horizontal bars: `[name, count, note, colour]` each. */
+/** Horizontal bars: `[name, count, note, colour]` each. A name that takes too much of the width is written above its bar. */
 export function rowsChart(items, width) {
   const most = Math.max(...items.map(([, count]) => count), 1);
-  const left = Math.min(Math.max(...items.map(([name]) => name.length)) * 7.2 + 12, width * 0.42);
-  const right = 92;
-  const root = canvas(width, items.length * ROW);
+  const longest = Math.max(...items.map(([name]) => name.length)) * LETTER + 12;
+  const above = longest > width * 0.42;
+  const left = above ? 0 : longest;
+  const right = above ? 0 : 92;
+  const row = above ? ROW_WITH_NAME_ABOVE : ROW;
+  const root = canvas(width, items.length * row);
   items.forEach(([name, count, note, colour], index) => {
-    const y = index * ROW + ROW / 2;
+    const y = (index + 1) * row - ROW / 2;
     const room = width - left - right;
+    const written = above ? y - 13 : y + 4;
     const bar = svg("rect", { class: "fill", x: left, y: y - 5, width: count ? Math.max((count / most) * room, 4) : 0, height: 10, rx: 5 });
     if (colour) bar.style.fill = colour;
     root.append(
-      text(0, y + 4, name, { class: "strong" }),
+      text(0, written, name, { class: "strong" }),
       svg("rect", { class: "rail", x: left, y: y - 5, width: room, height: 10, rx: 5 }),
       bar,
-      text(width, y + 4, note, { "text-anchor": "end" }),
+      text(width, written, note, { "text-anchor": "end" }),
     );
   });
   return root;

@@ -145,5 +145,6 @@ function difference(faces) {
     return [label, Math.max(...shares) - Math.min(...shares)];
   });
   const [label, most] = apart.reduce((a, b) => (b[1] > a[1] ? b : a));
+  if (agree && most < 0.005) return "They agree. No figure differs by a point.";
   return `${agree ? "They agree." : "They disagree."} They are furthest apart on ${label}: ${plural(Math.round(most * 100), "point")}.`;
 }

@@ -374,6 +374,7 @@ const likeliest = (face) => Object.entries(face.smoothed ?? face.probabilities).
 
 /** Why there is no connection, in the service's words where it has said any. */
 function reason(error) {
+  if (error?.code === "not_ready") return "The service is restarting.";
   if (error?.message && error.message !== error.code) return error.message;
   return error ? `${textsFor(error.code).title}.` : "The connection was lost.";
 }

@@ -5,7 +5,7 @@ import { closeCamera, openCamera, snapshot } from "./camera.js";
 import { Details } from "./details.js";
 import { $, announce, copy, h, icon } from "./dom.js";
 import { showError } from "./error-panel.js";
-import { capital, duration, megabytes, percent, plural } from "./format.js";
+import { capital, duration, percent, plural } from "./format.js";
 import { drawHeat } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { device } from "./on-device.js";
@@ -19,6 +19,8 @@ const CAMERA_SIDE = 1280;
 /** The methods of explanations, and the most faces of a picture for the one that takes long. */
 const METHODS = { contrast: "comparing the labels", cam: "this label alone", occlusion: "covering parts (slow)" };
 const MOST_OCCLUDED = 8;
+/** With more faces than the first, their numbers and boxes are drawn smaller; with more than the second, only a chosen number is. */
+const [CROWD, PACKED] = [12, 40];
 
 /** Errors after which the photo is read without details: on the device their networks are loaded when they are wanted. */
 const LACKS_DETAILS = new Set(["details_unavailable", "model_file_missing", "model_file_unreachable", "model_file_mismatch"]);
@@ -170,7 +172,6 @@ class Photo {
     $("photo-note").textContent = note;
     $("picture").hidden = !width;
     $("frame-blank").hidden = width !== 0;
-    if (!width) $("frame-blank").replaceChildren(h("strong", {}, file.name), `${megabytes(file.size)}. This browser cannot show the file.`);
     if (!width) return;
     this.#url = URL.createObjectURL(file);
     const image = $("picture-image");
@@ -401,13 +402,13 @@ class Photo {
       const tag = faces.length > 1 ? h("span", { class: "box__tag", "aria-hidden": "true" }, index + 1) : null;
       const button = h("button", { class: "box", type: "button", "aria-label": name, "aria-pressed": false, data: { face: index } }, tag);
       button.addEventListener("click", () => this.#choose(index));
-      button.style.left = `${(box.x / width) * 100}%`;
-      button.style.top = `${(box.y / height) * 100}%`;
-      button.style.width = `${(box.width / width) * 100}%`;
-      button.style.height = `${(box.height / height) * 100}%`;
+      const shares = { x: box.x / width, y: box.y / height, width: box.width / width, height: box.height / height };
+      for (const [side, share] of Object.entries(shares)) button.style.setProperty(`--${side}`, share);
       return button;
     });
     $("picture-boxes").replaceChildren(...boxes);
+    $("picture-boxes").toggleAttribute("data-crowded", faces.length > CROWD);
+    $("picture-boxes").toggleAttribute("data-packed", faces.length > PACKED);
     this.#listFaces();
   }
 

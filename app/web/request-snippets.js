@@ -2,6 +2,9 @@
 
 import { address, hasKey } from "./api.js";
 
+/** The address, with commas as people write them: they need no escape in a query. */
+const written = (path, query) => address(path, query).href.replaceAll("%2C", ",");
+
 const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** A file name as curl's `-F` takes it: in double quotes if it has characters that end the name. */
@@ -11,7 +14,7 @@ function formFile(name) {
 
 export function asCurl(path, query, name) {
   const header = hasKey() ? ' -H "X-API-Key: $VISAGE_API_KEY"' : "";
-  return `curl${header} -F ${quoted(`file=@${formFile(name)}`)} \\\n  ${quoted(address(path, query).href)}`;
+  return `curl${header} -F ${quoted(`file=@${formFile(name)}`)} \\\n  ${quoted(written(path, query))}`;
 }
 
 /** For Node 20 and later. In a browser the file comes from an input, and `openAsBlob` goes. */
@@ -24,7 +27,7 @@ type Result = { success: true; faces: Face[] } | { success: false; error: string
 
 const form = new FormData();
 form.append("file", await openAsBlob(${JSON.stringify(name)}), ${JSON.stringify(name)});
-const response = await fetch(${JSON.stringify(address(path, query).href)}, {
+const response = await fetch(${JSON.stringify(written(path, query))}, {
   method: "POST",
   body: form,${headers}
 });
@@ -45,7 +48,7 @@ export function asPython(path, query, name) {
 
 with open(${python(name)}, "rb") as picture:
     response = httpx.post(
-        ${python(address(path, query).href)},
+        ${python(written(path, query))},
         files={"file": picture},${headers}
         timeout=60,
     )

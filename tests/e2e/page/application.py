@@ -44,9 +44,9 @@ def shipped_card(**changes: Any) -> Manifest:
     return manifest.model_copy(update=changes)
 
 
-def two_models() -> FakeRegistry:
-    """The default model, and another that is uncertain of every face."""
-    return FakeRegistry(FakeModel(shipped_card(), SURE), FakeModel(shipped_card(name="other"), UNSURE))
+def two_models(other: tuple[float, ...] = UNSURE) -> FakeRegistry:
+    """The default model, and another that is uncertain of every face unless its probabilities are given."""
+    return FakeRegistry(FakeModel(shipped_card(), SURE), FakeModel(shipped_card(name="other"), other))
 
 
 def slow_explanations() -> FakeRegistry:

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, said, text, until
+from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, rect, said, text, until
 from tests.e2e.page.application import Application, two_models
 from tests.e2e.page.browser import DESKTOP, PHONE, Screen, on_a_desktop, open_context
 from tests.e2e.page.conftest import READY, OpenPage, Start
@@ -193,9 +193,14 @@ def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     page.wait_for_selector(DONE)
 
 
+NARROW = Screen("narrow", 320, 640, touch=True)
+LARGE_TEXT = Screen("large text", 195, 422, touch=True)
+"""A phone of 390 pixels whose text is twice as large, in units of that text."""
+
+
 @pytest.fixture
-def narrow(browser: Browser, application: Application) -> Iterator[Page]:
-    context = open_context(browser, Screen("narrow", 320, 640, touch=True))
+def narrow(browser: Browser, application: Application, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = open_context(browser, getattr(request, "param", NARROW))
     page = context.new_page()
     page.goto(application.url)
     page.wait_for_selector(READY)
@@ -203,13 +208,21 @@ def narrow(browser: Browser, application: Application) -> Iterator[Page]:
     context.close()
 
 
-def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page) -> None:
+@pytest.mark.parametrize("narrow", [NARROW, LARGE_TEXT], ids=["320", "large-text"], indirect=True)
+def test_nothing_sticks_out_of_a_narrow_screen_and_everything_can_be_hit(narrow: Page) -> None:
+    assert narrow.viewport_size
+    width = narrow.viewport_size["width"]
+
     def check() -> None:
-        assert narrow.evaluate("document.documentElement.scrollWidth") == 320
+        assert narrow.evaluate("document.documentElement.scrollWidth") == width
+        # The area to hit of a face is larger than its box if the face is small.
         small = narrow.evaluate(
             """() => [...document.querySelectorAll("button, a, select, summary, [type=range], [type=checkbox]")]
               .filter((e) => e.checkVisibility() && !e.closest(".skip, .visually-hidden, .prose p"))
-              .filter((e) => { const r = e.getBoundingClientRect(); return r.width < 24 || r.height < 24; })
+              .filter((e) => {
+                const area = e.matches(".box") ? getComputedStyle(e, "::after") : e.getBoundingClientRect();
+                return parseFloat(area.width) < 24 || parseFloat(area.height) < 24;
+              })
               .map((e) => e.outerHTML.slice(0, 90))"""
         )
         assert small == []
@@ -226,12 +239,29 @@ def test_nothing_sticks_out_at_320_pixels_and_everything_can_be_hit(narrow: Page
     narrow.wait_for_selector("#view-many[data-state=done]")
     check()
     go(narrow, "live")
+    frame, hint = rect(narrow, "#live-frame"), rect(narrow, ".live__start .frame__hint")
+    assert frame["y"] < rect(narrow, "#live-on")["y"]
+    assert hint["y"] + hint["height"] <= frame["y"] + frame["height"] - 8
     narrow.click("#live-on")
     narrow.wait_for_selector("#live-boxes .live-box")
     check()
     narrow.click("#live-off")
     narrow.wait_for_selector("#view-live[data-state=report]")
     check()
+
+
+@pytest.mark.parametrize("narrow", [LARGE_TEXT], ids=["large-text"], indirect=True)
+def test_long_names_and_the_form_for_a_key_stay_within_a_narrow_screen(narrow: Page, application: Application) -> None:
+    photo = picked(f"{'IMG_' * 20}.jpg", sample("happy_sample"))
+    choose(narrow, photo)
+    narrow.wait_for_selector(DONE)
+    go(narrow, "code")
+    assert narrow.evaluate("document.documentElement.scrollWidth") == LARGE_TEXT.width
+    go(narrow, "photo")
+    application.fail("unauthorized")
+    choose(narrow, photo)
+    narrow.wait_for_selector("#api-key")
+    assert narrow.evaluate("document.documentElement.scrollWidth") == LARGE_TEXT.width
 
 
 def test_motion_stops_where_it_is_not_wanted(narrow: Page, application: Application) -> None:

@@ -204,6 +204,14 @@ def test_models_are_chosen_and_compared(start: Start, open_page: OpenPage) -> No
     assert application.predictions == ["/predict?faces=all&explain=grid&model=default"]
 
 
+def test_models_with_the_same_result_agree(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start(registry=two_models(SURE)))
+    read_sample(page)
+    page.click("#compare summary")
+    page.click("text=Compare on this face")
+    expect(page.locator(".compared__sum")).to_have_text("They agree. No figure differs by a point.")
+
+
 def test_models_are_compared_on_the_face_that_is_chosen(start: Start, open_page: OpenPage) -> None:
     application = start(registry=two_models())
     page = open_page(application)
@@ -248,6 +256,34 @@ def test_the_method_of_the_explanation_is_chosen(page: Page, application: Applic
     choose(page, picked("me.jpg", sample("neutral_sample")))
     expect(page.locator("#curl")).to_contain_text("me.jpg")
     assert application.predictions[-1] == "/predict?faces=all&explain=grid"
+
+
+@on_a_desktop
+def test_the_request_for_details_is_written_without_escapes(page: Page) -> None:
+    read_sample(page)
+    page.get_by_text("What the face does", exact=True).click()
+    page.click("#request summary")
+    expect(page.locator("#curl")).to_contain_text("details=action_units,head_pose,mesh,description'")
+
+
+def test_numbers_of_faces_stay_within_the_picture(page: Page, application: Application) -> None:
+    application.faces = (FaceIn((0.0, 0.0, 0.05, 0.05)), FaceIn((0.4, 0.0, 0.05, 0.05)))
+    read_sample(page)
+    picture = rect(page, "#picture")
+    for tag in page.locator(".box__tag").all():
+        box = tag.bounding_box()
+        assert box
+        assert box["x"] >= picture["x"] - 1
+        assert box["y"] >= picture["y"] - 1
+
+
+@on_a_desktop
+def test_a_large_crowd_is_not_covered_with_numbers(page: Page, application: Application) -> None:
+    application.faces = [FaceIn((x / 10, y / 5, 0.05, 0.08)) for x in range(10) for y in range(5)]
+    read_sample(page)
+    expect(page.locator(".box__tag:visible")).to_have_text(["1"])
+    page.click("#faces button >> nth=6")
+    expect(page.locator(".box__tag:visible")).to_have_text(["7"])
 
 
 @on_a_desktop

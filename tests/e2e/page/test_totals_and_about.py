@@ -64,6 +64,20 @@ def test_the_surest_faces_have_their_bar(start: Start, open_page: OpenPage) -> N
     ]
 
 
+def test_names_of_a_chart_are_clear_of_its_bars(start: Start, open_page: OpenPage) -> None:
+    application = start()
+    application.predict("happy_sample")
+    application.fail("invalid_request")
+    application.predict("happy_sample")
+    page = open_page(application)
+    go(page, "totals")
+    chart = page.locator(".chart", has_text="What went wrong").locator("svg")
+    name, bar = chart.locator("text").first.bounding_box(), chart.locator("rect").first.bounding_box()
+    assert name
+    assert bar
+    assert name["x"] + name["width"] <= bar["x"] or name["y"] + name["height"] <= bar["y"]
+
+
 @on_a_desktop
 def test_totals_that_are_off_say_so(start: Start, open_page: OpenPage) -> None:
     page = open_page(start(stats=False))
@@ -90,6 +104,8 @@ def test_about_shows_the_steps_with_the_last_times_and_the_card(page: Page) -> N
     expect(page.locator(".confusion tbody tr")).to_have_count(7)
     expect(page.locator("#card .chart svg")).to_be_visible()
     assert "How often its first choice is the one that most people chose" in card
+    says = page.locator(".card__metrics small")
+    expect(says).to_have_count(page.locator(".card__metrics dt").count())
 
 
 def test_about_names_what_a_model_gives_beside_its_labels(start: Start, open_page: OpenPage) -> None:
