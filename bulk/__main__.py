@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error))
         return error.status if isinstance(error, Stop) else BAD_INPUT
     except ModuleNotFoundError as error:
-        _say(f"The package {error.name} is missing: run make bulk-install, or pip install 'visage[bulk]'.")
+        _say(f"The package {error.name} is missing. In the repository: make bulk-install, or pip install '.[bulk]'.")
         return BAD_INPUT
     except KeyboardInterrupt:
         _say("Stopped. Run the same line again to go on.")

@@ -84,6 +84,7 @@ class SessionFrame(_SessionFrame, total=False):
     face_detected: bool
     face_box: Sequence[float]
     warnings: Sequence[WarningCode]
+    action_units: Mapping[str, float]
 
 
 class ClientOptions(TypedDict, total=False):
