@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.service import Phase
+from app.system import memory_limit
 from app.telemetry.metrics import Metrics
 from tests.api.conftest import PICTURE, Start, service_of, until, upload
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
@@ -120,6 +121,7 @@ def test_the_queue_and_the_workers_have_series(start: Start, script: Script) -> 
     assert scrape.value("visage_http_requests_in_flight") == 1
     assert scrape.value("process_resident_memory_bytes") > 1e6
     assert scrape.value("visage_threads") > 1
+    assert scrape.value("visage_memory_limit_bytes") == memory_limit()
     assert scrape.value("visage_worker_restarts_total") == 0
     assert scrape.value("visage_provider_info", model="default") == 1
 

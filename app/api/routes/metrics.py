@@ -20,6 +20,7 @@ from app.api.dependencies import NoParameters, TheService
 from app.api.openapi import ADMISSION, documented, errors
 from app.api.results import json_response
 from app.errors import InternalError, InvalidRequest, NotFound
+from app.memory_budget import process_memory
 from app.service import Service
 from app.telemetry.metrics import CONFIDENCE, CONTENT_TYPE, LATENCY_MS
 
@@ -134,6 +135,7 @@ class ServiceState(Collector):
         yield Counter("visage_worker_restarts", "Workers that died or hung and were replaced.", pool.restarts)
         yield Gauge("visage_stream_open", "Streams that are open.", len(service.streams))
         yield Gauge("visage_threads", "Python threads of the process.", threading.active_count())
+        yield Gauge("visage_memory_limit_bytes", "Memory that the process may take.", process_memory().limit)
         if (shared_up := service.limiter.shared_up) is not None:
             meaning = "1 while Redis responds, 0 while each replica counts for itself; absent without Redis."
             yield Gauge("visage_shared_state_up", meaning, int(shared_up))
