@@ -131,7 +131,9 @@ def check_graph(session: Any, manifest: Manifest) -> int | None:
         raise Defect(f"its batch is fixed to {batch}; export it with a batch of 1 or a dynamic one")
     outputs = {output.name: output for output in session.get_outputs()}
     if manifest.output.tensor not in outputs:
-        known = ", ".join(outputs)
+        # The session also gives the tensors that explain names, which the file does not.
+        added = (manifest.explain.features, manifest.explain.weights) if manifest.explain else ()
+        known = ", ".join(name for name in outputs if name not in added)
         raise Defect(f"output.tensor names {manifest.output.tensor!r}, but the graph gives {known}")
     kind, shape = outputs[manifest.output.tensor].type, outputs[manifest.output.tensor].shape
     if kind not in _SCORE_TYPES:

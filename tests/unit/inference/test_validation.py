@@ -52,7 +52,7 @@ def _rehash(folder: Path) -> None:
         (Contract(), {"input__layout": "NHWC"}, "the manifest's input is NHWC [48, 48, 1]"),
         (Contract(), {"input__dtype": "uint8"}, "input.dtype is uint8, but the graph takes tensor(float)"),
         (Contract(), {"labels": ["happy", "sad"]}, "there are 2 labels, but the output is of shape"),
-        (Contract(), {"output__tensor": "logits"}, "output.tensor names 'logits', but the graph gives scores"),
+        (Contract(), {"output__tensor": "logits"}, "output.tensor names 'logits', but the graph gives scores."),
         (Contract(), {"output__kind": "probabilities"}, "output.kind is probabilities, but its outputs are logits"),
         (models.NHWC_UINT8, {"output__kind": "logits"}, "output.kind is logits, but its outputs are probabilities"),
         (Contract(batch=4), {}, "its batch is fixed to 4"),
