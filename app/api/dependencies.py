@@ -200,7 +200,7 @@ async def charge(scope: Scope, *, read: bool = False, several: bool = False) -> 
 async def _require_admin(request: Request) -> None:
     """Admits a key that is marked admin. Raises NotFound where there are no keys, and Forbidden for other keys."""
     if not service_of(request.scope).settings.api_keys:
-        raise NotFound
+        raise NotFound("This route exists only where API_KEYS has a key that is marked :admin.")
     if not request.scope["state"].get(ADMIN):
         raise Forbidden
 

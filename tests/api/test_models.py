@@ -127,6 +127,7 @@ def test_an_open_service_has_no_reload(start: Start) -> None:
     registry = FakeRegistry(FakeModel())
     response = start(registry=registry).post("/models/reload")
     assert (response.status_code, response.json()["error"]) == (404, "not_found")
+    assert "API_KEYS" in response.json()["message"]
     assert registry.reloads == 0
 
 

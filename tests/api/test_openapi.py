@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from app.errors import CATALOGUE, ErrorCode
 from app.vision.quality import THRESHOLDS, WarningCode
-from tests.api.conftest import Start, upload
+from tests.api.conftest import PICTURE, Start, upload
 from tests.api.contract import DOCUMENT, validator
 from tests.api.fakes import Script
 
@@ -183,6 +183,15 @@ def test_the_example_of_a_picture_inside_json_works_when_it_is_sent(
     response = client.post(path, json=body)
     assert response.status_code == 200
     assert script.seen == [base64.b64decode(body["image"].partition(",")[2])[:64]]
+
+
+def test_the_examples_of_a_form_s_fields_work_when_they_are_sent(client: TestClient) -> None:
+    content = DOCUMENT["paths"]["/analyze/multimodal"]["post"]["requestBody"]["content"]
+    fields = content["multipart/form-data"]["schema"]["properties"]
+    form = {name: (None, json.dumps(fields[name]["examples"][0])) for name in ("voice", "text")}
+    response = client.post("/analyze/multimodal", files={"image": PICTURE, **form})
+    assert response.status_code == 200
+    assert response.json()["voice"]["emotions"] == content["application/json"]["example"]["voice"]["emotions"]
 
 
 def test_the_example_of_a_series_gets_the_example_of_its_summary(client: TestClient) -> None:

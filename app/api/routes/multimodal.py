@@ -60,6 +60,7 @@ def _body() -> dict[str, Any]:
     file = {**image, "format": "binary", "description": "The picture as a file, or as base64 or a data URL."}
     voice = {"emotions": {"happy": 0.6, "neutral": 0.3, "sad": 0.1}, "confidence": 0.8}
     text = {"quality_score": 80, "feedback": "Clear and short."}
+    form = {"image": file, "voice": {**_VOICE, "examples": [voice]}, "text": {**_TEXT, "examples": [text]}}
     return {
         "requestBody": {
             "required": True,
@@ -68,7 +69,7 @@ def _body() -> dict[str, Any]:
                     "schema": _object({"image": image, "voice": _VOICE, "text": _TEXT}),
                     "example": {"image": f"data:image/jpeg;base64,{picture}", "voice": voice, "text": text},
                 },
-                "multipart/form-data": {"schema": _object({"image": file, "voice": _VOICE, "text": _TEXT})},
+                "multipart/form-data": {"schema": _object(form)},
             },
         }
     }

@@ -2639,13 +2639,29 @@ export interface operations {
                      * @description The picture as a file, or as base64 or a data URL.
                      */
                     image?: string;
-                    /** @description The result of a text service. */
+                    /**
+                     * @description The result of a text service.
+                     * @example {
+                     *       "feedback": "Clear and short.",
+                     *       "quality_score": 80
+                     *     }
+                     */
                     text?: {
                         /** @description Any JSON. It comes back with the result. */
                         feedback?: unknown;
                         quality_score: number;
                     };
-                    /** @description The result of a voice service. */
+                    /**
+                     * @description The result of a voice service.
+                     * @example {
+                     *       "confidence": 0.8,
+                     *       "emotions": {
+                     *         "happy": 0.6,
+                     *         "neutral": 0.3,
+                     *         "sad": 0.1
+                     *       }
+                     *     }
+                     */
                     voice?: {
                         confidence?: number | null;
                         /** @description Numbers by label, not all of them 0. */
