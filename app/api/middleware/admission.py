@@ -113,7 +113,7 @@ class Admission:
             return
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if _without_default_port(origin.partition("://")[2]) != _without_default_port(host):
-            raise Forbidden("A page may not open a stream from its origin: CORS does not allow it.")
+            raise Forbidden("A page of this origin may not open a stream: CORS_ORIGINS does not name it.")
 
     def _identify(self, scope: Scope, token: str | None = None) -> None:
         """Notes what the request is counted under and what its key may do, or raises Unauthorized."""

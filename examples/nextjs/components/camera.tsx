@@ -22,7 +22,7 @@ export function Camera({ onPhoto, onClose }: Props) {
       {error ? (
         <Failure error={error} onRetry={() => void start()} />
       ) : (
-        <video ref={ref} muted playsInline className="aspect-4/3 w-full -scale-x-100 rounded-xl bg-line object-cover" />
+        <video ref={ref} muted playsInline className="aspect-4/3 w-full -scale-x-100 rounded-xl bg-line object-contain" />
       )}
       <div className="flex gap-2">
         <button type="button" className="button-main" onClick={() => void shoot()} disabled={!open}>

@@ -69,7 +69,7 @@ const ADVICE: Record<ErrorCode | EngineErrorCode, [title: string, advice: string
   model_not_found: ["There is no such model", "Load the page again."],
   details_unavailable: ["Details are not to be had", "Try again later."],
   unauthorized: ["The service refuses this program", "Its API key is missing or wrong: set VISAGE_API_KEY on the server."],
-  forbidden: ["The service refuses this program", "Its API key may not do this."],
+  forbidden: ["The service refuses this program", ""],
   rate_limited: ["Too many requests", ""],
   overloaded: ["The service is busy", ""],
   not_ready: ["The service is starting", "This can take a minute after a pause."],
