@@ -1,6 +1,6 @@
 /** Which view is shown, and where files that are dropped or pasted go. Imports the views; no view imports it. */
 
-import { $ } from "./dom.js";
+import { $, announce } from "./dom.js";
 import { device } from "./on-device.js";
 import { photo } from "./one-photo.js";
 import { service } from "./service.js";
@@ -32,9 +32,17 @@ const viewOfAddress = () => {
 
 async function show(name, { focus }) {
   if (name === current) return;
+  const before = current;
   current = name;
-  const loaded = await LOADERS[name]();
+  const loaded = await LOADERS[name]().catch(() => null);
   if (current !== name) return;
+  if (!loaded) {
+    // Without a connection the view stays as it was, and the link can be tried again.
+    current = before;
+    history.replaceState(null, "", `#${before}`);
+    announce(`${TITLES[name]} could not be loaded`);
+    return before ? undefined : show("photo", { focus });
+  }
   view?.leave?.();
   view = loaded;
   for (const key of Object.keys(LOADERS)) $(`view-${key}`).hidden = key !== name;
@@ -52,14 +60,12 @@ const heading = (name) => [...$(`view-${name}`).querySelectorAll("h1")].find((ti
 
 /** Files that were dropped or pasted anywhere on the page go to the view that can use them. */
 async function take(files) {
-  if (current !== "many" && files.length > 1) {
-    location.hash = "many";
-    await show("many", { focus: false });
-  } else if (!view?.take) {
-    location.hash = "photo";
-    await show("photo", { focus: false });
-  }
-  view?.take(files);
+  let name = "photo";
+  if (files.length > 1 || current === "many") name = "many";
+  else if (files[0].type.startsWith("video/")) name = "live";
+  location.hash = name;
+  await show(name, { focus: false });
+  view.take?.(files);
 }
 
 /** Opens a file of another view as one photo. */
@@ -114,4 +120,4 @@ service.start();
 device.start();
 show(viewOfAddress(), { focus: false });
 // The other views are loaded in advance, once the first one is shown.
-window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load()), PRELOAD_AFTER_MS));
+window.addEventListener("load", () => setTimeout(() => Object.values(LOADERS).forEach((load) => load().catch(() => {})), PRELOAD_AFTER_MS));

@@ -151,6 +151,10 @@ class Many {
         const small = await thumbnail(item.ready, THUMB_SIDE);
         if (small) item.picture.append(small);
       }
+      if (!device.on && item.ready.size > service.limits.fileBytes) {
+        this.#end(item, { success: false, error: "file_too_large", message: textsFor("file_too_large").text });
+        continue;
+      }
       bytes += item.ready.size;
       if (batch.length && bytes > service.limits.batchBytes) break;
       if (signal.aborted) break;
@@ -168,14 +172,15 @@ class Many {
       if (TEMPORARY.has(error.code) || signal.aborted) throw error;
       results = batch.map(() => ({ success: false, error: error.code, message: error.message }));
     }
-    batch.forEach((item, index) => {
-      const result = results[index];
-      item.result = result;
-      item.state = result.success ? "done" : "failed";
-      // The prepared bytes are needed again only if the photo is sent again.
-      if (result.success) item.ready = null;
-      this.#showState(item);
-    });
+    batch.forEach((item, index) => this.#end(item, results[index]));
+  }
+
+  #end(item, result) {
+    item.result = result;
+    item.state = result.success ? "done" : "failed";
+    // The prepared bytes are needed again only if the photo is sent again.
+    if (result.success) item.ready = null;
+    this.#showState(item);
   }
 
   async #useService() {

@@ -254,7 +254,11 @@ class Photo {
   }
 
   #read(file, signal) {
-    if (!device.on) return api.predict(file, this.#query(), signal);
+    if (!device.on) {
+      // The page makes what it can open small enough. The rest is refused here, before it is sent.
+      if (file.size > service.limits.fileBytes) throw new api.CallError("file_too_large");
+      return api.predict(file, this.#query(), signal);
+    }
     const { explain, explain_method, details } = this.#query();
     const wanted = Object.entries({ explain, explain_method, details, on_no_face: this.#onNoFace }).filter(([, value]) => value);
     return device.predict(file, { faces: "all", ...Object.fromEntries(wanted) }, signal);

@@ -53,7 +53,7 @@ export const ERRORS = {
   },
   file_too_large: {
     title: "The file is too large",
-    text: "The service takes less than this in one request, even after the page made the photo smaller.",
+    text: "The service takes less than this in one request. The page makes a photo smaller if it can open it.",
     next: ["Export it as a JPEG, or crop it to the face."],
     aboutFile: true,
     actions: ["another"],

@@ -111,6 +111,17 @@ def test_json_holds_whole_results(filled: Page) -> None:
 
 
 @on_a_desktop
+def test_a_file_that_the_page_cannot_make_smaller_is_not_sent(page: Page, application: Application) -> None:
+    go(page, "many")
+    film = picked("film.mov", bytes(6 * 1024 * 1024), "video/quicktime")
+    page.set_input_files("#many-files-input", [film, picked("me.jpg", sample("happy_sample"))])
+    page.wait_for_selector("#view-many[data-state=done]")
+    assert text(page, ".tile__label >> nth=0") == "The file is too large"
+    assert text(page, "#many-count") == "1 of 2 photos read, 1 could not be"
+    assert application.uploads == [sample("happy_sample")]
+
+
+@on_a_desktop
 def test_what_failed_is_tried_again(filled: Page, application: Application) -> None:
     application.faces = (FaceIn(COLLINS),)
     filled.click("#many-retry")

@@ -167,6 +167,34 @@ def test_a_format_that_only_the_browser_reads_is_turned_into_a_jpeg(page: Page, 
 
 
 @on_a_desktop
+def test_a_file_that_the_page_cannot_make_smaller_is_not_sent(page: Page, application: Application) -> None:
+    choose(page, picked("film.mov", bytes(6 * 1024 * 1024), "video/quicktime"))
+    expect(page.locator("#photo-error h1")).to_have_text("The file is too large")
+    expect(page.locator("#photo-error")).to_contain_text("film.mov 6.3 MB")
+    assert application.predictions == []
+
+
+@on_a_desktop
+def test_what_is_dropped_goes_to_the_view_that_reads_it(page: Page) -> None:
+    drop(page, picked("clip.mp4", b"nothing of the kind", "video/mp4"))
+    expect(page.locator("#live-error h2")).to_have_text("The browser cannot play it")
+    drop(page, picked("me.jpg", sample("happy_sample")))
+    page.wait_for_selector(DONE)
+
+
+@on_a_desktop
+def test_a_view_that_cannot_be_loaded_can_be_tried_again(page: Page) -> None:
+    page.route("**/web/about.js", lambda route: route.abort())
+    page.reload()
+    page.click(".tabs [data-view=about]")
+    expect(page.locator("#announcements")).to_have_text("About could not be loaded")
+    expect(page.locator("#view-photo")).to_be_visible()
+    page.unroute("**/web/about.js")
+    go(page, "about")
+    expect(page.locator(".tabs [aria-current]")).to_have_text("About")
+
+
+@on_a_desktop
 def test_a_file_that_is_no_picture_is_refused_in_words(page: Page) -> None:
     choose(page, picked("me.heic", b"\0\0\0\x18ftypheic", "image/heic"))
     expect(page.locator("#photo-error h1")).to_have_text("Not a format it reads")
