@@ -104,6 +104,7 @@ def _greedy() -> Iterator[HostileFile]:
         yield HostileFile(f"greedy-webp{name}", data, readable=True)
     yield HostileFile("greedy-webp-codes", webp_of_codes(1_024))
     yield HostileFile("greedy-webp-codes-accepted", webp_of_codes(440), readable=True)
+    yield from _hidden_codes()
     grey = (127, 127, 127, 127)
     for name, mode, size, options in (
         ("cmyk-passes", "CMYK", (7_071, 7_071), {"progressive": True}),
@@ -116,13 +117,33 @@ def _greedy() -> Iterator[HostileFile]:
     data = encoded(Image.new("L", (7_071, 7_071), 128), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     yield HostileFile("greedy-jpeg-29-scans", data[:-2] + data[last:-2] * 23 + data[-2:])
+    # After a marker without a length, the first bytes of a scan look like one.
+    hidden = data[last:-2] * (0xFFDA // len(data[last:-2]))
+    yield HostileFile("greedy-jpeg-hidden-scans", data[:-2] + b"\xff\x01" + hidden.ljust(0xFFDA, b"\0") + data[-2:])
     for name, marker in (("arithmetic", 0xC9), ("arithmetic-passes", 0xCA), ("lossless", 0xC3), ("differential", 0xC5)):
         data = _small_jpeg().replace(b"\xff\xc0", bytes([0xFF, marker]), 1)
         yield HostileFile(f"greedy-jpeg-{name}", data)
     yield HostileFile("greedy-png-16-bit-interlaced", _deep_png(7_071))
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 7_071, 7_071, 8, 6, 0, 0, 0))
+    yield HostileFile("greedy-png-two-headers", _png(7_071, 7_071, extra=header))
     for mode in ("RGBA", "P"):
         picture = Image.new(mode, (7_071, 7_071), 1)
         yield HostileFile(f"greedy-png-{mode.lower()}", encoded(picture, "PNG", compress_level=1), readable=True)
+
+
+def _hidden_codes() -> Iterator[HostileFile]:
+    """Animated WebPs whose first frame has many prefix codes, behind something else."""
+    codes = webp_of_codes(1_024)[12:]
+    frames = _animation(1_024, [(1_024, 0, b""), (1_024, 0, codes)])
+    yield HostileFile("greedy-webp-codes-behind-an-empty-frame", frames)
+    # The decoder skips what the unknown chunk covers, and so the second frame.
+    small = _animation(1_024, [(64, 0, encoded(Image.new("RGB", (64, 64)), "WEBP", lossless=True)[12:])])[44:]
+    unknown = b"XXXX" + struct.pack("<I", len(small))
+    frames = _animation(1_024, [(1_024, 0, unknown)]) + small + _animation(1_024, [(1_024, 0, codes)])[44:]
+    yield HostileFile("greedy-webp-codes-behind-a-chunk", frames[:4] + struct.pack("<I", len(frames) - 8) + frames[8:])
+    lossy = encoded(Image.new("RGBA", (1_024, 1_024), (9, 9, 9, 128)), "WEBP")
+    frame = _riff(b"ALPH", b"\1" + codes[13:]) + lossy[lossy.index(b"VP8 ") :]
+    yield HostileFile("greedy-webp-codes-of-alpha", _animation(1_024, [(1, 0, frame)]))
 
 
 def _wrong_headers() -> Iterator[HostileFile]:

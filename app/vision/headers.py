@@ -41,8 +41,8 @@ _MAX_SEGMENTS = 20_000
 
 _SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
 _SEQUENTIAL, _PROGRESSIVE = frozenset({0xC0, 0xC1}), 0xC2
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""A marker that ends the data of a scan."""
+_MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
+"""A marker after the data of a scan that has a length."""
 _BARE_MARKERS = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD9)})
 """Markers without a length, and the fill bytes between segments."""
 
@@ -57,6 +57,9 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _SCAN_NS, _ROW_NS, _WEBP_NS = 2.5, 6.0, 40.0
 """Nanoseconds at worst: for a sample in one scan of a JPEG, a byte of a PNG's rows, and a pixel of a WebP. To see
 whether they are whole, a JPEG may be decoded twice, and a PNG unpacked twice."""
+
+_FRAME_HEADER = 16
+"""Bytes of a frame of an animated WebP before its chunks."""
 
 _UNPACKED_AT_ONCE = 1 << 20
 _SEARCHED_AT_ONCE = 1 << 18
@@ -224,7 +227,8 @@ def _png(data: bytes) -> Header:
     kept = [data[:8]]
     exif = b""
     for count, (name, start, end) in enumerate(_png_chunks(data)):
-        if count == _MAX_SEGMENTS:
+        if count == _MAX_SEGMENTS or (count and name == b"IHDR"):
+            # The decoder would take the last of several headers.
             raise InvalidImage
         if name in _PNG_CHUNKS:
             kept.append(data[start - 8 : end + 4])
@@ -284,40 +288,42 @@ def _webp(data: bytes) -> Header:
         raise InvalidImage
     # The decoder holds two frames of an animation, and either a lossless frame or the copy for Pillow.
     pixels = width * height
-    scratch = 8 * pixels + _prefix_code_bytes(data, 12, len(data), width, height)
+    scratch = 8 * pixels + _prefix_code_bytes(data)
     return Header(width, height, orientation(exif), data, scratch=scratch, work=_WEBP_NS * pixels)
 
 
-def _prefix_code_bytes(data: bytes, at: int, end: int, width: int, height: int) -> int:
+def _prefix_code_bytes(data: bytes) -> int:
     """Bytes that the codes of the lossless parts of the first frame take."""
-    total = 0
-    for name, start, stop in _riff_chunks(data, at, end):
+    alpha: bytes | None = None
+    for name, start, stop in _riff_chunks(data):
         if name == b"VP8L":
             (bits,) = struct.unpack_from("<I", data, start + 1)
-            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-            return total + prefix_code_bytes(data[start + 5 : stop], width, height)
+            return prefix_code_bytes(data[start + 5 : stop], (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
         if name == b"VP8 ":
-            return total
-        if name == b"ALPH" and data[start] & 3 == 1:
-            total += prefix_code_bytes(data[start + 1 : stop], width, height)
-        if name == b"ANMF":
-            sides = (int.from_bytes(data[place : place + 3], "little") + 1 for place in (start + 6, start + 9))
-            return total + _prefix_code_bytes(data, start + 16, stop, *sides)
-    return total
+            # The alpha channel has the size of these pixels, whatever the frame around both says.
+            width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, start + 6))
+            return prefix_code_bytes(alpha[1:], width, height) if alpha and alpha[0] & 3 == 1 else 0
+        if name == b"ALPH":
+            if alpha is not None:
+                raise InvalidImage
+            alpha = data[start:stop]
+    return 0
 
 
 def _riff_chunk(data: bytes, wanted: bytes) -> bytes:
-    return next((data[start:end] for name, start, end in _riff_chunks(data, 12, len(data)) if name == wanted), b"")
+    return next((data[start:end] for name, start, end in _riff_chunks(data) if name == wanted), b"")
 
 
-def _riff_chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The name, start and end of each chunk."""
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The name, start and end of each chunk. As in the decoder, the chunks of a frame follow its header, and a frame
+    may have none."""
+    at = 12
     for _ in range(_MAX_SEGMENTS):
-        if at + 8 > end:
+        if at + 8 > len(data):
             return
         name, length = struct.unpack_from("<4sI", data, at)
-        yield name, at + 8, min(at + 8 + length, end)
-        at += 8 + length + (length & 1)
+        yield name, at + 8, min(at + 8 + length, len(data))
+        at += 8 + (_FRAME_HEADER if name == b"ANMF" else length + (length & 1))
     raise InvalidImage
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from app.errors import ImageTooLarge, VisageError
+from app.errors import ImageTooLarge, InvalidImage, VisageError
 from app.vision.decode import ImageLimits, decode
 from app.vision.headers import read_header
 from app.vision.webp_lossless import prefix_code_bytes
@@ -67,6 +67,17 @@ def test_so_are_those_of_an_alpha_channel() -> None:
     alpha += bytes(len(alpha) % 2)
     swapped = webp[:start] + b"ALPH" + struct.pack("<I", len(alpha)) + alpha + webp[start + 8 + length + length % 2 :]
     assert code_bytes(swapped[:4] + struct.pack("<I", len(swapped) - 8) + swapped[8:]) > 700_000_000
+
+
+def test_of_two_alpha_channels_none_is_read() -> None:
+    """Each takes the time of its transforms, in a few bytes of the file. The decoder accepts no second one."""
+    clear = encoded(Image.new("RGBA", (64, 64), (9, 9, 9, 128)), "WEBP")
+    start = clear.index(b"ALPH")
+    stop = clear.index(b"VP8 ", start)
+    twice = clear[:stop] + clear[start:]
+    assert code_bytes(clear) > 0
+    with pytest.raises(InvalidImage):
+        read_header(twice[:4] + struct.pack("<I", len(twice) - 8) + twice[8:], "webp")
 
 
 def test_damaged_streams_are_read_or_refused() -> None:
