@@ -51,6 +51,16 @@ class TestKeys:
         assert start(api_keys=KEYS).get(path).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/predict", "/predict/batch", "/analyze/facial", "/stream/token", "/metrics", "/health", "/models", "/"]
+)
+def test_a_path_with_a_line_break_is_another_path(start: Start, path: str) -> None:
+    client = start(rate_limit="2/minute")
+    client.event_hooks["response"].clear()
+    for response in (client.get(f"{path}%0A"), client.post(f"{path}%0A", **upload())):
+        assert_turned_away(response, 404, "not_found")
+
+
 class TestRate:
     def test_over_the_rate_is_429_with_when_to_come_back(self, start: Start) -> None:
         client = start(rate_limit="2/minute")
