@@ -248,6 +248,7 @@ class Protocol(HttpToolsProtocol):
         self._cancel_header_timer()
         self._framing = 0
         self._check_header_size()
+        self._check_host()
         if not self.idle:
             self._count_waiting()
         offers = self.parser.should_upgrade()
@@ -452,6 +453,13 @@ class Protocol(HttpToolsProtocol):
         if self._header_size > self.limits.header_bytes:
             self._error = HeadersTooLarge()
             raise ValueError("headers too large")
+
+    def _check_host(self) -> None:
+        """Raises for a request without the one Host header that HTTP/1.1 requires, and the parser gives up."""
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            self._error = MalformedRequest("A request has one Host header.")
+            raise ValueError("not one Host header")
 
     def _count_waiting(self) -> None:
         """Counts a request behind the one that is processed. Raises when too much waits, and the parser gives up."""

@@ -199,6 +199,14 @@ class TestErrors:
         assert json.loads(body)["error"] == "rate_limited"
 
 
+def test_a_client_of_http_1_0_needs_no_host(shared_server: ServerProcess) -> None:
+    with ExitStack() as stack:
+        port = stack.enter_context(nginx(str(NGINX), shared_server.port)).port
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        client.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 async def test_a_stream_passes_through(shared_server: ServerProcess) -> None:
     with nginx(str(NGINX), shared_server.port) as proxy:
         port = proxy.port

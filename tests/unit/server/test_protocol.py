@@ -136,6 +136,26 @@ async def test_a_connection_serves_one_request_after_another() -> None:
             assert (await peer.response())[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        (b"1.1", b"", 400),
+        (b"1.1", b"host: a\r\nhost: a\r\n", 400),
+        (b"1.1", b"Host: a\r\nx: y\r\nHOST: b\r\n", 400),
+        (b"1.1", b"host:\r\n", 200),
+        (b"1.0", b"", 200),
+        (b"1.0", b"host: a\r\n", 200),
+        (b"1.0", b"host: a\r\nhost: b\r\n", 400),
+    ],
+)
+async def test_a_request_has_one_host(version: bytes, hosts: bytes, status: int) -> None:
+    async with serving(reads) as port, connected(port) as peer:
+        await peer.send(b"GET / HTTP/%b\r\n%b\r\n" % (version, hosts))
+        found, _, body = await peer.response()
+        assert found == status
+        assert (b'"malformed_request","message":"A request has one Host header."' in body) == (status == 400)
+
+
 async def test_a_silent_connection_is_closed() -> None:
     async with serving(reads, header_timeout=0.1) as port, connected(port) as peer:
         assert await peer.closed()
@@ -202,14 +222,16 @@ async def test_pipelined_requests_get_their_responses_in_order(count: int) -> No
     async with serving(reads) as port, connected(port) as peer:
         for _ in range(3):
             await peer.send(
-                b"".join(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (n, b"x" * n) for n in range(count))
+                b"".join(
+                    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (n, b"x" * n) for n in range(count)
+                )
             )
             assert [(await peer.response())[2] for _ in range(count)] == [str(n).encode() for n in range(count)]
 
 
 async def test_pipelined_uploads_get_their_responses() -> None:
     async with serving(reads) as port, connected(port) as peer:
-        await peer.send((b"POST / HTTP/1.1\r\ncontent-length: 300000\r\n\r\n" + b"x" * 300_000) * 5)
+        await peer.send((b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n" + b"x" * 300_000) * 5)
         assert [(await peer.response())[2] for _ in range(5)] == [b"300000"] * 5
 
 
@@ -223,7 +245,7 @@ async def test_requests_that_wait_on_a_connection_are_bounded(header: bytes, ser
         await reads(scope, receive, send)
 
     async with serving(waits) as port, connected(port) as peer:
-        sending = asyncio.create_task(peer.send((b"GET / HTTP/1.1\r\n" + header + b"\r\n") * 100))
+        sending = asyncio.create_task(peer.send((b"GET / HTTP/1.1\r\nhost: x\r\n" + header + b"\r\n") * 100))
         await waiting.wait()
         async with connected(port):
             await sending
