@@ -24,6 +24,8 @@ _TYPES: Final = frozenset(
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _BLANK: Final = b" \t\r\n\f\v"
 _LONGEST_HEADER: Final = 200
+_SURELY_PLUS: Final = 1000
+"""Bytes from which the text of a picture has a + or a -."""
 _STRING: Final = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)
 """The inside of a JSON string up to its end or to an escape that is not complete."""
 
@@ -171,6 +173,7 @@ class Base64Decoder:
         self._header: str | None = ""
         self._rest = b""
         self._padded = False
+        self._has_space = self._has_plus = False
 
     def feed(self, text: str) -> None:
         if self._header is None:
@@ -183,6 +186,8 @@ class Base64Decoder:
     def finish(self) -> bytes:
         """The bytes that the whole text stands for."""
         self._end_header()
+        if self._has_space and not self._has_plus and len(self._data) > _SURELY_PLUS:
+            raise InvalidRequest("image: its base64 has spaces in place of +; in a form or an address, send + as %2B.")
         self._append(self._rest + b"=" * (-len(self._rest) % 4))
         if not self._data:
             raise EmptyFile
@@ -195,9 +200,12 @@ class Base64Decoder:
 
     def _decode(self, text: str) -> None:
         try:
-            packed = text.encode("ascii").translate(_URL_SAFE, _BLANK)
+            written = text.encode("ascii")
         except UnicodeEncodeError:
             raise _not_base64() from None
+        packed = written.translate(_URL_SAFE, _BLANK)
+        self._has_space = self._has_space or b" " in written.strip()
+        self._has_plus = self._has_plus or b"+" in packed
         packed, padding, after = packed.partition(b"=")
         if after.strip(b"=") or (packed and self._padded):
             raise _not_base64()
