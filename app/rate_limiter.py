@@ -238,9 +238,9 @@ local now = time[1] * 1000000 + time[2]
 local debts, granted = {}, true
 for i, key in ipairs(KEYS) do
   local charge, span = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local whole_at = tonumber(redis.call('GET', key) or 0)
-  -- A clock that was set back must not block for longer than a span.
-  debts[i] = math.min(math.max(whole_at - now, 0), span) + charge
+  local debt = math.max(tonumber(redis.call('GET', key) or 0) - now, 0)
+  -- More than a span is owed only where the clock was set back. That must not block a client until it is as late again.
+  debts[i] = (debt > span and 0 or debt) + charge
   granted = granted and debts[i] <= span
 end
 if granted then

@@ -411,9 +411,10 @@ async def test_a_token_that_is_wrong_or_expired_opens_none(script: Script, monke
             offered = ["visage.v1", f"visage.key.{StreamTokens('').issue(name)}"]
             assert await refusal(port, subprotocols=offered) == ("unauthorized", 1008)
         now = time.time()
-        monkeypatch.setattr(time, "time", lambda: now + 62)
         offered = ["visage.v1", f"visage.key.{token}"]
-        assert await refusal(port, subprotocols=offered) == ("unauthorized", 1008)
+        for passed in (62, -3600):
+            monkeypatch.setattr(time, "time", lambda passed=passed: now + passed)
+            assert await refusal(port, subprotocols=offered) == ("unauthorized", 1008)
 
 
 async def test_tokens_of_one_secret_are_valid_everywhere(script: Script) -> None:
