@@ -94,10 +94,12 @@ async def _unread(port: int) -> list[Response]:
     connected = context.Barrier(2)
     clients = context.Process(target=_ask, args=(port, connected))
     clients.start()
-    await asyncio.to_thread(connected.wait)
-    _, probes = await while_probing(port, asyncio.sleep(3), get("/health/live"), every=0.01)
-    clients.kill()
-    clients.join()
+    try:
+        await asyncio.to_thread(connected.wait)
+        _, probes = await while_probing(port, asyncio.sleep(3), get("/health/live"), every=0.01)
+    finally:
+        clients.kill()
+        clients.join()
     return probes
 
 
