@@ -142,12 +142,14 @@ async def choices_of(scope: Scope, query: PredictionQuery) -> Choices:
 
 def compared_models(registry: Registry, query: ComparisonQuery) -> list[Classifier]:
     """The models that were named, each once, in the order in which they were named."""
-    names = registry.names
-    if query.models is not None:
-        names = tuple(dict.fromkeys(name.strip() for name in query.models.split(",") if name.strip()))
-    if not names:
+    if query.models is None:
+        models = [*registry.classifiers]
+    else:
+        names = dict.fromkeys(name.strip() for name in query.models.split(",") if name.strip())
+        models = [registry.get(name) for name in names]
+    if not models:
         raise InvalidRequest("models: name at least one model.")
-    return [registry.get(name) for name in names]
+    return models
 
 
 def service_of(scope: Scope) -> Service:

@@ -58,6 +58,11 @@ class Registry:
         """What is wrong with each of the others, in one sentence."""
         return dict(self._models.failures)
 
+    @property
+    def classifiers(self) -> tuple[Classifier, ...]:
+        """The models themselves, in the order of their names, as one reload left them."""
+        return tuple(self._models.classifiers.values())
+
     def get(self, name: str | None = None) -> Classifier:
         """A model by its name, or the default."""
         name = name or self.default_name

@@ -88,6 +88,10 @@ class FakeRegistry:
         return tuple(self.models)
 
     @property
+    def classifiers(self) -> tuple[FakeModel, ...]:
+        return tuple(self.models.values())
+
+    @property
     def manifests(self) -> dict[str, Manifest]:
         return {name: model.manifest for name, model in self.models.items()}
 

@@ -55,6 +55,19 @@ def test_a_card_that_leads_out_of_the_folder_is_not_shown(start: Start, tmp_path
     assert result["models"][0]["card"] is None
 
 
+def test_models_are_told_while_a_reload_removes_one(start: Start) -> None:
+    class Reloading(FakeRegistry):
+        """Loses a model after it has told its names."""
+
+        @property
+        def names(self) -> tuple[str, ...]:
+            return (*super().names, "removed")
+
+    client = start(registry=Reloading(FakeModel()))
+    assert [client.get(path).status_code for path in ("/models", "/info", "/labels", "/metrics")] == [200] * 4
+    assert client.post("/predict/compare", **upload()).status_code == 200
+
+
 def test_a_reload_takes_up_what_is_on_disk(start: Start) -> None:
     registry = FakeRegistry(FakeModel())
     client = start(registry=registry, api_keys=f"ops:{KEY}:admin")

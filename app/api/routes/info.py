@@ -224,4 +224,4 @@ async def label_names(service: TheService) -> Response:
 
 def _label_names(registry: Registry) -> list[str]:
     """The labels of all models, each once, those of the default model first."""
-    return [*dict.fromkeys(label for name in registry.names for label in registry.get(name).manifest.labels)]
+    return [*dict.fromkeys(label for model in registry.classifiers for label in model.manifest.labels)]

@@ -144,8 +144,8 @@ class ServiceState(Collector):
         labels = ("model", "version", "architecture", "default")
         models = Gauge("visage_model_info", "A loaded model.", labels=labels)
         providers = Gauge("visage_provider_info", "An execution provider of a model.", labels=("model", "provider"))
-        for name in registry.names:
-            model = registry.get(name)
+        for model in registry.classifiers:
+            name = model.manifest.name
             default = str(name == registry.default_name).lower()
             models.add_metric((name, model.manifest.version, model.manifest.architecture, default), 1)
             for provider in model.providers:

@@ -170,7 +170,7 @@ async def reload_models(service: TheService) -> Response:
 
 def model_infos(registry: Registry) -> list[ModelInfo]:
     """Every model, in the registry's order."""
-    return [_model_info(registry.get(name), name == registry.default_name) for name in registry.names]
+    return [_model_info(model, model.manifest.name == registry.default_name) for model in registry.classifiers]
 
 
 def _model_info(model: Classifier, default: bool) -> ModelInfo:
