@@ -129,7 +129,7 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
         result["comparison"] = compared(outcomes[0], outcomes[1], (options.models[0] or "", options.models[1] or ""))
     pictures = _thumbnails(result["mistakes"], outcomes[0], settings) if options.pictures else {}
     _write(folder, result, outcomes[0], pictures)
-    progress.end(shown(out))
+    progress.end(_said(result["accuracy"], shown(str(folder / "audit.html"))))
     if options.write_threshold and result["threshold"] is not None:
         (folder / "settings.env").write_text(f"CONFIDENCE_THRESHOLD={result['threshold']['confidence']}\n", "utf-8")
     if options.write_temperature:
@@ -379,6 +379,12 @@ def _write(folder: Path, result: Mapping[str, Any], outcome: Outcome, pictures: 
         (folder / "predictions.csv").write_text(_predictions(outcome), "utf-8")
     except OSError as error:
         raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
+
+
+def _said(accuracy: Mapping[str, Any], report: str) -> str:
+    """The first figure, and where the others are."""
+    value, low, high = (f"{100 * share:.1f}" for share in (accuracy["value"], *accuracy["interval"]))
+    return f"Accuracy {value} % ({low} to {high}) on {accuracy['count']} faces. The report is {report}."
 
 
 def _thumbnails(mistakes: Sequence[Mapping[str, Any]], outcome: Outcome, settings: Settings) -> dict[str, bytes]:

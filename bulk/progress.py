@@ -73,10 +73,11 @@ class Progress:
         """Items, frames, and rows by code."""
         return self._items, self._frames, self._codes
 
-    def end(self, out: str) -> None:
+    def end(self, result: str) -> None:
+        """Says what was read, and a sentence on what became of it."""
         self._bar.stop()
         line = self._line() if self._total else self._errors_line()
-        self._say(f"{line} The rows are in {out}.".lstrip())
+        self._say(f"{line} {result}".lstrip())
 
     def stop(self) -> None:
         self._bar.stop()

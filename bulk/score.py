@@ -97,7 +97,7 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
             ray_engine.run(job, target.cluster, waiting, progress)
     finally:
         output.close()
-    progress.end(shown(out))
+    progress.end(f"The rows are in {shown(out)}.")
     return NOT_READ if progress.not_read(_READ_WITHOUT_A_FACE) else 0
 
 

@@ -66,6 +66,15 @@ def test_folders_of_labels(faces: Path, tmp_path: Path) -> None:
     assert not re.search(r"(src|href)=\"http|@import|<script", page), "The page needs nothing else."
 
 
+def test_the_last_line_has_the_accuracy_and_names_the_report(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(["audit", str(faces), "--out", str(out), "--workers", "1"]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"Accuracy 80.0 % (37.6 to 96.4) on 5 faces. The report is {out / 'audit.html'}.")
+
+
 def test_a_table_with_groups(faces: Path, tmp_path: Path) -> None:
     rows = [
         "file,label,light",
