@@ -19,7 +19,10 @@ const CAMERA_SIDE = 1280;
 /** The methods of explanations, and the most faces of a picture for the one that takes long. */
 const METHODS = { contrast: "comparing the labels", cam: "this label alone", occlusion: "covering parts (slow)" };
 const MOST_OCCLUDED = 8;
-/** With more faces than the first, their numbers and boxes are drawn smaller; with more than the second, only a chosen number is. */
+/**
+ * With more faces than the first, their numbers and boxes are drawn smaller, and the Tab key goes to their list alone. With
+ * more than the second, only the number of the chosen face is shown.
+ */
 const [CROWD, PACKED] = [12, 40];
 
 /** Errors after which the photo is read without details: on the device their networks are loaded when they are wanted. */
@@ -400,18 +403,19 @@ class Photo {
   #boxFaces() {
     const { width, height } = this.#result.image;
     const faces = facesOf(this.#result);
+    const crowded = faces.length > CROWD;
     const boxes = faces.map((face, index) => {
       const { box } = face.face;
       const name = `Face ${index + 1} of ${faces.length}: ${face.emotion}, ${percent(face.confidence)}`;
       const tag = faces.length > 1 ? h("span", { class: "box__tag", "aria-hidden": "true" }, index + 1) : null;
-      const button = h("button", { class: "box", type: "button", "aria-label": name, "aria-pressed": false, data: { face: index } }, tag);
+      const button = h("button", { class: "box", type: "button", "aria-label": name, "aria-pressed": false, tabindex: crowded && -1, data: { face: index } }, tag);
       button.addEventListener("click", () => this.#choose(index));
       const shares = { x: box.x / width, y: box.y / height, width: box.width / width, height: box.height / height };
       for (const [side, share] of Object.entries(shares)) button.style.setProperty(`--${side}`, share);
       return button;
     });
     $("picture-boxes").replaceChildren(...boxes);
-    $("picture-boxes").toggleAttribute("data-crowded", faces.length > CROWD);
+    $("picture-boxes").toggleAttribute("data-crowded", crowded);
     $("picture-boxes").toggleAttribute("data-packed", faces.length > PACKED);
     this.#listFaces();
   }

@@ -315,6 +315,20 @@ def test_a_large_crowd_is_not_covered_with_numbers(page: Page, application: Appl
 
 
 @on_a_desktop
+def test_the_tab_key_goes_through_a_crowd_once(page: Page, application: Application) -> None:
+    application.faces = [FaceIn((x / 13, 0.1, 0.05, 0.08)) for x in range(13)]
+    read_sample(page)
+    page.focus("#photo-another")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".box:focus")).to_have_count(0)
+    application.faces = application.faces[:2]
+    read_sample(page)
+    page.focus("#photo-another")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".box:focus")).to_have_count(1)
+
+
+@on_a_desktop
 def test_a_photo_of_many_faces_does_not_offer_the_slow_method(page: Page, application: Application) -> None:
     application.faces = (FaceIn(COLLINS),) * 9
     read_sample(page)
