@@ -42,8 +42,9 @@ export interface StreamConnection {
   WebSocket: typeof WebSocket | undefined;
 }
 
+const LOST = 1006;
 /** Codes of a close after which the same stream may be opened again: lost, restarting, no room. */
-const TEMPORARY = new Set([1005, 1006, 1011, 1012, 1013]);
+const TEMPORARY = new Set([1005, LOST, 1011, 1012, 1013]);
 const OPEN = 1;
 const FIRST_WAIT = 0.5;
 const LONGEST_WAIT = 15;
@@ -58,7 +59,9 @@ export class VisageStream {
   #sent = 0;
   #settled = 0;
   #failures = 0;
+  #opened = false;
   #error: VisageError | undefined;
+  #told: VisageError | undefined;
   #summarised = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ending: { resolve: (summary: SessionSummary) => void; reject: (error: VisageError) => void } | undefined;
@@ -130,6 +133,7 @@ export class VisageStream {
   async #connect(): Promise<void> {
     if (this.#state === "closed") return;
     this.#setState("connecting");
+    this.#opened = false;
     try {
       const token = await this.#connection.token?.();
       if (this.#closed()) return;
@@ -143,7 +147,7 @@ export class VisageStream {
       socket.addEventListener("close", ({ code }) => this.#closedBy(socket, code));
     } catch (error) {
       const failure = error instanceof VisageError ? error : new VisageError("unreachable", (error as Error).message, { cause: error });
-      this.#emit("error", failure);
+      this.#tell(failure);
       // A wrong key stays wrong.
       if (failure.status === 401 || failure.status === 403) this.#finish(failure);
       else this.#connectLater(failure.retryAfter, failure);
@@ -154,12 +158,13 @@ export class VisageStream {
     if (socket !== this.#socket || this.#closed()) return;
     const message = parsed(data);
     if (message === undefined) {
-      this.#emit("error", unexpected({}));
+      this.#tell(unexpected({}));
       return;
     }
     if (message.type === "started") {
       this.#sent = this.#settled = this.#failures = 0;
       this.#error = undefined;
+      this.#opened = true;
       this.#summarised = false;
       this.#setState("open");
       this.#emit("started", message);
@@ -170,7 +175,7 @@ export class VisageStream {
     } else if (message.type === "error") {
       const { error, message: text, request_id: requestId, retry_after: retryAfter } = message;
       this.#error = new VisageError(error as ServiceErrorCode, text, { requestId, retryAfter });
-      this.#emit("error", this.#error);
+      this.#tell(this.#error);
       if (message.frame !== undefined) this.#settle(message.frame);
     } else if (message.type === "summary") {
       this.#summarised = true;
@@ -190,7 +195,7 @@ export class VisageStream {
   #closedBy(socket: WebSocket, code: number): void {
     if (socket !== this.#socket || this.#closed()) return;
     this.#socket = undefined;
-    const reason = this.#error ?? new VisageError("stream_closed", `The connection was lost (code ${code}).`);
+    const reason = this.#error ?? (code === LOST && !this.#opened ? unreachable() : closedWith(code));
     if (TEMPORARY.has(code) && this.#ending === undefined) this.#connectLater(this.#error?.retryAfter, reason);
     else this.#finish(reason);
   }
@@ -209,9 +214,13 @@ export class VisageStream {
 
   #finish(reason: VisageError): void {
     this.#setState("closed");
-    // Every other reason has been told when it came.
-    if (reason.code === "stream_closed" && !this.#summarised) this.#emit("error", reason);
+    if (reason !== this.#told && !this.#summarised) this.#tell(reason);
     this.#fail(reason);
+  }
+
+  #tell(error: VisageError): void {
+    this.#told = error;
+    this.#emit("error", error);
   }
 
   #fail(reason: VisageError): void {
@@ -232,6 +241,14 @@ export class VisageStream {
   #emit<Name extends keyof StreamEvents>(name: Name, value: StreamEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) listener(value as never);
   }
+}
+
+function unreachable(): VisageError {
+  return new VisageError("unreachable", "The service cannot be reached.");
+}
+
+function closedWith(code: number): VisageError {
+  return new VisageError("stream_closed", `The connection was lost (code ${code}).`);
 }
 
 type Message = StreamStarted | FramePrediction | SessionEvent | SessionSummary | Schemas["StreamError"];

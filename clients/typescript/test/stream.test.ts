@@ -126,7 +126,7 @@ describe("when the connection breaks", () => {
 
   it("gives up in the end", async () => {
     const stream = open("http://127.0.0.1:9", { reconnections: 1 });
-    expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "stream_closed" });
+    expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "unreachable" });
     expect(stream.state).toBe("closed");
     await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
   });
