@@ -3,8 +3,9 @@
     python scripts/check_dashboard.py [--seconds 20]
 
 The load causes everything that is counted except internal errors: pictures with and without faces, uncertain results,
-warnings, a client above its rate, a full queue, a shadow model. Exits with an error if a query is invalid or returns
-nothing. Zeros that a query itself puts in place of missing values count as nothing.
+warnings, a client above its rate, a full queue, a shadow model, streams whose frames are read, passed over and refused.
+Exits with an error if a query is invalid or returns nothing. Zeros that a query itself puts in place of missing values
+count as nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 DASHBOARD = ROOT / "deploy/grafana/dashboards/visage.json"
@@ -82,8 +85,22 @@ def send(port: int, picture: bytes, query: str, client: str) -> None:
     connection.close()
 
 
+def stream(port: int, picture: bytes, client: str) -> None:
+    """Sends something that is no picture, and frames faster than they are read."""
+    with connect(f"ws://127.0.0.1:{port}/stream", additional_headers={"X-Forwarded-For": client}) as socket:
+        socket.send(b"no picture")
+        # `started`, and the error. The newest frame wins: a picture would take the place of this one.
+        socket.recv()
+        socket.recv()
+        for _ in range(4):
+            socket.send(picture)
+        socket.send('{"type": "end"}')
+        for _ in socket:
+            pass
+
+
 def load(port: int, seconds: float) -> None:
-    """Bursts of requests, each from another address, and one client above its rate."""
+    """Bursts of requests, each from another address, one client above its rate, and streams."""
     requests = [((ROOT / "sample_images" / name).read_bytes(), query) for name, query in REQUESTS]
     addresses = (str(address) for address in ip_network("198.18.0.0/15"))
     end = time.monotonic() + seconds
@@ -91,6 +108,7 @@ def load(port: int, seconds: float) -> None:
         while time.monotonic() < end:
             sent = [clients.submit(send, port, *request, next(addresses)) for request in requests]
             sent.append(clients.submit(send, port, *requests[0], "203.0.113.1"))
+            sent.append(clients.submit(stream, port, requests[0][0], next(addresses)))
             for request in sent:
                 request.result()
             # One request alone, so that a worker is free for the shadow model afterwards.
