@@ -57,6 +57,10 @@ CONFLICTS = (
 )
 REQUESTS: dict[str, tuple[bytes, set[int]]] = {
     **{f"the length {each.decode()!r}": (HEAD + each + b"\r\n\r\n123456", {400}) for each in CONFLICTS},
+    "a length of 5,000 digits": (HEAD + b"Content-Length: " + b"0" * 5_000 + b"6\r\n\r\n123456", {422}),
+    "a path with a line break": (b"POST /predict%0a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", {404}),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", {400}),
+    "two hosts": (LIVE + b"Host: y\r\n\r\n", {400}),
     "a chunk of a wrong size": (CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n", {400}),
     "a chunk without its end": (CHUNKED + b"5\r\nhello0\r\n\r\n", {400}),
     "an extension without end": (CHUNKED + b"5\r\n--b\r\n\r\n5;" + b"x" * 2_000_000, {431, 422}),
@@ -130,7 +134,9 @@ def test_a_request_is_refused_or_served(server: ServerProcess, name: str) -> Non
     ],
 )
 def test_nothing_that_is_sent_comes_back_in_headers_or_the_log(server: ServerProcess, headers: bytes) -> None:
-    _, text = _send(server.port, b"GET /web/%0d%0aevil:1 HTTP/1.1\r\n" + headers + b"\r\n\r\n")
+    host = b"" if headers.startswith(b"Host:") else b"Host: x\r\n"
+    statuses, text = _send(server.port, b"GET /web/%0d%0aevil:1 HTTP/1.1\r\n" + host + headers + b"\r\n\r\n")
+    assert statuses == [404]
     head, _, _ = text.lower().partition(b"\r\n\r\n")
     for word in (b"evil", b"access-control", b'abcdefgh"', b"\xff"):
         assert word not in head

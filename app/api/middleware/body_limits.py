@@ -129,7 +129,7 @@ def _declared(scope: Scope) -> int:
     if not lengths:
         return 0
     text = lengths.pop()
-    if lengths or not text.isdigit():
+    if lengths or not text.isdigit() or len(text) > 19:
         raise InvalidRequest("The Content-Length header is not a number of bytes.")
     return int(text)
 

@@ -202,6 +202,7 @@ def _too_much_to_discard(scope: Scope) -> bool:
         # A client that waits for "100 Continue" may send its body after a refusal, or not.
         if name in {b"transfer-encoding", b"expect"}:
             return True
-        if name == b"content-length" and (not value.isdigit() or int(value) > _MOST_DISCARDED):
+        # Python reads no number of thousands of digits, be they zeros.
+        if name == b"content-length" and (not value.isdigit() or len(value) > 19 or int(value) > _MOST_DISCARDED):
             return True
     return False
