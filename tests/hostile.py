@@ -260,6 +260,7 @@ class _Bits:
         return bytes(self._bytes) + self._value.to_bytes(8, "little")
 
 
+@functools.cache
 def webp_of_codes(side: int) -> bytes:
     """A lossless WebP of one colour with as many groups of prefix codes as fit: one for each 4 x 4 pixels."""
     bits = _Bits()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,23 @@ for path in sys.argv[1:]:
 """
 
 
+def near_a_bound() -> Iterator[tuple[str, bytes]]:
+    """Pictures of every format and mode, turned by their EXIF where they have one, of a size at which RGB leaves Pillow
+    at once and of one at which it does not."""
+    modes = {
+        "JPEG": ("RGB", "L", "CMYK"),
+        "PNG": ("RGB", "RGBA", "L", "P"),
+        "WEBP": ("RGB", "RGBA"),
+        "BMP": ("RGB", "P"),
+    }
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for side, (form, of_form) in itertools.product((1448, 1449), modes.items()):
+        options = {} if form == "BMP" else {"exif": turned}
+        for mode in of_form:
+            yield f"near-{side}-{form}-{mode}", encoded(Image.new(mode, (side, side), 99), form, **options)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux resets the peak of a process's memory")
 def test_no_picture_takes_more_memory_than_was_computed_from_its_header(tmp_path: Path) -> None:
     (tmp_path / "warm-up").write_bytes(encoded(quadrants(), "JPEG"))
@@ -48,6 +67,8 @@ def test_no_picture_takes_more_memory_than_was_computed_from_its_header(tmp_path
         encoded(Image.new("RGBA", (3000, 2000), 7), "WEBP", lossless=True, method=0)
     )
     (tmp_path / "honest-bmp").write_bytes(encoded(Image.new("P", (2000, 2000), 7), "BMP"))
+    for name, data in near_a_bound():
+        (tmp_path / name).write_bytes(data)
     refused = {"greedy-jpeg-cmyk-passes", "greedy-png-16-bit-interlaced"}
     greedy = [file for file in hostile_files() if file.name.startswith("greedy-") and file.readable]
     for file in greedy:
