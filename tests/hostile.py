@@ -126,9 +126,13 @@ def _greedy() -> Iterator[HostileFile]:
     yield HostileFile("greedy-png-16-bit-interlaced", _deep_png(7_071))
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 7_071, 7_071, 8, 6, 0, 0, 0))
     yield HostileFile("greedy-png-two-headers", _png(7_071, 7_071, extra=header))
-    for mode in ("RGBA", "P"):
-        picture = Image.new(mode, (7_071, 7_071), 1)
-        yield HostileFile(f"greedy-png-{mode.lower()}", encoded(picture, "PNG", compress_level=1), readable=True)
+    for name, mode, size in (
+        ("rgba", "RGBA", (7_071, 7_071)),
+        ("p", "P", (7_071, 7_071)),
+        ("wide", "RGBA", (20_000, 2_499)),
+    ):
+        picture = Image.new(mode, size, 1)
+        yield HostileFile(f"greedy-png-{name}", encoded(picture, "PNG", compress_level=1), readable=True)
 
 
 def _hidden_codes() -> Iterator[HostileFile]:

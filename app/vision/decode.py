@@ -114,6 +114,9 @@ def decode(data: bytes, limits: ImageLimits, at_most: float | None = None, *, si
     name = _readable_format(data)
     header = read_header(data, name)
     _check(header, limits)
+    if name != "jpeg":
+        # They are decoded whole each time: what a whole search needs comes at once.
+        side = max(side, SEARCH_SIDE)
     factor = _reduction(header, name, min(header.width, header.height) / side if at_most is None else at_most)
     while factor < _COARSEST and decoding_bytes(header, name, factor) > limits.memory.largest:
         factor *= 2

@@ -18,7 +18,7 @@ from app.errors import (
     VisageError,
 )
 from app.memory_budget import MemoryBudget, NotEnoughMemory
-from app.vision.decode import ImageLimits, decode
+from app.vision.decode import LARGE_FACE_SIDE, ImageLimits, decode
 from app.vision.headers import sniff
 from tests.unit.vision.pictures import encoded, png, quadrants, turned
 
@@ -205,6 +205,13 @@ def test_a_caller_may_ask_for_more_detail(at_most: float, scale: int) -> None:
     data = encoded(quadrants(2048, 1536), "JPEG")
 
     assert decode(data, LIMITS, at_most=at_most).scale == scale
+
+
+@pytest.mark.parametrize(("form", "scale"), [("JPEG", 8), ("PNG", 4)])
+def test_what_is_decoded_whole_keeps_what_the_whole_search_needs(form: str, scale: float) -> None:
+    """A picture whose small size takes as long to decode as its large one is not decoded again for that."""
+    wide = encoded(Image.new("L", (8000, 2016), 7), form)
+    assert decode(wide, LIMITS, side=LARGE_FACE_SIDE).scale == scale
 
 
 def test_a_huge_png_is_reduced_like_a_jpeg() -> None:
