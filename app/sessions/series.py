@@ -9,6 +9,9 @@ from typing import Final
 MOST_POINTS: Final = 600
 """Most points of a series. Up to as many rows, the points are the rows themselves."""
 
+_NARROWEST: Final = 1e-9
+"""Least seconds of a span, so that the number of each later span is finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -70,7 +73,7 @@ class Series:
             for (span, track), sums in spans.items():
                 self._put((span // 2, track), sums)
             return
-        self._width = (last - self._first) / (MOST_POINTS // 2) or 1.0
+        self._width = max((last - self._first) / (MOST_POINTS // 2), _NARROWEST)
         for (_, track), sums in spans.items():
             self._put((int((sums.t - self._first) / self._width), track), sums)
 

@@ -219,6 +219,16 @@ def test_a_body_beyond_40_mb_is_refused(client: TestClient) -> None:
     assert (response.status_code, response.json()["error"]) == (413, "file_too_large")
 
 
+@pytest.mark.parametrize("step", [5e-324, 1e-300])
+def test_a_pause_after_frames_in_no_time_is_no_defect(start: Start, step: float) -> None:
+    client = start(session_profiles=("interview_practice",))
+    times = [*(number * step for number in range(700)), 1e9]
+    frames = [{"t": t, "probabilities": {"happy": 1, "neutral": 0}} for t in times]
+    response = client.post("/analyze/session", json={"profile": "interview_practice", "frames": frames})
+    assert response.status_code == 200
+    assert [point["t"] for point in response.json()["series"]] == [0, 1e9]
+
+
 def test_a_profile_in_the_address_is_refused(client: TestClient) -> None:
     response = client.post("/analyze/session?profile=interview_practice", json={"frames": []})
     assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
