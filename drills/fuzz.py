@@ -53,8 +53,9 @@ Target = Callable[[bytes], None]
 def decode_picture(data: bytes) -> None:
     """As a worker does, at reduced and at full size."""
     limits = ImageLimits(max_pixels=Settings.model_fields["max_image_pixels"].default)
-    picture = decode(data, limits)
-    if picture.scale > 1:
+    # The pixels of the first are free before the second.
+    scale = decode(data, limits).scale
+    if scale > 1:
         decode(data, limits, at_most=1.0)
 
 
