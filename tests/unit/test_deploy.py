@@ -242,8 +242,8 @@ class TestEveryPlatform:
             Settings(**{name.lower(): value for name, value in given.items()})
         assert set(compose["visage"]["environment"]) <= SETTINGS
 
-    def test_replicas_behind_nginx_stop_without_a_drain(self, scale: dict[str, Any]) -> None:
-        assert scale["services"]["visage"]["environment"]["DRAIN_SECONDS"] == "0"
+    def test_replicas_behind_a_proxy_without_probes_stop_without_a_drain(self, proxied: dict[str, Any]) -> None:
+        assert proxied["services"]["visage"]["environment"]["DRAIN_SECONDS"] == "0"
 
     def test_no_file_trusts_every_private_network(self, scale: dict[str, Any], render: dict[str, Any]) -> None:
         assert DEFAULTS.trusted_proxies == ()
