@@ -2,8 +2,8 @@
 
 The event loop admits requests, waits for results and supervises the threads; it never runs a job itself. A job runs
 from start to end on one thread. A job that nobody waits for is removed from the queue, or stops at its next checkpoint.
-A job that raises NotEnoughMemory returns to the head of the queue and runs again when there is enough; the worker takes
-the next one meanwhile.
+A job that raises NotEnoughMemory waits before the rest of the queue and runs again when there is enough, the smallest
+first; the worker takes the next one meanwhile.
 """
 
 from __future__ import annotations
@@ -526,7 +526,9 @@ class WorkerPool:
             self._vacate(worker, job)
             if not job.future.done():
                 job.memory = memory
-                self._queue_of(job).appendleft(job)
+                queue = self._queue_of(job)
+                # The smaller first, so that large pictures of one client do not keep all others waiting.
+                queue.insert(sum(0 < other.memory <= memory for other in queue), job)
             return True
 
     def _next_job(self, worker: _Worker) -> _Job | None:

@@ -159,6 +159,28 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 class TestMemory:
     """A job for which there is no memory does not keep its worker."""
 
+    async def test_of_jobs_that_wait_for_memory_the_smallest_runs_first(self) -> None:
+        memory, tried, done = MemoryBudget(120), list[str](), list[str]()
+
+        def take(name: str, size: int) -> Any:
+            def work(pipeline: Pipeline, checkpoint: Checkpoint) -> None:
+                tried.append(name)
+                with memory.take(size):
+                    done.append(name)
+
+            return work
+
+        tasks = []
+        async with running(limits(queue_size=5), memory=memory) as pool:
+            with memory.take(100):
+                for count, (name, size) in enumerate(
+                    (("large", 100), ("small", 50), ("larger", 110), ("other", 100)), 1
+                ):
+                    tasks.append(asyncio.create_task(pool.run(pool.reserve(), take(name, size))))
+                    await until(lambda name=name, count=count: tried[-1:] == [name] and pool.waiting == count)
+            await asyncio.gather(*tasks)
+        assert done == ["small", "large", "other", "larger"]
+
     async def test_others_go_first_and_it_runs_again_when_there_is_enough(self) -> None:
         memory, order = MemoryBudget(120), list[str]()
 
