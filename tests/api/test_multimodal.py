@@ -35,6 +35,13 @@ BODIES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("file", [("", b""), (None, "")], ids=["no file", "no text"])
+def test_a_field_that_was_left_empty_is_no_part(client: TestClient, script: Script, file: tuple[Any, Any]) -> None:
+    result = result_of(client, files={"image": file, "voice": (None, json.dumps(VOICE)), "text": (None, "")})
+    assert result["weights"]["voice"] == 1
+    assert not script.seen
+
+
 @pytest.mark.parametrize("body", BODIES, ids=["json", "data URL", "form", "base64 in a form"])
 def test_every_part_counts_however_it_is_sent(start: Start, script: Script, body: dict[str, Any]) -> None:
     result = result_of(start(session_profiles="interview_practice"), **body)

@@ -147,7 +147,8 @@ async def _read(request: Request) -> tuple[bytes | VisageError | None, Voice | N
         # Base64 may have the header of a data URL before it, and white space in it.
         longest = max_bytes * 4 // 3 + _LONGEST_PART
         limits = {"image": longest, "voice": _LONGEST_PART, "text": _LONGEST_PART}
-        form = await fields(request, limits)
+        # A browser also sends the fields that were left empty.
+        form = {name: part for name, part in (await fields(request, limits)).items() if part.size or part.name}
         others = {name: _loaded(upload) for name, upload in form.items() if name != "image"}
         picture = _picture(form["image"], max_bytes) if "image" in form else None
     voice, text = _voice(others.get("voice")), _text(others.get("text"))
