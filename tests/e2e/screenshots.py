@@ -1,4 +1,6 @@
-"""Pictures of the page in each of its states, into ``docs/images/``: ``python -m tests.e2e.screenshots``.
+"""Pictures of the page in each of its states, into ``build/page/``: ``python -m tests.e2e.screenshots``.
+
+The one that the README shows is ``docs/images/page.png``.
 
 Predictions come from a real service with the shipped model; errors, and what needs several models, from the application
 with a fake pipeline. Only the two public-domain portraits of the sample pictures may be seen.
@@ -6,8 +8,6 @@ with a fake pipeline. Only the two public-domain portraits of the sample picture
 
 from __future__ import annotations
 
-import io
-import re
 import sys
 import tempfile
 import threading
@@ -30,11 +30,8 @@ from tests.e2e.page.browser import DESKTOP, PHONE, Screen, chromium, open_contex
 from tests.e2e.page.pictures import COLLINS, FaceIn, as_jpeg, collins, damaged, hopper, sample
 from tests.process import ROOT, ServerProcess
 
-IMAGES = ROOT / "docs" / "images"
-STYLES = ROOT / "app" / "web" / "base.css"
-COLOURS = 256
-OWN_COLOURS = re.compile(r"--[\w-]+: #([0-9a-f]{6});")
-SHOWN_WIDTH = 1080
+README_PICTURE = ROOT / "docs" / "images" / "page.png"
+OTHERS = ROOT / "build" / "page"
 CAMERA_FRAMES = 180
 LIVE_FRAMES = 120
 
@@ -53,7 +50,6 @@ class Shot:
     whole: bool = False
     screens: tuple[Screen, ...] = (DESKTOP, PHONE)
     schemes: tuple[ColourScheme, ...] = ("light",)
-    full_colour: bool = False
 
 
 def first(page: Page, application: Application | None) -> None:
@@ -192,7 +188,7 @@ def locked() -> Application:
 
 
 SHOTS = (
-    Shot("page", result, screens=(DESKTOP,), full_colour=True),
+    Shot("page", result, screens=(DESKTOP,)),
     Shot("page-first", first, schemes=("light", "dark")),
     Shot("page-reading", result, screens=(PHONE,), whole=True),
     Shot("page-reading", result, screens=(DESKTOP,), schemes=("dark",)),
@@ -259,35 +255,19 @@ def fake_camera(place: Path) -> Path:
     return file
 
 
-def palette_of(picture: Image.Image) -> Image.Image:
-    """The page's own colours, which a few buttons would not get by their share, and the commonest of the picture."""
-    own = [bytes.fromhex(colour) for colour in sorted(set(OWN_COLOURS.findall(STYLES.read_text("utf-8"))))]
-    common = picture.quantize(COLOURS - len(own), method=Image.Quantize.MEDIANCUT).getpalette() or []
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(list(b"".join(own)) + common[: 3 * (COLOURS - len(own))])
-    return palette
-
-
 def save(page: Page, name: str, shot: Shot) -> int:
-    """Writes what is seen as a PNG, of few colours unless all are wanted: a quarter of the size. Returns its bytes."""
+    """Writes what is seen as a PNG. Returns its bytes."""
     if shot.whole:
         height = page.evaluate("document.documentElement.scrollHeight")
         width = page.viewport_size["width"] if page.viewport_size else 0
         page.set_viewport_size({"width": width, "height": height})
         settled(page)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    if not shot.full_colour:
-        if picture.width > SHOWN_WIDTH:
-            size = (SHOWN_WIDTH, round(picture.height * SHOWN_WIDTH / picture.width))
-            picture = picture.resize(size, Image.Resampling.LANCZOS)
-        picture = picture.quantize(palette=palette_of(picture), dither=Image.Dither.FLOYDSTEINBERG)
-    file = IMAGES / f"{name}.png"
-    picture.save(file, optimize=True)
-    return file.stat().st_size
+    file = README_PICTURE if shot.name == "page" else OTHERS / f"{name}.png"
+    return len(page.screenshot(path=file))
 
 
 def main(wanted: list[str]) -> None:
-    IMAGES.mkdir(parents=True, exist_ok=True)
+    OTHERS.mkdir(parents=True, exist_ok=True)
     shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
