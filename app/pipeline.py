@@ -48,6 +48,10 @@ Checkpoint = Callable[[], None]
 """Called before each stage; raises when nobody waits for the result any more."""
 
 
+def go_on() -> None:
+    """The checkpoint of a caller that always waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
     """Which faces of a picture are wanted, what to do when there is none, and which details of each."""
@@ -275,9 +279,10 @@ class Timings:
     def add(self, name: str, milliseconds: float) -> None:
         self.stages[name] = self.stages.get(name, 0.0) + milliseconds
 
-    @property
-    def total(self) -> float:
-        return sum(self.stages.values())
+    def after(self, queue_ms: float) -> dict[str, float]:
+        """The stages as results show them: after the wait for a worker, and with the sum of all."""
+        stages = {"queue": queue_ms, **self.stages}
+        return {name: round(value, 2) for name, value in {**stages, "total": sum(stages.values())}.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from app.errors import ImageTooSmall, NoFaceDetected
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.session import SessionSpec
-from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline, go_on
 from app.vision.crop import BoxFraming, region_of
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
@@ -193,7 +193,7 @@ def predict(labelled: Iterable[tuple[str, bytes]], networks: list[Baseline], mod
     for number, (label, data) in enumerate(labelled, 1):
         print(f"\r{number} photos", end="", file=sys.stderr, flush=True)
         try:
-            detected = pipeline.detect(data, DetectOptions(faces="largest"), _never_cancel)
+            detected = pipeline.detect(data, DetectOptions(faces="largest"), go_on)
         except (ImageTooSmall, NoFaceDetected):
             continue
         found.labels.append(LABELS.index(label))
@@ -215,7 +215,7 @@ def _predicted(
             best = int(network.run(network.prepare(pixels, box))[0].argmax())
             found.append(((network.name, crop), network.labels[best]))
     for model in models:
-        prediction = pipeline.predict(detected, model, ClassifyOptions(), _never_cancel)
+        prediction = pipeline.predict(detected, model, ClassifyOptions(), go_on)
         best = int(np.argmax(prediction.faces[0].probabilities))
         found.append(((_title(model), "as served"), model.manifest.labels[best]))
     return found
@@ -223,10 +223,6 @@ def _predicted(
 
 def _title(model: Classifier) -> str:
     return f"Visage {model.manifest.name} {model.manifest.version}"
-
-
-def _never_cancel() -> None:
-    """A checkpoint that never cancels: there is no client."""
 
 
 def score(found: Found, times: dict[str, float]) -> list[Row]:

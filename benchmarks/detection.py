@@ -31,7 +31,7 @@ from app.errors import ImageTooSmall
 from app.expression.head_pose import head_pose
 from app.inference.classifier import load_classifier
 from app.inference.session import SessionSpec
-from app.pipeline import ClassifyOptions, DetectedPicture, Pipeline
+from app.pipeline import ClassifyOptions, DetectedPicture, Pipeline, go_on
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
 from app.vision.face_search import FaceDetector, find
@@ -298,7 +298,7 @@ def accuracy(detector: FaceDetector, data: Path, share: float, sample: int | Non
         inside = [face for face in find(detector, shown.picture, thorough=False) if _inside(face, shown.portraits[0])]
         if inside:
             detected = DetectedPicture(b"", shown.picture, tuple(inside[:1]), 1)
-            prediction = pipeline.predict(detected, model, ClassifyOptions(), lambda: None)
+            prediction = pipeline.predict(detected, model, ClassifyOptions(), go_on)
             probabilities = prediction.faces[0].probabilities
             right += model.manifest.labels[int(np.argmax(probabilities))] == label
     return 100 * right / total

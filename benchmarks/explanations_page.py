@@ -22,7 +22,7 @@ from skimage import data as pictures
 from app.inference.classifier import Classifier, load_classifier
 from app.inference.explain import Method, explain, methods_of, overlay_png
 from app.inference.session import SessionSpec
-from app.pipeline import ClassifyOptions, DetectOptions, Pipeline
+from app.pipeline import ClassifyOptions, DetectOptions, Pipeline, go_on
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
 from benchmarks.explanations import STEPS, FaceFigures, Results, fitted
@@ -142,9 +142,9 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, 
 
     def once(*, heatmap: bool) -> float:
         started = time.process_time()
-        detected = pipeline.detect(picture, DetectOptions("largest"), _go_on)
+        detected = pipeline.detect(picture, DetectOptions("largest"), go_on)
         options = ClassifyOptions(explain=heatmap, explain_method=method)
-        for face in pipeline.predict(detected, model, options, _go_on).faces:
+        for face in pipeline.predict(detected, model, options, go_on).faces:
             if face.heatmap is not None:
                 overlay_png(face.crop, face.heatmap.grid)
         return (time.process_time() - started) * 1000
@@ -154,10 +154,6 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, 
     pairs = np.array([(once(heatmap=False), once(heatmap=True)) for _ in range(repeats)])
     low, middle, high = np.quantile(pairs[:, 1] / pairs[:, 0], [0.25, 0.5, 0.75])
     return float(low), float(middle), float(high)
-
-
-def _go_on() -> None:
-    """A checkpoint that never cancels: there is no client."""
 
 
 def sample_photos() -> dict[str, bytes]:
@@ -187,7 +183,7 @@ def draw_photos(pipeline: Pipeline, model: Classifier, photos: dict[str, bytes],
     figure, axes = plt.subplots(len(photos), len(methods) + 2, figsize=size, layout="constrained", squeeze=False)
     for row, photo in zip(axes, photos.values(), strict=True):
         face = pipeline.predict(
-            pipeline.detect(photo, DetectOptions("largest"), _go_on), model, ClassifyOptions(), _go_on
+            pipeline.detect(photo, DetectOptions("largest"), go_on), model, ClassifyOptions(), go_on
         ).faces[0]
         labels, outputs = model.manifest.labels, model.infer(model.prepare([face.crop]), with_features=True)
         best, second = outputs.probabilities[0].argsort()[::-1][:2]

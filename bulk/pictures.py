@@ -10,7 +10,7 @@ from app.config import Settings
 from app.errors import VisageError
 from app.inference.classifier import Classifier
 from app.memory_budget import NotEnoughMemory
-from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, go_on
 from bulk.engine import Load, Worker, wait_for_memory
 from bulk.rows import Row, error_row, face_row
 from bulk.sources import Unreadable
@@ -63,7 +63,3 @@ class PictureScorer:
         if len(data) > self.largest:
             return [error_row("file_too_large", f"The file has more than {self._largest_mb:g} MB.")]
         return self.rows_of(worker, worker.pipeline.detect(data, self._options, go_on))
-
-
-def go_on() -> None:
-    """A stage has no deadline here."""

@@ -15,18 +15,20 @@ from app.config import Settings
 from app.errors import NoFaceDetected
 from app.expression.details import Detail, needs_mesh
 from app.inference.classifier import Classifier
-from app.pipeline import FrameOptions
+from app.pipeline import FrameOptions, go_on
+from app.sessions.tracks import Track, Tracker
 from app.system import trim_memory
 from bulk.engine import Load, LocalEngine, Part, Worker
 from bulk.output import PLAN, Format, Output, part_writer
-from bulk.pictures import Faces, PictureScorer, go_on
+from bulk.pictures import Faces, PictureScorer
 from bulk.progress import Progress
 from bulk.rows import Layout, Row, counted, error_row
 from bulk.sources import Item, Unreadable, digest, find_items, is_url, shown
 from bulk.stops import Stop
-from bulk.video import TrackedFaces, frames_of
+from bulk.video import frames_of
 
 PART_SIZE: Final = 1000
+_SMOOTHING_SECONDS: Final = 0.5
 _PIECE: Final = 2000
 """Rows of a video that are written at once."""
 NOT_READ: Final = 1
@@ -154,7 +156,7 @@ class Scorer:
 
     def _frames(self, worker: Worker, item: Item, progress: Progress) -> Iterator[Row]:
         """The rows of a video: one a face and frame, with its track and its smoothed probabilities."""
-        tracks = TrackedFaces(self.layout.labels)
+        tracker = Tracker(_SMOOTHING_SECONDS)
         pictures = self._pictures
         options = FrameOptions(pictures.faces == "all", pictures.details.names)
         try:
@@ -166,10 +168,17 @@ class Scorer:
                     yield about | {"faces_detected": 0} | error_row(NoFaceDetected.code, NoFaceDetected.default_message)
                     continue
                 rows = pictures.rows_of(worker, detected)
-                for row, added in zip(rows, tracks.add(frame.t, detected.faces, rows), strict=True):
-                    yield about | row | added
+                for track, row in zip(tracker.update(frame.t, detected.faces), rows, strict=True):
+                    yield about | row | self._tracked(frame.t, track, row)
         except Unreadable as error:
             yield error_row("unreadable", str(error))
+
+    def _tracked(self, t: float, track: Track, row: Row) -> Row:
+        """What a face of a video has besides its prediction."""
+        labels = self.layout.labels
+        means = track.smoothed(t, [row[f"p_{label}"] for label in labels]) or ()
+        smoothed = {f"smoothed_{label}": round(mean, 4) for label, mean in zip(labels, means, strict=True)}
+        return {"track": track.number, **smoothed}
 
     def _complete(self, index: int, item: Item, rows: Iterable[Row]) -> Iterator[Row]:
         """Rows with what all rows of a run have."""

@@ -1,22 +1,17 @@
-"""Frames of a video file, one after the other, and the tracks of their faces."""
+"""Frames of a video file, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from app.sessions.smoothing import Smoother
-from app.sessions.tracks import Tracker
 from app.vision.decode import Picture
-from app.vision.geometry import Face
-from bulk.rows import Row
 from bulk.sources import Item, Unreadable, is_url, opened, reason_of
 
-_SMOOTHING_SECONDS: Final = 0.5
 _HALF_A_FRAME: Final = 1e-3
 _MISSING_SECONDS, _MISSING_SHARE = 2.0, 0.05
 """What may be missing at the end of a video before it counts as cut off. FFmpeg does not say so."""
@@ -103,25 +98,3 @@ def _picture(frame: Any) -> Picture:
     pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
     height, width = pixels.shape[:2]
     return Picture(pixels, width, height)
-
-
-class TrackedFaces:
-    """The tracks of a video's faces, with their smoothed probabilities."""
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = labels
-        self._tracker = Tracker()
-        self._smoothers: dict[int, Smoother] = {}
-
-    def add(self, t: float, faces: Sequence[Face], rows: Sequence[Row]) -> list[Row]:
-        """What the faces of a frame have besides their predictions."""
-        added = []
-        tracks = self._tracker.update(t, faces)
-        known = {track.number for track in self._tracker.tracks}
-        self._smoothers = {number: each for number, each in self._smoothers.items() if number in known}
-        for track, row in zip(tracks, rows, strict=True):
-            smoother = self._smoothers.setdefault(track.number, Smoother(_SMOOTHING_SECONDS))
-            means = smoother.add(t, [row[f"p_{label}"] for label in self._labels])
-            smoothed = {f"smoothed_{label}": round(mean, 4) for label, mean in zip(self._labels, means, strict=True)}
-            added.append({"track": track.number, **smoothed})
-        return added

@@ -32,7 +32,7 @@ from PIL import Image
 from app.config import load_settings
 from app.errors import VisageError
 from app.inference.registry import load_registry
-from app.pipeline import ClassifyOptions, DetectOptions
+from app.pipeline import ClassifyOptions, DetectOptions, go_on
 from app.service import Factories
 from app.system import configure_allocator
 from app.vision.mesh import MeshLoader
@@ -207,8 +207,8 @@ def seconds_of(pipelines: Sequence[Any], model: Any, pictures: Sequence[bytes]) 
             if picture is None:
                 return
             try:
-                detected = pipelines[number].detect(picture, DetectOptions("all"), lambda: None)
-                pipelines[number].predict(detected, model, ClassifyOptions(), lambda: None)
+                detected = pipelines[number].detect(picture, DetectOptions("all"), go_on)
+                pipelines[number].predict(detected, model, ClassifyOptions(), go_on)
             except VisageError:
                 continue
 

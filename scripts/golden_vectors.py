@@ -34,7 +34,7 @@ from app.expression.action_units import action_units  # noqa: E402
 from app.inference.classifier import Classifier, load_classifier  # noqa: E402
 from app.inference.explain import explain  # noqa: E402
 from app.inference.session import SessionSpec  # noqa: E402
-from app.pipeline import CroppedPicture, DetectOptions, MeshedFace, Pipeline  # noqa: E402
+from app.pipeline import CroppedPicture, DetectOptions, MeshedFace, Pipeline, go_on  # noqa: E402
 from app.vision.decode import ImageLimits  # noqa: E402
 from app.vision.detectors import make_detector  # noqa: E402
 from app.vision.geometry import Face  # noqa: E402
@@ -145,10 +145,10 @@ class Reference:
     def _cropped(self, data: bytes, *, details: bool) -> CroppedPicture | None:
         options = DetectOptions("all", details=frozenset({"mesh", "blendshapes"} if details else ()))
         try:
-            detected = self._pipeline.detect(data, options, nothing)
+            detected = self._pipeline.detect(data, options, go_on)
         except NoFaceDetected:
             return None
-        return self._pipeline.crop(detected, self._model, nothing)
+        return self._pipeline.crop(detected, self._model, go_on)
 
     def _predicted(self, cropped: CroppedPicture) -> Iterator[tuple[Face, Any, list[str]]]:
         outputs = self._model.infer(cropped.tensor)
@@ -156,10 +156,6 @@ class Reference:
             cropped.detected.faces, outputs.probabilities, cropped.warnings, strict=True
         ):
             yield face, probabilities, [warning.code for warning in warnings]
-
-
-def nothing() -> None:
-    """The checkpoint of a caller that always waits."""
 
 
 def located(face: Face) -> dict[str, Any]:

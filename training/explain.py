@@ -17,7 +17,7 @@ from app.inference.classifier import Classifier, load_classifier
 from app.inference.explain import overlay_png
 from app.inference.manifest import BadModel
 from app.inference.session import SessionSpec
-from app.pipeline import ClassifyOptions, DetectOptions
+from app.pipeline import ClassifyOptions, DetectOptions, go_on
 from training import gradients, heatmaps
 from training.heatmaps import TITLES, Grid, Target
 from training.photos import open_pipeline
@@ -56,8 +56,8 @@ def read_face(path: Path, model: Classifier) -> tuple[NDArray[np.uint8], NDArray
     """The crop of the largest face, and its probabilities. Ends the program with a sentence where there is none."""
     try:
         with open_pipeline() as pipeline:
-            found = pipeline.detect(path.read_bytes(), DetectOptions("largest"), _go_on)
-            (face,) = pipeline.predict(found, model, ClassifyOptions(), _go_on).faces
+            found = pipeline.detect(path.read_bytes(), DetectOptions("largest"), go_on)
+            (face,) = pipeline.predict(found, model, ClassifyOptions(), go_on).faces
     except OSError as error:
         raise SystemExit(f"{path} cannot be read: {error.strerror}.") from None
     except NoFaceDetected:
@@ -91,10 +91,6 @@ def _label(model: Classifier, name: str | None, probabilities: NDArray[np.float6
     if name not in labels:
         raise SystemExit(f"This model has no label of that name. It has {', '.join(labels)}.")
     return labels.index(name)
-
-
-def _go_on() -> None:
-    """A checkpoint that never cancels."""
 
 
 if __name__ == "__main__":

@@ -186,12 +186,11 @@ def _finish(
 ) -> Finished[Result]:
     faces = sum(len(prediction.faces) for prediction in predictions)
     memory_of(request.scope).take(faces * (FACE_BYTES + result_bytes(details) + (_OVERLAY_BYTES if overlays else 0)))
-    stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
     findings = Findings(
         detected,
         predictions,
         threshold=service_of(request.scope).settings.confidence_threshold,
-        timings_ms={"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)},
+        timings_ms=detected.timings.after(queue_ms),
         request_id=request_record(request.scope).request_id,
         details=details,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NotRequired
 
@@ -12,19 +12,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import TypedDict
 
-from app.api.details import DetailsRequest
 from app.api.error_responses import Error, body_of
-from app.api.results import (
-    ModelVersion,
-    PictureInfo,
-    PredictedFace,
-    RequestId,
-    TimingsMs,
-    picture_info,
-    predicted_face,
-)
+from app.api.results import ModelVersion, PictureInfo, PredictedFace, RequestId, TimingsMs, picture_info
 from app.errors import InternalError, RateLimited, RetryableError, VisageError
-from app.pipeline import DetectedPicture, PicturePrediction
+from app.pipeline import DetectedPicture
 from app.sessions.profile import PracticePoint
 
 STREAM_PATH: Final = "/stream"
@@ -191,23 +182,6 @@ async def refuse_stream(
     except OSError:
         # The client has gone.
         return
-
-
-def tracked_faces(
-    predicted: PicturePrediction,
-    threshold: float,
-    tracks: Sequence[int],
-    smoothed: Sequence[Mapping[str, float] | None],
-    details: DetailsRequest,
-) -> list[TrackedFace]:
-    return [
-        {
-            "track": track,
-            **predicted_face(face, predicted, threshold, "false", details),
-            "smoothed": None if means is None else {label: round(mean, 4) for label, mean in means.items()},
-        }
-        for face, track, means in zip(predicted.faces, tracks, smoothed, strict=True)
-    ]
 
 
 def frame_prediction(

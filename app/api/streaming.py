@@ -1,14 +1,14 @@
-"""One stream: reads the socket into a place for one frame, has the newest frame read, and sends what comes of it."""
+"""One stream: receives frames, has the newest one read, and sends what comes of it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -22,7 +22,7 @@ from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blin
 from app.api.error_responses import known_error
 from app.api.jobs import FACE_BYTES
 from app.api.parameters import Parameters
-from app.api.results import Findings, picture_record
+from app.api.results import Findings, picture_record, predicted_face
 from app.api.stream_messages import (
     IDLE_SECONDS,
     MOST_BAD,
@@ -34,19 +34,16 @@ from app.api.stream_messages import (
     encoded,
     frame_prediction,
     stream_error,
-    tracked_faces,
 )
 from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, Overloaded, Timeout, VisageError
-from app.expression.blinks import Blinks
 from app.expression.details import DETAILS
 from app.inference.classifier import Classifier
 from app.memory_budget import HeldMemory, process_memory
-from app.pipeline import Checkpoint, ClassifyOptions, FrameOptions, PicturePrediction, Pipeline
+from app.pipeline import Checkpoint, ClassifyOptions, FacePrediction, FrameOptions, PicturePrediction, Pipeline
 from app.service import Service
 from app.sessions.profile import Event, InterviewPractice, ProfileName
-from app.sessions.smoothing import Smoother
-from app.sessions.summary import Session, SessionFace
-from app.sessions.tracks import Tracker
+from app.sessions.summary import Session, SessionFace, SkipReason
+from app.sessions.tracks import Track, Tracker
 from app.telemetry.records import PictureRecord, request_record
 from app.vision.geometry import Box, Face
 from app.worker_pool import ClientDisconnected, Reservation
@@ -118,38 +115,6 @@ class _Frame:
     data: bytes
 
 
-class _Place:
-    """Room for one frame: the newest. The event loop puts frames in, a worker takes them out."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: _Frame | None = None
-        self.taken: _Frame | None = None
-        """The frame that is being read."""
-
-    @property
-    def full(self) -> bool:
-        return self._waiting is not None
-
-    def put(self, frame: _Frame) -> None:
-        with self._lock:
-            self._waiting = frame
-
-    def take(self) -> _Frame | None:
-        """Takes the newest frame, or again the one that was taken, where its job runs once more. None where it was
-        passed over, and the next one has not come yet."""
-        with self._lock:
-            if self.taken is None:
-                self.taken, self._waiting = self._waiting, None
-            return self.taken
-
-    def clear(self) -> _Frame | None:
-        """Takes out the frame that waits."""
-        with self._lock:
-            left, self._waiting = self._waiting, None
-            return left
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     """What came of a frame: its encoded message, and the bytes of memory that are taken for it."""
@@ -173,7 +138,10 @@ class Stream:
         self._memory = process_memory().held(by_stream=True)
         """Of the frame that waits, of the one that is read, and of its prediction."""
         self._frames = _Frames(options, service.settings.confidence_threshold, self._id, self._memory)
-        self._place = _Place()
+        self._waiting: deque[_Frame] = deque(maxlen=1)
+        """The newest frame. The event loop puts it in, a worker takes it out."""
+        self._taken: _Frame | None = None
+        """The frame that is being read."""
         self._bad: deque[VisageError] = deque(maxlen=MOST_BAD)
         self._bad_in_row = 0
         self._changed = asyncio.Event()
@@ -183,7 +151,7 @@ class Stream:
         self._last_told = -1
         self._next_time: float | None = None
         self._last_time = 0.0
-        self._skipped: Counter[Literal["busy", "rate"]] = Counter()
+        self._skipped: Counter[SkipReason] = Counter()
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -258,20 +226,19 @@ class Stream:
         if not self._service.streams.grants_frame(*self._client):
             self._skip("rate")
             return
-        self._clear_place()
+        self._pass_over()
         try:
             self._memory.take(len(data))
         except Overloaded:
             self._skip("busy")
             return
-        self._place.put(_Frame(number, t, data))
+        self._waiting.append(_Frame(number, t, data))
         self._changed.set()
 
-    def _clear_place(self) -> None:
+    def _pass_over(self) -> None:
         """Passes over the frame that waits, if there is one."""
-        left = self._place.clear()
-        if left is not None:
-            self._drop(left)
+        with suppress(IndexError):
+            self._drop(self._waiting.popleft())
             self._skip("busy")
 
     def _drop(self, frame: _Frame) -> None:
@@ -299,9 +266,9 @@ class Stream:
             case _:
                 raise InvalidRequest("type: takes time or end. Send pictures as binary messages.")
 
-    def _skip(self, reason: Literal["busy", "rate"]) -> None:
+    def _skip(self, reason: SkipReason) -> None:
         self._skipped[reason] += 1
-        self._service.metrics.stream_frames_skipped(reason, 1)
+        self._service.metrics.stream_frame_skipped(reason)
 
     def _drain(self) -> None:
         self._finish_with(End.DRAINING)
@@ -322,7 +289,7 @@ class Stream:
             self._changed.clear()
             while self._bad:
                 await self._send_error(self._bad.popleft())
-            while self._place.full and self._end in {None, End.END, End.IDLE} and self._bad_in_row < MOST_BAD:
+            while self._waiting and self._end in {None, End.END, End.IDLE} and self._bad_in_row < MOST_BAD:
                 await self._read_frame()
             if self._bad_in_row >= MOST_BAD:
                 self._finish_with(End.BAD_MESSAGES)
@@ -336,7 +303,7 @@ class Stream:
 
         def job(pipeline: Pipeline, checkpoint: Checkpoint) -> _Read | None:
             queue_ms = (time.perf_counter() - submitted) * 1000
-            frame = self._place.take()
+            frame = self._take()
             if frame is None:
                 return None
             skipped = self._skipped_before(frame)
@@ -353,7 +320,7 @@ class Stream:
             self._reservation = None
         if read is None:
             return
-        self._place.taken = None
+        self._taken = None
         self._drop(read.frame)
         self._bad_in_row = 0
         self._last_told = read.frame.number
@@ -363,6 +330,14 @@ class Stream:
         for event in read.events:
             await self._send(event)
 
+    def _take(self) -> _Frame | None:
+        """Takes the newest frame, or again the one that was taken, where its job runs once more. None where it was
+        passed over, and the next one has not come yet. Runs on a worker's thread."""
+        if self._taken is None:
+            with suppress(IndexError):
+                self._taken = self._waiting.popleft()
+        return self._taken
+
     def _model(self) -> Classifier:
         """The model by its name, because a reload replaces it."""
         model = self._service.registry.get(self._options.model.manifest.name)
@@ -371,7 +346,7 @@ class Stream:
         return model
 
     async def _failed(self, exception: Exception) -> None:
-        frame, self._place.taken = self._place.taken, None
+        frame, self._taken = self._taken, None
         if frame is not None and isinstance(exception, Overloaded):
             # There is no memory for its result.
             self._drop(frame)
@@ -400,7 +375,7 @@ class Stream:
         return frame.number - self._last_told - 1
 
     async def _close(self, end: End) -> None:
-        self._clear_place()
+        self._pass_over()
         if end is End.GONE:
             return
         session = self._frames.session
@@ -456,9 +431,7 @@ class _Frames:
         self._looks = Looks(FrameOptions(options.every_face, options.details.names))
         self._threshold = threshold
         self._id = request_id
-        self._tracker = Tracker()
-        self._smoothers: dict[int, Smoother] = {}
-        self._blinks: dict[int, Blinks] = {}
+        self._tracker = Tracker(options.smoothing)
         self._profile = None if options.profile is None else InterviewPractice(options.labels)
         self.session = Session(options.labels, self._profile)
 
@@ -477,16 +450,13 @@ class _Frames:
         predicted = PicturePrediction(model, (), 0.0)
         if detected.faces:
             predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
-        stages = {name: round(value, 2) for name, value in detected.timings.stages.items()}
-        timings = {"queue": round(queue_ms, 2), **stages, "total": round(queue_ms + detected.timings.total, 2)}
+        timings = detected.timings.after(queue_ms)
         checkpoint()
         size = len(detected.faces) * (FACE_BYTES + result_bytes(self._options.details))
         self._memory.take(size)
         self._looks.took(frame.t, detected.faces, detected.faces_detected, full=detected.full_look)
-        tracks = [track.number for track in self._tracker.update(frame.t, detected.faces)]
-        smoothed = self._smoothed(frame.t, tracks, predicted)
-        faces = tracked_faces(predicted, self._threshold, tracks, smoothed, self._options.details)
-        self._add_blinks(frame.t, faces)
+        tracks = self._tracker.update(frame.t, detected.faces)
+        faces = [self._tracked(frame.t, *each, predicted) for each in zip(tracks, predicted.faces, strict=True)]
         found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]
         events = self.session.add(frame.t, found)
         record = picture_record(Findings(detected, [predicted], self._threshold, timings, self._id))
@@ -496,25 +466,16 @@ class _Frames:
         )
         return _Read(frame, encoded(prediction), size, record, events)
 
-    def _smoothed(self, t: float, tracks: Sequence[int], predicted: PicturePrediction) -> list[dict[str, float] | None]:
-        if not self._options.smoothing:
-            return [None] * len(tracks)
-        live = {track.number for track in self._tracker.tracks}
-        self._smoothers = {number: each for number, each in self._smoothers.items() if number in live}
-        found: list[dict[str, float] | None] = []
-        for number, face in zip(tracks, predicted.faces, strict=True):
-            smoother = self._smoothers.setdefault(number, Smoother(self._options.smoothing))
-            found.append(dict(zip(self._options.labels, smoother.add(t, face.probabilities), strict=True)))
-        return found
-
-    def _add_blinks(self, t: float, faces: Sequence[TrackedFace]) -> None:
-        """Adds the unit that only frames in a row can show to the units of each face."""
-        live = {track.number for track in self._tracker.tracks}
-        self._blinks = {number: each for number, each in self._blinks.items() if number in live}
-        for face in faces:
-            units = face.get("action_units")
-            if units is not None:
-                add_blink(units, self._blinks.setdefault(face["track"], Blinks()), t)
+    def _tracked(self, t: float, track: Track, face: FacePrediction, predicted: PicturePrediction) -> TrackedFace:
+        """A face with what only frames in a row can show."""
+        shown = predicted_face(face, predicted, self._threshold, "false", self._options.details)
+        units = shown.get("action_units")
+        if units is not None:
+            add_blink(units, track.blinks, t)
+        smoothed: dict[str, float] | None = None
+        if (means := track.smoothed(t, face.probabilities)) is not None:
+            smoothed = {label: round(mean, 4) for label, mean in zip(self._options.labels, means, strict=True)}
+        return {"track": track.number, **shown, "smoothed": smoothed}
 
 
 def _session_face(face: TrackedFace, box: Box) -> SessionFace:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.expression.blinks import Blinks
+from app.sessions.smoothing import Smoother
 from app.vision.geometry import Face, Point
 
 LOST_AFTER: Final = 1.0
@@ -46,6 +48,12 @@ class Track:
     width: float
     velocity: Point = (0.0, 0.0)
     frames: int = 1
+    blinks: Blinks = field(default_factory=Blinks)
+    smoother: Smoother | None = None
+
+    def smoothed(self, t: float, probabilities: Sequence[float]) -> tuple[float, ...] | None:
+        """The means of its probabilities after those of a frame; None where its tracker has no ``smoothing``."""
+        return None if self.smoother is None else self.smoother.add(t, probabilities)
 
     def predicted(self, t: float) -> Face:
         """The face where it should be at a time, if it moves on as before."""
@@ -75,8 +83,12 @@ class Track:
 
 @dataclass(slots=True)
 class Tracker:
-    """The tracks of one stream. Tracks are numbered from 1, and a number is never used again."""
+    """The tracks of one stream. Tracks are numbered from 1, and a number is never used again.
 
+    ``smoothing`` is the time constant of the means of their probabilities in seconds; 0 for none.
+    """
+
+    smoothing: float = 0.0
     tracks: list[Track] = field(default_factory=list)
     _last_number: int = 0
 
@@ -103,7 +115,8 @@ class Tracker:
 
     def _begin(self, face: Face, t: float) -> Track:
         self._last_number += 1
-        track = Track(self._last_number, face, t, face.box.width)
+        smoother = Smoother(self.smoothing) if self.smoothing else None
+        track = Track(self._last_number, face, t, face.box.width, smoother=smoother)
         self.tracks.append(track)
         return track
 

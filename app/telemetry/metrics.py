@@ -141,8 +141,8 @@ class Metrics:
         self._counter("stream_frames_failed").inc()
         self.error(code)
 
-    def stream_frames_skipped(self, reason: str, count: int) -> None:
-        self._counter("stream_frames_skipped", reason).inc(count)
+    def stream_frame_skipped(self, reason: str) -> None:
+        self._counter("stream_frames_skipped", reason).inc()
 
     def stream_closed(self, code: int, seconds: float) -> None:
         """Counts the end of a stream. The code is 1006 when the connection was lost."""

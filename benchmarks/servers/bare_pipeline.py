@@ -6,7 +6,7 @@ from typing import Any
 
 from app.api.results import Findings, prediction_result
 from app.config import load_settings
-from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, PicturePrediction, Pipeline, go_on
 from app.service import Factories
 from app.system import configure_allocator
 from app.vision.mesh import MeshLoader
@@ -25,8 +25,8 @@ class BarePipeline:
 
     def predict(self, data: bytes, options: DetectOptions) -> tuple[DetectedPicture, PicturePrediction]:
         """Raises the catalogue's errors, as the pipeline does."""
-        detected = self._pipeline.detect(data, options, _never_cancel)
-        return detected, self._pipeline.predict(detected, self._model, ClassifyOptions(), _never_cancel)
+        detected = self._pipeline.detect(data, options, go_on)
+        return detected, self._pipeline.predict(detected, self._model, ClassifyOptions(), go_on)
 
     def label(self, data: bytes, options: DetectOptions) -> str:
         _, prediction = self.predict(data, options)
@@ -38,7 +38,3 @@ class BarePipeline:
         threshold, timings_ms = self._settings.confidence_threshold, detected.timings.stages
         findings = Findings(detected, [prediction], threshold, timings_ms, request_id="")
         return {**prediction_result(findings, every_face=False, explain="false")}
-
-
-def _never_cancel() -> None:
-    """A checkpoint that never raises."""
