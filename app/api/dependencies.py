@@ -33,6 +33,9 @@ LIMIT_HEADERS: Final = "visage.limit_headers"
 """Where a request's state holds the names that it is counted under, the name of its key, whether that may change the
 service, the memory that the request holds, and the rate-limit headers of its response."""
 
+_PAGES: Final = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json", "/service-worker.js"})
+_BELOW_PAGES: Final = ("/web/", "/docs/", "/samples/")
+
 ModelName = Annotated[
     str | SkipJsonSchema[None],
     Field(max_length=64, description="Name of a model of `GET /models`; without it, the default model."),
@@ -182,6 +185,11 @@ def route_path(scope: Scope) -> str:
     path: str = scope["path"]
     prefix = scope.get("root_path", "")
     return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(f"{prefix}/") else path
+
+
+def is_page(path: str) -> bool:
+    """Whether this path is of the built-in page or the documentation, which browsers show to everybody."""
+    return path in _PAGES or path.startswith(_BELOW_PAGES)
 
 
 async def charge(scope: Scope, *, read: bool = False, several: bool = False) -> None:

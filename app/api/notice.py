@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
-Language = Literal["en", "de", "fr", "es"]
+from app.expression.description import Language
 
 
 class Law(TypedDict):

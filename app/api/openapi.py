@@ -92,14 +92,20 @@ def install(app: FastAPI) -> None:
 
 
 def documented(
-    example: Mapping[str, object], *classes: ErrorClass, detailed: Mapping[str, object] | None = None
+    example: Mapping[str, object],
+    *classes: ErrorClass,
+    detailed: Mapping[str, object] | None = None,
+    table: str | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route: an example of its result, perhaps one with details, and its errors."""
+    """The ``responses`` of a route: an example of its result, perhaps one with details or as CSV, and its errors."""
     content: dict[str, Any] = {"example": example}
     if detailed is not None:
         examples = {"plain": ("Without details", example), "detailed": ("With details", detailed)}
         content = {"examples": {name: {"summary": says, "value": value} for name, (says, value) in examples.items()}}
-    return {200: {"content": {"application/json": content}}, **errors(*classes)}
+    contents = {"application/json": content}
+    if table is not None:
+        contents["text/csv"] = {"schema": {"type": "string"}, "example": table}
+    return {200: {"content": contents}, **errors(*classes)}
 
 
 def errors(*classes: ErrorClass) -> dict[int | str, dict[str, Any]]:

@@ -344,17 +344,9 @@ def analysis_result(findings: Findings) -> AnalysisResult:
         "image": picture_info(findings.detected),
         "request_id": findings.request_id,
     }
-    if "message" in first:
-        result["message"] = first["message"]
-    if "outputs" in first:
-        result["outputs"] = first["outputs"]
-    result.update(_details_of(first))
+    optional = {name: value for name, value in first.items() if name in {"message", "outputs", *DETAILS}}
+    result.update(cast(AnalysisResult, optional))
     return result
-
-
-def _details_of(face: PredictedFace) -> AnalysisResult:
-    """The details that a face has, as a part of that result."""
-    return cast(AnalysisResult, {name: value for name, value in face.items() if name in DETAILS})
 
 
 def comparison_result(findings: Findings) -> ComparisonResult:

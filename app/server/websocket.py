@@ -271,7 +271,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         elif message["type"] == "websocket.close":
             self.close_sent = True
             self.transport.write(self._failure)
-            self._end_timer = self.loop.call_later(_QUIET, self._end)
+            self._end_timer = self.loop.call_later(_QUIET, self.transport.close)
             self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
             self._closing()
 
@@ -290,19 +290,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.abort()
         elif self._end_timer is not None:
             self._end_timer.cancel()
-            self._end_timer = self.loop.call_later(_QUIET, self._end)
-
-    def _end(self) -> None:
-        self.transport.close()
+            self._end_timer = self.loop.call_later(_QUIET, self.transport.close)
 
     def keepalive_timeout(self) -> None:
         # The client does not read, so that no close would reach it either.
-        self._abort()
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._write_timer is None:
-            self._write_timer = self.loop.call_later(self.limits.write_timeout, self._abort)
+            self._write_timer = self.loop.call_later(self.limits.write_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -317,14 +314,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.stop_keepalive()
         self.queue.put_nowait(_unfinished(1012, ""))
-        self._end_timer = self.loop.call_later(self.limits.discard_timeout, self._abort)
-
-    def _abort(self) -> None:
-        self.transport.abort()
+        self._end_timer = self.loop.call_later(self.limits.discard_timeout, self.transport.abort)
 
     def _give_up(self) -> None:
         self.waiting.pop(self, None)
-        self._abort()
+        self.transport.abort()
 
 
 def _unfinished(code: int, reason: str) -> Any:

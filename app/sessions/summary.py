@@ -15,9 +15,6 @@ from app.sessions.profile import Event, InterviewPractice, ProfileResult
 from app.sessions.series import Series
 from app.vision.geometry import Box
 
-Profile = InterviewPractice
-"""What a session can be followed by, frame by frame."""
-
 SkipReason = Literal["busy", "rate"]
 CaveatCode = TypeAliasType(
     "CaveatCode",
@@ -142,7 +139,7 @@ class SessionSummary(TypedDict):
 class Session:
     """Adds up frames as they are read."""
 
-    def __init__(self, labels: Sequence[str], profile: Profile | None) -> None:
+    def __init__(self, labels: Sequence[str], profile: InterviewPractice | None) -> None:
         self._labels = tuple(labels)
         self._profile = profile
         self._skipped: Counter[SkipReason] = Counter()

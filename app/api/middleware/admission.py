@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.dependencies import ADMIN, CLIENT, KEY_NAME, RESERVATION, charge, route_path, service_of
+from app.api.dependencies import ADMIN, CLIENT, KEY_NAME, RESERVATION, charge, is_page, route_path, service_of
 from app.api.identity import ApiKeys, StreamTokens, client_names
 from app.api.stream_messages import KEY_PREFIX, STREAM_PATH, SUBPROTOCOL
 from app.config import Settings
@@ -18,8 +18,6 @@ from app.service import Phase, Service
 logger = logging.getLogger("visage.admission")
 
 PROBES: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-_OPEN = frozenset({"/", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json", "/service-worker.js"})
-_OPEN_BELOW = ("/web/", "/docs/", "/samples/")
 PREDICTION_PATHS: Final = frozenset(
     {
         "/predict",
@@ -72,7 +70,7 @@ class Admission:
         if service.phase is Phase.DRAINING:
             service.metrics.shed("draining")
             raise NotReady("The service is stopping. Send the request again.")
-        if path in _OPEN or path.startswith(_OPEN_BELOW):
+        if is_page(path):
             return
         predicts = path in PREDICTION_PATHS and scope["method"] == "POST"
         if predicts and service.phase is Phase.SERVING:

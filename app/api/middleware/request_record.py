@@ -11,7 +11,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.dependencies import LIMIT_HEADERS, route_path, service_of
+from app.api.dependencies import LIMIT_HEADERS, is_page, route_path, service_of
 from app.api.error_responses import CLIENT_LEFT, known_error, response_to
 from app.api.stream_messages import STREAM_PATH, refuse_stream
 from app.service import Phase
@@ -158,16 +158,7 @@ def _security_headers(path: str) -> Headers:
     """Headers that keep a browser from doing more with a response than it is meant for; ``path`` is without prefix."""
     if path.startswith("/web/edge/"):
         return _ENGINE
-    if path in {
-        "/",
-        "/favicon.ico",
-        "/docs",
-        "/openapi.json",
-        "/asyncapi.json",
-        "/service-worker.js",
-    } or path.startswith(("/web/", "/docs/", "/samples/")):
-        return _PAGE
-    return _DATA
+    return _PAGE if is_page(path) else _DATA
 
 
 def _call(note: Callable[[RequestRecord], None], record: RequestRecord) -> None:

@@ -32,19 +32,13 @@ _BYTES_OF_A_JOB: Final = 512 * 1024
 
 router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
-_RESPONSES = documented(BATCH, *DETAILED, TooManyFiles)
-_RESPONSES[200]["content"]["text/csv"] = {
-    "schema": {"type": "string"},
-    "example": BATCH_TABLE,
-}
-
 
 @router.post(
     "/predict/batch",
     operation_id="predict_batch",
     summary="Predict the expressions in several pictures",
     response_model=BatchResult,
-    responses=_RESPONSES,
+    responses=documented(BATCH, *DETAILED, TooManyFiles, table=BATCH_TABLE),
     openapi_extra=file_form("files", several=True),
 )
 async def predict_batch(request: Request, query: Predicting) -> Response:

@@ -12,7 +12,7 @@ from app.api.csv_table import SessionTable, prefers_csv
 from app.api.dependencies import memory_of, reservation_of, result_headers, service_of
 from app.api.examples import SESSION
 from app.api.json_values import LONGEST_LABEL, MOST_LABELS, is_json
-from app.api.openapi import ADMISSION, documented
+from app.api.openapi import ADMISSION, ErrorClass, documented
 from app.api.results import json_response
 from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
 from app.config import Settings
@@ -29,12 +29,10 @@ router = APIRouter(tags=["Sessions"])
 _PORTION: Final = 2000
 """Frames of one job on a worker, so that other requests get their turn."""
 
-_RESPONSES = documented(SESSION, InvalidRequest, UnsupportedMediaType, FileTooLarge, *ADMISSION, Overloaded)
-_RESPONSES[200]["content"]["text/csv"] = {
-    "schema": {"type": "string"},
-    "example": "t,track,emotion,confidence,is_uncertain,p_happy,p_neutral,warnings\r\n"
-    "0.0,1,happy,0.8,false,0.8,0.2,\r\n",
-}
+_ERRORS: Final[tuple[ErrorClass, ...]] = (InvalidRequest, UnsupportedMediaType, FileTooLarge, *ADMISSION, Overloaded)
+_TABLE: Final = (
+    "t,track,emotion,confidence,is_uncertain,p_happy,p_neutral,warnings\r\n0.0,1,happy,0.8,false,0.8,0.2,\r\n"
+)
 _PROBABILITIES: Final[dict[str, Any]] = {
     "type": "object",
     "minProperties": 1,
@@ -123,7 +121,7 @@ _BODY: Final[dict[str, Any]] = {
     operation_id="analyze_session",
     summary="Summarise a series of predictions",
     response_model=SessionSummary,
-    responses=_RESPONSES,
+    responses=documented(SESSION, *_ERRORS, table=_TABLE),
     openapi_extra=_BODY,
 )
 async def analyze_session(request: Request) -> Response:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response, WebSocket
 
 from app.api.asyncapi import document
 from app.api.dependencies import KEY_NAME, service_of
+from app.api.examples import REQUEST_ID
 from app.api.identity import TOKEN_SECONDS, StreamTokens
 from app.api.openapi import ADMISSION, documented
 from app.api.results import json_response
@@ -22,7 +23,7 @@ _EXAMPLE: Final[Token] = {
     "success": True,
     "token": "AGkm0ol3ZWJzaXRlZ3Y2b8Wm0xXo3b1cJq2uYw",
     "expires_in": TOKEN_SECONDS,
-    "request_id": "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f",
+    "request_id": REQUEST_ID,
 }
 
 
