@@ -1,10 +1,11 @@
-"""Generates the tables of settings, errors and routes in the documentation. ``--check`` compares them with the code."""
+"""Generates what the documentation and Kubernetes have of the code. ``--check`` compares them only."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -17,9 +18,30 @@ from app.api import asyncapi
 from app.config import Settings
 from app.errors import CATALOGUE, RetryableError
 from app.main import create_app
-from scripts import python_types
+from scripts import manifest_tables, python_types
 
 ROOT = Path(__file__).resolve().parents[1]
+
+IN_A_CLUSTER = {
+    "rate_limit_storage": "redis://visage-redis:6379",
+    "require_api_keys": "true",
+}
+"""Settings whose value in a cluster is not the default."""
+
+ELSEWHERE = {"host", "port", "models_dir", "api_keys", "stream_secret"}
+"""Settings that the image, its architecture or the Deployment sets, or that belong in a Secret."""
+
+RULES_HEAD = """# Made by scripts/generate_docs.py from deploy/prometheus/alerts.yml.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: visage
+  labels:
+    app.kubernetes.io/name: visage
+    # The Helm release whose Prometheus takes it.
+    release: kube-prometheus-stack
+spec:
+"""
 
 
 def main() -> int:
@@ -39,7 +61,7 @@ def main() -> int:
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Every file that is generated, wholly or in part, with its content."""
-    docs = ROOT / "docs"
+    docs, kubernetes = ROOT / "docs", ROOT / "deploy/kubernetes"
     openapi = create_app(Settings()).openapi()
     yield docs / "openapi.json", json.dumps(openapi, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     yield docs / "asyncapi.json", json.dumps(asyncapi.document(), indent=2, ensure_ascii=False) + "\n"
@@ -48,6 +70,9 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield filled(docs / "configuration.md", settings=settings_table())
     yield filled(docs / "errors.md", errors=errors_table())
     yield filled(docs / "api.md", routes=routes_table(openapi), parameters=parameters_table(openapi))
+    yield filled(docs / "models.md", **manifest_tables.tables())
+    yield kubernetes / "base/settings.env", cluster_settings()
+    yield kubernetes / "components/monitoring/prometheus-rule.yaml", cluster_rules()
 
 
 def filled(path: Path, **parts: str) -> tuple[Path, str]:
@@ -86,6 +111,22 @@ def environment() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def cluster_settings() -> str:
+    """The source of the ConfigMap."""
+    lines = ["# Made by scripts/generate_docs.py from app/config.py. Change a value in an overlay, not here."]
+    for name, field in Settings.model_fields.items():
+        if name not in ELSEWHERE:
+            lines += ["", *textwrap.wrap(f"# {field.description}", 118, subsequent_indent="# ", break_on_hyphens=False)]
+            lines.append(f"{name.upper()}={IN_A_CLUSTER.get(name, default_of(field))}")
+    return "\n".join(lines) + "\n"
+
+
+def cluster_rules() -> str:
+    """Prometheus' alerts as a PrometheusRule."""
+    lines = (ROOT / "deploy/prometheus/alerts.yml").read_text("utf-8").splitlines()
+    return RULES_HEAD + "".join(f"  {line}".rstrip() + "\n" for line in lines if not line.startswith("#"))
 
 
 def described(field: FieldInfo) -> str:

@@ -1,10 +1,8 @@
-"""Generates the tables of manifest fields in ``docs/models.md`` from the schema that the service uses."""
+"""The tables of manifest fields in ``docs/models.md``, from the schema that the service uses."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -22,7 +20,6 @@ from app.inference.manifest import (
     RegressionSpec,
 )
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "models.md"
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "manifest": (Manifest,),
     "input": (InputSpec,),
@@ -34,15 +31,9 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
 }
 
 
-def with_tables(document: str) -> str:
-    """The document with a table between the markers of each section."""
-    for name, models in SECTIONS.items():
-        start, end = f"<!-- table: {name} -->", "<!-- end -->"
-        pattern = re.compile(f"({re.escape(start)}\n).*?({re.escape(end)})", re.DOTALL)
-        document, count = pattern.subn(lambda found, models=models: found[1] + _table(models) + found[2], document)
-        if count != 1:
-            raise ValueError(f"{start} occurs {count} times in the document")
-    return document
+def tables() -> dict[str, str]:
+    """The table of each section."""
+    return {name: _table(models) for name, models in SECTIONS.items()}
 
 
 def _table(models: Sequence[type[BaseModel]]) -> str:
@@ -52,7 +43,7 @@ def _table(models: Sequence[type[BaseModel]]) -> str:
         for model in models
         for name, field in model.model_fields.items()
     )
-    return "\n".join(["| field | type | what it says |", "| --- | --- | --- |", *rows]) + "\n"
+    return "\n".join(["| field | type | what it says |", "| --- | --- | --- |", *rows])
 
 
 def _default(field: FieldInfo) -> str:
@@ -83,7 +74,3 @@ def _name(annotation: Any) -> str:
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "object"
     return {str: "text", int: "integer", float: "number"}[annotation]
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))

@@ -420,9 +420,6 @@ def test_an_alert_arrives(tmp_path: Path) -> None:
 
 
 class TestKubernetes:
-    def test_the_config_map_is_made_from_the_settings(self) -> None:
-        subprocess.run([sys.executable, ROOT / "scripts/kubernetes_settings.py", "--check"], check=True)
-
     def test_the_service_starts_with_its_values(self) -> None:
         for overlay in ("cpu", "gpu"):
             written = values(KUBERNETES / "base/settings.env") | dict(each.split("=", 1) for each in literals(overlay))
