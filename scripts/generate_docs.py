@@ -69,7 +69,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield ROOT / ".env.example", environment()
     yield filled(docs / "configuration.md", settings=settings_table())
     yield filled(docs / "errors.md", errors=errors_table())
-    yield filled(docs / "api.md", routes=routes_table(openapi), parameters=parameters_table(openapi))
+    yield filled(docs / "api.md", routes=routes_table(openapi))
     yield filled(docs / "models.md", **manifest_tables.tables())
     yield kubernetes / "base/settings.env", cluster_settings()
     yield kubernetes / "components/monitoring/prometheus-rule.yaml", cluster_rules()
@@ -166,13 +166,14 @@ def number(value: float) -> str:
 
 
 def errors_table() -> str:
+    """Each error with the first sentence of its message: the others say what to do."""
     return table(
-        ("code", "status", "message"),
+        ("code", "status", "meaning"),
         (
             (
                 f"`{error.code}`",
                 f"{error.status}{' + `Retry-After`' if issubclass(error, RetryableError) else ''}",
-                error.default_message,
+                f"{error.default_message.partition('. ')[0].removesuffix('.')}.",
             )
             for error in CATALOGUE
         ),
@@ -186,24 +187,11 @@ def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def routes_table(openapi: dict[str, Any]) -> str:
-    return table(("route", "what"), ((route, operation["summary"]) for route, operation in operations(openapi)))
-
-
-def parameters_table(openapi: dict[str, Any]) -> str:
-    """Each query parameter once, with the routes that take it."""
-    routes: dict[tuple[str, str, str], list[str]] = {}
-    for route, operation in operations(openapi):
-        for parameter in operation.get("parameters", ()):
-            schema = parameter["schema"]
-            key = (parameter["name"], str(schema.get("default", "")), parameter["description"])
-            routes.setdefault(key, []).append(route.removeprefix("`POST ").removesuffix("`"))
-    return table(
-        ("parameter", "default", "what it is", "on"),
-        (
-            (f"`{name}`", f"`{default}`" if default else "", described, ", ".join(f"`{route}`" for route in taken))
-            for (name, default, described), taken in routes.items()
-        ),
-    )
+    """What each POST does, and in one line what can be read."""
+    routes = {route: operation["summary"] for route, operation in operations(openapi)}
+    posts = [(route, summary) for route, summary in routes.items() if route.startswith("`POST ")]
+    reads = ", ".join(route for route in routes if route.startswith("`GET ")).replace("`GET ", "`")
+    return table(("route", "what"), [*posts, (f"`GET` {reads}", "About the service")])
 
 
 if __name__ == "__main__":
