@@ -26,7 +26,7 @@ from app.pipeline import ClassifyOptions, DetectOptions, Pipeline, go_on
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
 from benchmarks.explanations import STEPS, FaceFigures, Results, fitted
-from training import gradients, heatmaps
+from training import heatmaps
 from training.gradients import Agreement
 from training.heatmaps import TITLES
 
@@ -38,9 +38,6 @@ DOCUMENT: Final = ROOT / "docs" / "explanations.md"
 IMAGES: Final = ROOT / "docs" / "images"
 _DRAWN: Final = ("contrast", "cam", "occlusion", "integrated_gradients", "lime", "shap_partition", "centre", "random")
 _FACES_OF_AN_AVERAGE: Final = 15
-
-
-Quartiles = tuple[float, float, float]
 
 
 def write(
@@ -61,6 +58,7 @@ def write(
     draw_photos(pipeline, model, photos, IMAGES / "explanations-photos.png")
     draw_average(model, faces, IMAGES / "explanations-average.png")
     manifest = model.manifest
+    areas = {name: _areas(results.figures[name]) for name in TITLES}
     document = TEMPLATE.read_text().format(
         name=manifest.name,
         version=manifest.version,
@@ -73,47 +71,41 @@ def write(
         shap=heatmaps.SHAP_EVALUATIONS,
         compared=agreement.faces,
         same=agreement.same_label,
-        mean=agreement.mean_difference,
-        largest=agreement.largest_difference,
-        least_same=gradients.LEAST_SAME_LABEL,
-        most_mean=gradients.MOST_MEAN_DIFFERENCE,
         minutes=results.seconds / 60,
         date=datetime.datetime.now(datetime.UTC).date(),
         machine=f"{os.cpu_count()} cores, {platform.machine()}",
-        rows="\n".join(_rows(results)),
+        rows="\n".join(_rows(results, areas)),
+        ahead=_with_interval(areas["contrast"][:, 2] - areas["cam"][:, 2]),
         costs="\n".join(_cost_rows(costs)),
     )
     DOCUMENT.write_text(document)
     print(f"wrote {DOCUMENT}")
 
 
-def _rows(results: Results) -> list[str]:
-    """By method: the areas under its curves, what it is ahead of the class-activation map, the correlations under flip
-    and under shuffled weights, and its cost."""
-    areas = {name: _areas(results.figures[name]) for name in TITLES}
+def _rows(results: Results, areas: dict[str, NDArray[np.float64]]) -> list[str]:
+    """By method: the areas under its curves, the correlations under flip and under shuffled weights, and its cost."""
     rows = []
     for name, values in areas.items():
         figures = results.figures[name]
-        mirrored = np.array([each.mirrored for each in figures if each.mirrored is not None])
-        shuffled = np.array([each.shuffled for each in figures if each.shuffled is not None])
+        mirrored = [each.mirrored for each in figures if each.mirrored is not None]
+        shuffled = [each.shuffled for each in figures if each.shuffled is not None]
         cells = (
             _title(name),
             *(f"{mean:.3f}" for mean in values[:, :2].mean(axis=0)),
-            _with_interval(values[:, 2], ".3f"),
-            "" if name == "cam" else _with_interval(values[:, 2] - areas["cam"][:, 2], "+.3f"),
-            _with_interval(mirrored, ".2f"),
-            _with_interval(shuffled, ".2f"),
+            _with_interval(values[:, 2]),
+            f"{np.mean(mirrored):.2f}",
+            f"{np.mean(shuffled):.2f}",
             f"{np.median([each.milliseconds for each in figures]):.1f}",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
-def _cost_rows(costs: dict[tuple[str, Method], Quartiles]) -> list[str]:
+def _cost_rows(costs: dict[tuple[str, Method], float]) -> list[str]:
     """By method, the ratio on each photo."""
     rows: dict[str, list[str]] = {}
-    for (_, method), (low, middle, high) in costs.items():
-        rows.setdefault(method, []).append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
+    for (_, method), ratio in costs.items():
+        rows.setdefault(method, []).append(f"{ratio:.2f}")
     return [f"| `{method}` | {' | '.join(ratios)} |" for method, ratios in rows.items()]
 
 
@@ -129,15 +121,15 @@ def _areas(figures: Sequence[FaceFigures]) -> NDArray[np.float64]:
     return np.stack([deletion, insertion, insertion - deletion], axis=1)
 
 
-def _with_interval(values: NDArray[np.float64], form: str) -> str:
+def _with_interval(values: NDArray[np.float64]) -> str:
     """A mean with its 95 % bootstrap interval."""
     draws = np.random.default_rng(2).integers(0, len(values), (2000, len(values)))
     low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return f"{values.mean():{form}} ({low:{form}} to {high:{form}})"
+    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
-def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, repeats: int) -> Quartiles:
-    """CPU time of a prediction with a heatmap, as a multiple of one without: quartiles of pairs that were measured in
+def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, repeats: int) -> float:
+    """CPU time of a prediction with a heatmap, as a multiple of one without: the median of pairs that were measured in
     turns, under the same load of the machine."""
 
     def once(*, heatmap: bool) -> float:
@@ -152,8 +144,7 @@ def cost(pipeline: Pipeline, model: Classifier, picture: bytes, method: Method, 
     for _ in range(5):
         once(heatmap=False), once(heatmap=True)
     pairs = np.array([(once(heatmap=False), once(heatmap=True)) for _ in range(repeats)])
-    low, middle, high = np.quantile(pairs[:, 1] / pairs[:, 0], [0.25, 0.5, 0.75])
-    return float(low), float(middle), float(high)
+    return float(np.median(pairs[:, 1] / pairs[:, 0]))
 
 
 def sample_photos() -> dict[str, bytes]:

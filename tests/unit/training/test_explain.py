@@ -203,7 +203,7 @@ def test_the_comparison_goes_on_where_it_was_stopped_and_writes_its_page(
     assert len(results.read_text().splitlines()) == 3
     page = (tmp_path / "explanations.md").read_text()
     assert "over 2 faces" in page
-    assert [line.count("|") for line in page.splitlines() if line.startswith("| SHAP, kernel ")] == [9]
+    assert [line.count("|") for line in page.splitlines() if line.startswith("| SHAP, kernel ")] == [8]
     assert page.count("| `contrast` |") == 2
     assert sorted(each.name for each in (tmp_path / "images").iterdir()) == [
         "explanations-average.png",
