@@ -85,7 +85,7 @@ def _sets(data: Path, count: int, finder: Finder) -> dict[str, Faces]:
 def _units_table(at_rest: Mapping[str, float], separation: Sequence[Mapping[str, Any]]) -> str:
     """How often each unit is active on neutral photos, and how well it tells its labels from neutral in each set."""
     sets = dict.fromkeys(row["set"] for row in separation)
-    table = _table(
+    return _table(
         [
             {
                 "unit": f"{code} {method['name']}" + (" (experimental)" if method["experimental"] else ""),
@@ -96,11 +96,6 @@ def _units_table(at_rest: Mapping[str, float], separation: Sequence[Mapping[str,
             for code, method in fit.read().items()
         ]
     )
-    counts = {name: {row["label"]: row["faces"] for row in separation if row["set"] == name} for name in sets}
-    listed = (
-        f"{name}: {', '.join(f'{faces} {label}' for label, faces in found.items())}" for name, found in counts.items()
-    )
-    return f"{table}\n\nFaces with a label in {'; in '.join(listed)}."
 
 
 def _sources(method: Mapping[str, Any]) -> str:
