@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -37,19 +37,18 @@ def tables() -> dict[str, str]:
 
 
 def _table(models: Sequence[type[BaseModel]]) -> str:
-    """The fields of the models; once those that they share."""
+    """The fields of the models, without those that have a section of their own; once those that they share."""
     rows = dict.fromkeys(
         f"| `{name}` | {_type(field)}{_default(field)} | {field.description} |"
         for model in models
         for name, field in model.model_fields.items()
+        if name not in SECTIONS and name != "face"
     )
     return "\n".join(["| field | type | what it says |", "| --- | --- | --- |", *rows])
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return ""
-    return ", optional" if field.default is None else f", default `{field.default}`".replace("'", '"')
+    return "" if field.is_required() else f", default `{field.default}`".replace("'", '"')
 
 
 def _type(field: FieldInfo) -> str:
@@ -67,10 +66,9 @@ def _name(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin in (Union, UnionType):
-        names = dict.fromkeys(_name(argument) for argument in arguments if argument is not NoneType)
-        return " or ".join(names)
+        return " or ".join(_name(argument) for argument in arguments)
     if origin is tuple:
         return f"list of {_name(arguments[0])}s"
-    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+    if origin is dict:
         return "object"
     return {str: "text", int: "integer", float: "number"}[annotation]
