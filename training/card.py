@@ -152,6 +152,8 @@ def headline_table(evaluations: list[Evaluation]) -> str:
     shown = [(name, *(_figure(name, figure) for figure in figures)) for name, figures in rows]
     shown.append(("Cross-entropy to the votes", *(f"{e.certainty.votes_log_loss:.3f}" for e in evaluations)))
     shown.append(("Jensen-Shannon distance to the votes", *(f"{e.certainty.votes_distance:.3f}" for e in evaluations)))
+    shown.append(("File", *(f"{e.size_bytes / 1e6:.2f} MB" for e in evaluations)))
+    shown.append(("One face on one core", *(f"{e.one_core_ms:.2f} ms" for e in evaluations)))
     return table(("figure", *(evaluation.model for evaluation in evaluations)), shown)
 
 
@@ -174,21 +176,22 @@ def _main_figures(evaluation: Evaluation) -> str:
     return table(head, [(name, _figure(name, figure), _PUBLISHED.get(name, "–")) for name, figure in rows])
 
 
-def class_table(evaluation: Evaluation) -> str:
-    return table(
-        ("label", "faces", "precision", "recall", "F1"),
-        [
-            (c.label, c.faces, percent(c.precision), percent(c.recall), percent(c.f1))
-            for c in evaluation.ferplus7_plurality.classes
-        ],
-    )
+def class_table(evaluations: list[Evaluation]) -> str:
+    """Precision, recall and F1 by label, in percent, with three columns for each model."""
+    head = [f"{evaluation.model}: {name}" for evaluation in evaluations for name in ("precision", "recall", "F1")]
+    rows = []
+    for same in zip(*(evaluation.ferplus7_plurality.classes for evaluation in evaluations), strict=True):
+        shares = [percent(share).removesuffix(" %") for c in same for share in (c.precision, c.recall, c.f1)]
+        rows.append((same[0].label, same[0].faces, *shares))
+    return table(("label", "faces", *head), rows)
 
 
-def robustness_table(evaluation: Evaluation) -> str:
-    return table(
-        ("change", "accuracy", "kept"),
-        [(name, percent(change.accuracy), percent(change.kept)) for name, change in evaluation.robustness.items()],
-    )
+def robustness_table(evaluations: list[Evaluation]) -> str:
+    rows = [
+        (name, *(f"{percent(e.robustness[name].accuracy)} ({percent(e.robustness[name].kept)})" for e in evaluations))
+        for name in evaluations[0].robustness
+    ]
+    return table(("change", *(evaluation.model for evaluation in evaluations)), rows)
 
 
 def _figure(name: str, figure: Figure | None) -> str:

@@ -14,11 +14,10 @@ from app.inference.manifest import Manifest, load_manifest
 from training import config, plots
 from training.card import card, class_table, headline_table, robustness_table
 from training.config import Run
-from training.evaluate import FILE, Evaluation, Example
+from training.evaluate import FILE, Evaluation
 from training.tables import percent, table
 
 _CURVES, _RUN = "curves.csv", "run.json"
-_MISTAKES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,54 +60,34 @@ def _read_curves(path: Path) -> list[dict[str, float]]:
 
 
 def write(folder: Path, subjects: list[Subject], split: str) -> None:
+    evaluations = [subject.evaluation for subject in subjects]
     parts = [
         "# The models in figures",
         "Written by `python -m training report` from `figures/`, the output of `python -m training evaluate --to` for "
-        f"the shipped files. Split: `{split}`. In brackets: 95 % intervals from 1,000 bootstrap samples.",
-        headline_table([subject.evaluation for subject in subjects]),
-        table(
-            ("model", "network", "file", "one face on one core"),
-            [
-                (
-                    s.manifest.name,
-                    s.manifest.architecture,
-                    f"{s.evaluation.size_bytes / 1e6:.2f} MB",
-                    f"{s.evaluation.one_core_ms:.2f} ms",
-                )
-                for s in subjects
-            ],
-        ),
+        f"the shipped files, which also has the wrong predictions with the highest confidence. Split: `{split}`. In "
+        "brackets: 95 % intervals from 1,000 bootstrap samples.",
+        headline_table(evaluations),
         "*Plurality*: faces whose top vote is an emotion. *Majority*: faces on which one emotion has more than half of "
         "the votes after single votes are dropped. See also the [data](data.md) and [what was tried](tried.md).",
+        "## By label",
+        "FER+, 7 labels, plurality, in percent:",
+        class_table(evaluations),
+        "## By confidence",
+        _certainty(evaluations),
+        "## Changed pictures",
+        "Accuracy, and in brackets its share of that on the unchanged pictures:",
+        robustness_table(evaluations),
     ]
     for subject in subjects:
-        parts += _section(folder, subject)
+        parts += [f"## Plots: {subject.manifest.name} {subject.manifest.version}", *_plots(folder / "plots", subject)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text("\n\n".join(parts) + "\n")
 
 
-def _section(folder: Path, subject: Subject) -> list[str]:
+def _plots(folder: Path, subject: Subject) -> list[str]:
+    """Draws the plots of a model. Returns the lines that show them."""
     name, evaluation = subject.manifest.name, subject.evaluation
-    plot = folder / "plots"
-    parts = [f"## {name} {subject.manifest.version}"]
-    if subject.curves:
-        epochs = [row["epoch"] for row in subject.curves]
-        plots.lines(
-            plot / f"{name}-accuracy.svg",
-            f"{name}: accuracy on valid during training",
-            epochs,
-            {key: [100 * row[key] for row in subject.curves] for key in ("ferplus7", "ferplus8", "fer2013")},
-            "%",
-        )
-        plots.lines(
-            plot / f"{name}-loss.svg",
-            f"{name}: training loss",
-            epochs,
-            {"loss": [row["loss"] for row in subject.curves]},
-            "nats",
-        )
-        parts += [f"![Accuracy by epoch](plots/{name}-accuracy.svg)", f"![Loss by epoch](plots/{name}-loss.svg)"]
-    parts.append(class_table(evaluation))
+    shown = _curves(folder, subject) if subject.curves else []
     for key, recognition in (
         ("ferplus7", evaluation.ferplus7_plurality),
         ("ferplus8", evaluation.ferplus8_majority),
@@ -119,68 +98,46 @@ def _section(folder: Path, subject: Subject) -> list[str]:
             labels = [c.label for c in recognition.classes]
             counts = np.array(recognition.confusion, dtype=np.int64)
             title = f"{name}, {key}: label (row) and prediction (column), %"
-            plots.matrix(plot / f"{name}-{key}.svg", title, counts, labels, labels)
-            parts.append(f"![Confusion, {key}](plots/{name}-{key}.svg)")
-    plots.reliability(plot / f"{name}-reliability.svg", f"{name}: reliability", evaluation.certainty.reliability)
-    parts += [
-        f"![Reliability](plots/{name}-reliability.svg)",
-        _certainty(evaluation),
-        robustness_table(evaluation),
-        table(
-            ("mean with the mirror image", "accuracy", "alone"),
-            [
-                (key, percent(figure.value, 2), percent(_alone(evaluation, key), 2))
-                for key, figure in evaluation.flip.items()
-            ],
-        ),
-    ]
-    parts += [
-        "The wrong predictions with the highest confidence (the pictures themselves may not be published):",
-        _examples(evaluation.surest_mistakes[:_MISTAKES]),
-    ]
-    if evaluation.wild:
-        parts.append(
-            f"`wild-dev` through the whole pipeline: no face in {evaluation.wild.without_face} photos, "
-            f"{evaluation.wild.without_served_label} photos of contempt left out, calibration error "
-            f"{evaluation.wild.calibration_error:.3f}."
-        )
-    return parts
+            plots.matrix(folder / f"{name}-{key}.svg", title, counts, labels, labels)
+            shown.append(f"![Confusion, {key}](plots/{name}-{key}.svg)")
+    plots.reliability(folder / f"{name}-reliability.svg", f"{name}: reliability", evaluation.certainty.reliability)
+    return [*shown, f"![Reliability](plots/{name}-reliability.svg)"]
 
 
-def _examples(examples: tuple[Example, ...]) -> str:
-    head = ("row in FER-2013", "votes", "prediction", "confidence")
-    return table(
-        head,
-        [
-            (e.row, ", ".join(f"{count} {tag}" for tag, count in e.votes.items()), e.predicted, percent(e.confidence))
-            for e in examples
-        ],
+def _curves(folder: Path, subject: Subject) -> list[str]:
+    name = subject.manifest.name
+    epochs = [row["epoch"] for row in subject.curves]
+    plots.lines(
+        folder / f"{name}-accuracy.svg",
+        f"{name}: accuracy on valid during training",
+        epochs,
+        {key: [100 * row[key] for row in subject.curves] for key in ("ferplus7", "ferplus8", "fer2013")},
+        "%",
     )
+    plots.lines(
+        folder / f"{name}-loss.svg",
+        f"{name}: training loss",
+        epochs,
+        {"loss": [row["loss"] for row in subject.curves]},
+        "nats",
+    )
+    return [f"![Accuracy by epoch](plots/{name}-accuracy.svg)", f"![Loss by epoch](plots/{name}-loss.svg)"]
 
 
-def _alone(evaluation: Evaluation, key: str) -> float | None:
-    recognition = {
-        "ferplus7_plurality": evaluation.ferplus7_plurality,
-        "ferplus8_majority": evaluation.ferplus8_majority,
-        "fer2013": evaluation.fer2013,
-    }[key]
-    return recognition.accuracy.value if recognition else None
-
-
-def _certainty(evaluation: Evaluation) -> str:
-    sure = evaluation.certainty
+def _certainty(evaluations: list[Evaluation]) -> str:
+    found = [evaluation.certainty for evaluation in evaluations]
     rows = [
-        ("accuracy above a confidence of 0.9", percent(sure.above_090.value if sure.above_090 else None)),
-        ("accuracy below 0.5", percent(sure.below_050.value if sure.below_050 else None)),
-        ("predictions marked uncertain (below 0.6)", percent(sure.uncertain)),
-        ("accuracy of these", percent(sure.uncertain_accuracy)),
-        ("accuracy of the others", percent(sure.certain_accuracy)),
-        ("faces without a majority label among the uncertain", percent(sure.disagreement_when_uncertain)),
-        ("among the others", percent(sure.disagreement_when_certain)),
+        ("accuracy above a confidence of 0.9", *(percent(c.above_090.value if c.above_090 else None) for c in found)),
+        ("accuracy below 0.5", *(percent(c.below_050.value if c.below_050 else None) for c in found)),
+        ("predictions marked uncertain (below 0.6)", *(percent(c.uncertain) for c in found)),
+        ("accuracy of these", *(percent(c.uncertain_accuracy) for c in found)),
+        ("accuracy of the others", *(percent(c.certain_accuracy) for c in found)),
+        ("faces without a majority label among these", *(percent(c.disagreement_when_uncertain) for c in found)),
+        ("among the others", *(percent(c.disagreement_when_certain) for c in found)),
     ]
-    if sure.disagreement_ranking is not None:
-        rows.append(("area under the ROC curve for such faces", f"{sure.disagreement_ranking:.3f}"))
-    return table(("confidence", ""), rows)
+    ranking = [c.disagreement_ranking for c in found]
+    rows.append(("area under the ROC curve for such faces", *("–" if r is None else f"{r:.3f}" for r in ranking)))
+    return table(("figure", *(evaluation.model for evaluation in evaluations)), rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
