@@ -17,15 +17,14 @@ from training.tables import percent, table
 _PAGE = """# The data
 
 Written by `python -m training prepare --report docs/training`. FER-2013 has 48 × 48 grey pictures of faces from an
-image search for emotion words, cropped by a face detector of 2013. FER+ has ten votes for each picture. The splits
-are the official ones: `valid` is PublicTest, `test` is PrivateTest.
+image search for emotion words. FER+ has ten votes for each picture. `valid` is PublicTest, `test` is PrivateTest.
 
 ## Counts
 
 {counts}
 
-The FER+ label is the top vote, if that is an emotion (*plurality*). Happy and neutral are two thirds of the faces.
-Disgust, contempt and fear are rare, so a few faces change macro recall by points.
+The FER+ label is the top vote, if that is an emotion (*plurality*). Disgust, contempt and fear are rare, so a few faces
+change macro recall by points.
 
 ![Top votes of the training split](plots/labels.svg)
 
@@ -50,22 +49,18 @@ that have both:
 {duplicated}
 
 Near duplicates have thumbnails of 16 × 16 pixels, without their mean, with a cosine similarity above {near}; mirror
-images count too. All inspected pairs above it showed the same picture with another crop, contrast or watermark.
-Training leaves out pictures that are also in other splits, exactly or nearly. All splits leave out pictures that five
-or more taggers called *not a face*.
+images count too. Training leaves out pictures that are also in other splits, exactly or nearly. All splits leave out
+pictures that five or more taggers called *not a face*.
 
 {prepared}
 
 ## What the pictures show
 
 In a random sample of 96, most people face the camera and act an emotion, as in stock and press photos. Most are
-adults; there are children and babies, and few old people. Faces fill the frame from brow to chin. Some heads are
-turned or tilted; some faces are in shadow, or partly covered by hair, hands, glasses, hoods or watermarks. A few are
-drawings, masks or painted faces. There are no labels of age, gender or skin colour, so fairness cannot be measured
-with this data.
+adults, and few are old. Faces fill the frame from brow to chin; some are turned, in shadow or partly covered. A few are
+drawings or masks. There are no labels of age, gender or skin colour, so fairness cannot be measured with this data.
 
-The photos of `wild-train` show other people: portraits and film stills, mostly neutral and happy, labelled by
-students. They are cropped as in the service.
+The photos of `wild-train` are portraits and film stills, mostly neutral and happy, labelled by students.
 """
 
 
