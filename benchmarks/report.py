@@ -57,11 +57,10 @@ def write_readme(results: Results, path: Path) -> None:
     }
     visage = _best_rate(results)
     lines = (
-        f"Measured on {results.machine['cores']} cores, {results.taken}, one face in a photo of 640×480 "
-        f"({visage:.0f} a second), medians and range of the rounds; [docs/performance.md](docs/performance.md) has the "
-        "rest.",
+        f"Measured on {results.machine['cores']} cores, {results.taken}, one face at 640×480 ({visage:.0f} a second), "
+        "median and range of the rounds; [performance](docs/performance.md) has the rest.",
         "",
-        f"- {found['limit']} of the throughput of the bare pipeline, which has no HTTP around it",
+        f"- {found['limit']} of the throughput of the pipeline without HTTP",
         f"- {found['litserve']} times that of LitServe and {found['bentoml']} times that of BentoML, which serve the "
         "same pipeline",
         f"- {found['plain']} times that of the FastAPI app that tutorials write; {found['plain-12mp']} times with a "
@@ -229,7 +228,7 @@ def _baseline_table(rows: Sequence[baselines.Row]) -> str:
 
 
 def _share(figure: baselines.Figure) -> str:
-    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})"
+    return f"{figure.value:.1%} ({100 * figure.low:.1f}–{100 * figure.high:.1f})"
 
 
 def _generator(results: Results) -> str:
