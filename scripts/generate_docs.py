@@ -142,10 +142,13 @@ def default_of(field: FieldInfo) -> str:
 
 
 def choices_of(field: FieldInfo) -> str:
-    """The allowed words, as a sentence."""
+    """The allowed words, as a sentence, unless the description names them."""
     if get_origin(field.annotation) is not Literal:
         return ""
-    return f"One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
+    choices = [f"`{choice}`" for choice in get_args(field.annotation)]
+    if all(choice in str(field.description) for choice in choices):
+        return ""
+    return f"One of {', '.join(choices)}."
 
 
 def bounds_of(field: FieldInfo) -> str:
