@@ -188,7 +188,7 @@ def class_table(evaluations: list[Evaluation]) -> str:
 
 def robustness_table(evaluations: list[Evaluation]) -> str:
     rows = [
-        (name, *(f"{percent(e.robustness[name].accuracy)} ({percent(e.robustness[name].kept)})" for e in evaluations))
+        (name, *(f"{percent(e.robustness[name].accuracy)} ({100 * e.robustness[name].kept:.1f})" for e in evaluations))
         for name in evaluations[0].robustness
     ]
     return table(("change", *(evaluation.model for evaluation in evaluations)), rows)

@@ -75,7 +75,7 @@ def write(folder: Path, subjects: list[Subject], split: str) -> None:
         "## By confidence",
         _certainty(evaluations),
         "## Changed pictures",
-        "Accuracy, and in brackets its share of that on the unchanged pictures:",
+        "Accuracy, and in brackets its percentage of that on the unchanged pictures:",
         robustness_table(evaluations),
     ]
     for subject in subjects:
