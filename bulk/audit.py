@@ -23,8 +23,9 @@ from app.errors import VisageError
 from app.expression.labels import usual_name
 from app.inference import golden
 from app.inference.manifest import MANIFEST_FILE
+from app.pipeline import Pipeline
 from app.vision.decode import ImageLimits, decode
-from bulk.engine import Load, LocalEngine, Part, Worker
+from bulk.engine import Loaded, LocalEngine, Part
 from bulk.pictures import PictureScorer
 from bulk.progress import Progress
 from bulk.report import page
@@ -205,10 +206,9 @@ def _predict(
         )
     pictures = PictureScorer(settings, model, "largest", NOTHING_ASKED)
 
-    def rows_of(worker: Worker, _part: Part, _number: int, load: Load) -> list[Row]:
-        rows = pictures.rows(worker, load)
-        progress.count(counted(rows))
-        progress.item()
+    def rows_of(pipeline: Pipeline, _part: Part, _number: int, loaded: Loaded) -> list[Row]:
+        rows = pictures.rows(pipeline, loaded)
+        progress.add(items=1, codes=counted(rows))
         return rows
 
     items = [each.item for each in labelled]
@@ -395,7 +395,7 @@ def _thumbnails(mistakes: Sequence[Mapping[str, Any]], outcome: Outcome, setting
     for source in (mistake["source"] for mistake in mistakes):
         # One that has gone since is left out.
         with suppress(Unreadable, VisageError):
-            pixels = decode(items[source].load(int(settings.max_file_size_mb * 1_048_576)), limits).pixels
+            pixels = decode(items[source].load(settings.max_file_bytes), limits).pixels
             factor = min(1.0, _THUMBNAIL / max(pixels.shape))
             resized = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             small[source] = cv2.imencode(".jpg", resized[..., ::-1])[1].tobytes()

@@ -8,7 +8,6 @@ costs microseconds, and none waits for the part before it to be written.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -29,10 +28,11 @@ _READERS_OF_STORES: Final = 32
 """Threads that read: few from a disk, many where each file takes a request."""
 _AHEAD_A_READER: Final = 4
 _PARTS_AHEAD: Final = 16
-_RETRY_SECONDS: Final = 0.01
 
-Load = Callable[[], bytes]
-Score = Callable[["Worker", "Part", int, Load], list[Row]]
+Loaded = bytes | Unreadable
+"""The bytes of an item, or why there are none. Those of a video are read by the thread that predicts."""
+
+Score = Callable[[Pipeline, "Part", int, Loaded], list[Row]]
 """The rows of one item of a part, by its number there: what is run on a worker's thread."""
 
 
@@ -50,13 +50,6 @@ class Part:
         return self.items[0].is_video
 
 
-class Worker:
-    """What one thread of prediction owns."""
-
-    def __init__(self, settings: Settings, mesh: MeshLoader) -> None:
-        self.pipeline: Pipeline = Factories().build_pipeline(settings, mesh)
-
-
 class LocalEngine:
     """Runs items on all cores. ``run`` keeps a bounded number of pictures in memory, whatever the length of the run."""
 
@@ -64,16 +57,12 @@ class LocalEngine:
         self.registry = registry
         self.workers = workers or settings.workers or usable_cores()
         self._settings = settings
-        self._mesh = MeshLoader(settings.models_dir, self.workers, enabled=settings.details != "off")
-        self._idle: SimpleQueue[Worker | None] = SimpleQueue()
+        self.mesh = MeshLoader(settings.models_dir, self.workers, enabled=settings.details != "off")
+        self._idle: SimpleQueue[Pipeline | None] = SimpleQueue()
         for _ in range(self.workers):
             self._idle.put(None)
         configure_allocator()
         process_memory().total = max(process_memory().total, 150_000_000 * self.workers)
-
-    @property
-    def mesh(self) -> MeshLoader:
-        return self._mesh
 
     def run(self, parts: Sequence[Part], score: Score, largest: int) -> Iterator[tuple[Part, list[Row]]]:
         """The rows of each part, in the order in which parts become whole. Raises what ``score`` raises."""
@@ -87,12 +76,12 @@ class LocalEngine:
 
     def _predict(self, run: _Run) -> None:
         """What a thread of prediction does."""
-        worker = self._idle.get()
+        pipeline = self._idle.get()
         try:
-            worker = worker or Worker(self._settings, self._mesh)
-            run.predict(worker)
+            pipeline = pipeline or Factories().build_pipeline(self._settings, self.mesh)
+            run.predict(pipeline)
         finally:
-            self._idle.put(worker)
+            self._idle.put(pipeline)
 
 
 @dataclass(slots=True)
@@ -123,7 +112,7 @@ class _Run:
         self._lock = threading.Lock()
         self._room: SimpleQueue[None] = SimpleQueue()
         self._room_for_parts = threading.Semaphore(max(_PARTS_AHEAD, 2 * workers))
-        self._loaded: SimpleQueue[tuple[_Pending, int, Load] | None] = SimpleQueue()
+        self._loaded: SimpleQueue[tuple[_Pending, int, Loaded] | None] = SimpleQueue()
         self._whole: SimpleQueue[_Pending | BaseException] = SimpleQueue()
         for _ in range(readers * _AHEAD_A_READER):
             self._room.put(None)
@@ -151,16 +140,16 @@ class _Run:
         for _ in range(self._workers):
             self._loaded.put(None)
 
-    def predict(self, worker: Worker) -> None:
+    def predict(self, pipeline: Pipeline) -> None:
         """What a thread of prediction does with its pipeline."""
         while (loaded := self._loaded.get()) is not None and not self._stopped:
-            self._predict_one(worker, *loaded)
+            self._predict_one(pipeline, *loaded)
             # The bytes are given up before there is room for others.
             del loaded
             self._room.put(None)
 
-    def _predict_one(self, worker: Worker, pending: _Pending, number: int, load: Load) -> None:
-        if pending.add(number, self._score(worker, pending.part, number, load)):
+    def _predict_one(self, pipeline: Pipeline, pending: _Pending, number: int, loaded: Loaded) -> None:
+        if pending.add(number, self._score(pipeline, pending.part, number, loaded)):
             self._whole.put(pending)
 
     def _read(self) -> None:
@@ -193,27 +182,10 @@ class _Run:
             yield from ((pending, number) for number in range(count))
 
 
-def _loaded(item: Item, largest: int) -> Load:
-    """The bytes of an item, or what there is to say of it, for a thread of prediction."""
+def _loaded(item: Item, largest: int) -> Loaded:
     if item.is_video:
-        # It is read piece by piece, by the thread that predicts.
-        return _nothing
+        return b""
     try:
-        data = item.load(largest)
+        return item.load(largest)
     except Unreadable as error:
-        reason = str(error)
-
-        def unreadable() -> bytes:
-            raise Unreadable(reason)
-
-        return unreadable
-    return lambda: data
-
-
-def _nothing() -> bytes:
-    raise Unreadable("A video is not read at once.")
-
-
-def wait_for_memory() -> None:
-    """Waits a moment while other threads hold the memory that a picture needs."""
-    time.sleep(_RETRY_SECONDS)
+        return error.with_traceback(None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from typing import Final, Literal
 
 from app.api.details import DetailsRequest
 from app.api.results import predicted_face
@@ -10,12 +11,15 @@ from app.config import Settings
 from app.errors import VisageError
 from app.inference.classifier import Classifier
 from app.memory_budget import NotEnoughMemory
-from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, go_on
-from bulk.engine import Load, Worker, wait_for_memory
+from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline, go_on
+from bulk.engine import Loaded
 from bulk.rows import Row, error_row, face_row
 from bulk.sources import Unreadable
 
 Faces = Literal["largest", "all"]
+
+_RETRY_SECONDS: Final = 0.01
+"""Pause while other threads hold the memory that a picture needs."""
 
 
 class PictureScorer:
@@ -25,30 +29,28 @@ class PictureScorer:
         self.model = model
         self.faces = faces
         self.details = details
-        self.largest = int(settings.max_file_size_mb * 1_048_576)
+        self.largest = settings.max_file_bytes
         """Bytes of the largest file that is read."""
         self.most_pixels = settings.max_image_pixels
         self._largest_mb = settings.max_file_size_mb
         self._threshold = settings.confidence_threshold
         self._options = DetectOptions(faces=faces, details=details.names)
 
-    def rows(self, worker: Worker, load: Load) -> list[Row]:
+    def rows(self, pipeline: Pipeline, loaded: Loaded) -> list[Row]:
         """The rows of a picture: one a face, or one that says why there is none."""
-        try:
-            data = load()
-            while True:
-                try:
-                    return self._predict(worker, data)
-                except NotEnoughMemory:
-                    wait_for_memory()
-        except Unreadable as error:
-            return [error_row("unreadable", str(error))]
-        except VisageError as error:
-            return [error_row(error.code, str(error))]
+        if isinstance(loaded, Unreadable):
+            return [error_row("unreadable", str(loaded))]
+        while True:
+            try:
+                return self._predict(pipeline, loaded)
+            except NotEnoughMemory:
+                time.sleep(_RETRY_SECONDS)
+            except VisageError as error:
+                return [error_row(error.code, str(error))]
 
-    def rows_of(self, worker: Worker, detected: DetectedPicture) -> list[Row]:
+    def rows_of(self, pipeline: Pipeline, detected: DetectedPicture) -> list[Row]:
         """The rows of a picture whose faces are found."""
-        predicted = worker.pipeline.predict(detected, self.model, ClassifyOptions(), go_on)
+        predicted = pipeline.predict(detected, self.model, ClassifyOptions(), go_on)
         picture = detected.picture
         shared = {
             "faces_detected": detected.faces_detected,
@@ -59,7 +61,7 @@ class PictureScorer:
         results = [predicted_face(face, predicted, self._threshold, "false", self.details) for face in predicted.faces]
         return [face_row(result, number) | shared for number, result in enumerate(results)]
 
-    def _predict(self, worker: Worker, data: bytes) -> list[Row]:
+    def _predict(self, pipeline: Pipeline, data: bytes) -> list[Row]:
         if len(data) > self.largest:
             return [error_row("file_too_large", f"The file has more than {self._largest_mb:g} MB.")]
-        return self.rows_of(worker, worker.pipeline.detect(data, self._options, go_on))
+        return self.rows_of(pipeline, pipeline.detect(data, self._options, go_on))

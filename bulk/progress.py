@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 from rich.console import Console
@@ -18,13 +18,12 @@ _LINE_EVERY: Final = 60.0
 class Progress:
     """Counts items, rows and errors. Any thread may call it."""
 
-    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._clock = clock
         self._lock = threading.Lock()
         self._codes: Counter[str] = Counter()
         self._items = self._frames = self._total = 0
-        self._started = self._told = clock()
+        self._started = self._told = time.monotonic()
         self._bar = Bar(
             TextColumn("[bold]{task.completed}"),
             BarColumn(),
@@ -40,32 +39,18 @@ class Progress:
 
     def begin(self, items: int, waiting: int) -> None:
         self._total = waiting
-        self._started = self._told = self._clock()
+        self._started = self._told = time.monotonic()
         if waiting < items:
             self._say(f"{items - waiting} of {items} items are done already.")
         self._bar.update(self._task, total=waiting)
         self._bar.start()
 
-    def count(self, rows: Mapping[str, int]) -> None:
-        with self._lock:
-            self._codes.update(rows)
-
-    def frame(self) -> None:
-        with self._lock:
-            self._frames += 1
-        self._tell()
-
-    def item(self) -> None:
-        with self._lock:
-            self._items += 1
-        self._tell()
-
-    def add(self, items: int, frames: int, codes: Mapping[str, int]) -> None:
-        """What another process has counted."""
+    def add(self, *, items: int = 0, frames: int = 0, codes: Mapping[str, int] | None = None) -> None:
+        """Counts items, frames of videos, and rows by the code of their error."""
         with self._lock:
             self._items += items
             self._frames += frames
-            self._codes.update(codes)
+            self._codes.update(codes or {})
         self._tell()
 
     @property
@@ -90,7 +75,7 @@ class Progress:
         self._console.print(line, soft_wrap=True)
 
     def _tell(self) -> None:
-        now = self._clock()
+        now = time.monotonic()
         if self._console.is_terminal:
             rate = self._items / max(now - self._started, 1e-3)
             self._bar.update(self._task, completed=self._items, rate=rate, errors=self._errors())
@@ -102,7 +87,7 @@ class Progress:
             self._say(self._line())
 
     def _line(self) -> str:
-        seconds = max(self._clock() - self._started, 1e-3)
+        seconds = max(time.monotonic() - self._started, 1e-3)
         frames = f", {self._frames} frames" if self._frames else ""
         left = self._total - self._items
         time_left = f", {seconds / self._items * left:.0f} s left" if self._items and left else ""

@@ -6,12 +6,13 @@ and returns only what it counted. So a part that Ray runs again, since its actor
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -74,12 +75,11 @@ class PartScorer:
             # As a value, since Ray wraps what is raised and tries again.
             stop = str(error)
         items, frames, codes = progress.counts
-        names = sorted(codes)
         return {
             "items": np.array([items]),
             "frames": np.array([frames]),
             "stop": np.array([stop]),
-            "codes": np.array([" ".join(f"{name}={codes[name]}" for name in names)]),
+            "codes": np.array([json.dumps(codes)]),
         }
 
 
@@ -126,7 +126,7 @@ def _run(job: Job, cluster: Cluster, parts: Sequence[Part], progress: Progress) 
     for row in scored.iter_rows():
         if row["stop"]:
             raise Stop(str(row["stop"]), 1)
-        progress.add(int(row["items"]), int(row["frames"]), _codes(row["codes"]))
+        progress.add(items=int(row["items"]), frames=int(row["frames"]), codes=json.loads(row["codes"]))
 
 
 def _reason(error: BaseException) -> str:
@@ -134,9 +134,3 @@ def _reason(error: BaseException) -> str:
     if said := re.findall(rf"^{Stop.__module__}\.{Stop.__name__}: (.+)$", str(error), re.MULTILINE):
         return str(said[-1])
     return f"Ray gave up: {str(error).strip().splitlines()[-1]}"
-
-
-def _codes(text: str) -> Mapping[str, int]:
-    """Counts by code; the empty code stands for rows without an error."""
-    pairs = (pair.rpartition("=") for pair in text.split(" "))
-    return {name: int(count) for name, _, count in pairs if count}

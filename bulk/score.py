@@ -15,10 +15,10 @@ from app.config import Settings
 from app.errors import NoFaceDetected
 from app.expression.details import Detail, needs_mesh
 from app.inference.classifier import Classifier
-from app.pipeline import FrameOptions, go_on
+from app.pipeline import FrameOptions, Pipeline, go_on
 from app.sessions.tracks import Track, Tracker
 from app.system import trim_memory
-from bulk.engine import Load, LocalEngine, Part, Worker
+from bulk.engine import Loaded, LocalEngine, Part
 from bulk.output import PLAN, Format, Output, part_writer
 from bulk.pictures import Faces, PictureScorer
 from bulk.progress import Progress
@@ -89,7 +89,7 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         progress.begin(sum(len(part.items) for part in parts), sum(len(part.items) for part in waiting))
         for part in parts:
             if scorer.name(part) in done:
-                progress.count(output.codes(scorer.name(part), options.format))
+                progress.add(codes=output.codes(scorer.name(part), options.format))
         if target.cluster is None:
             scorer.run(engine, output, waiting, progress)
         elif waiting:
@@ -116,14 +116,13 @@ class Scorer:
         return f"part-{part.number:06d}.{self._options.format}"
 
     def run(self, engine: LocalEngine, output: Output, parts: Sequence[Part], progress: Progress) -> None:
-        def rows_of(worker: Worker, part: Part, number: int, load: Load) -> list[Row]:
+        def rows_of(pipeline: Pipeline, part: Part, number: int, loaded: Loaded) -> list[Row]:
             item = part.items[number]
             if item.is_video:
-                self._write_video(worker, output, part, progress)
+                self._write_video(pipeline, output, part, progress)
                 return []
-            rows = list(self._complete(part.start + number, item, self._pictures.rows(worker, load)))
-            progress.count(counted(rows))
-            progress.item()
+            rows = list(self._complete(part.start + number, item, self._pictures.rows(pipeline, loaded)))
+            progress.add(items=1, codes=counted(rows))
             return rows
 
         for part, rows in engine.run(parts, rows_of, self._pictures.largest):
@@ -141,33 +140,33 @@ class Scorer:
             finally:
                 writer.close()
 
-    def _write_video(self, worker: Worker, output: Output, part: Part, progress: Progress) -> None:
+    def _write_video(self, pipeline: Pipeline, output: Output, part: Part, progress: Progress) -> None:
         """Writes the rows of a video as they come, so that memory does not grow with its length."""
         (item,) = part.items
 
         def pieces() -> Iterator[list[Row]]:
-            rows = self._complete(part.start, item, self._frames(worker, item, progress))
+            rows = self._complete(part.start, item, self._frames(pipeline, item, progress))
             while piece := list(itertools.islice(rows, _PIECE)):
-                progress.count(counted(piece))
+                progress.add(codes=counted(piece))
                 yield piece
 
         self._write(output, part, pieces())
-        progress.item()
+        progress.add(items=1)
 
-    def _frames(self, worker: Worker, item: Item, progress: Progress) -> Iterator[Row]:
+    def _frames(self, pipeline: Pipeline, item: Item, progress: Progress) -> Iterator[Row]:
         """The rows of a video: one a face and frame, with its track and its smoothed probabilities."""
         tracker = Tracker(_SMOOTHING_SECONDS)
         pictures = self._pictures
         options = FrameOptions(pictures.faces == "all", pictures.details.names)
         try:
             for frame in frames_of(item, self._options.fps, pictures.most_pixels):
-                progress.frame()
+                progress.add(frames=1)
                 about = {"frame": frame.number, "t": round(frame.t, 3)}
-                detected = worker.pipeline.detect_pixels(frame.picture, options, go_on)
+                detected = pipeline.detect_pixels(frame.picture, options, go_on)
                 if not detected.faces:
                     yield about | {"faces_detected": 0} | error_row(NoFaceDetected.code, NoFaceDetected.default_message)
                     continue
-                rows = pictures.rows_of(worker, detected)
+                rows = pictures.rows_of(pipeline, detected)
                 for track, row in zip(tracker.update(frame.t, detected.faces), rows, strict=True):
                     yield about | row | self._tracked(frame.t, track, row)
         except Unreadable as error:

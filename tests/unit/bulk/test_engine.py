@@ -11,8 +11,9 @@ import pytest
 
 from app.config import Settings
 from app.inference.registry import load_registry
+from app.pipeline import Pipeline
 from bulk import engine as engine_module
-from bulk.engine import Load, LocalEngine, Part, Worker
+from bulk.engine import Loaded, LocalEngine, Part
 from bulk.rows import Row
 from bulk.sources import Item
 
@@ -38,8 +39,8 @@ def engine() -> LocalEngine:
     return LocalEngine(settings, load_registry(settings), 2)
 
 
-def row(_worker: Worker, part: Part, number: int, load: Load) -> list[Row]:
-    return [{"part": part.number, "number": number, "bytes": load()}]
+def row(_pipeline: Pipeline, part: Part, number: int, loaded: Loaded) -> list[Row]:
+    return [{"part": part.number, "number": number, "bytes": loaded}]
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
@@ -58,8 +59,8 @@ def test_a_slow_picture_holds_up_no_other(engine: LocalEngine) -> None:
 
     done: list[str] = []
 
-    def noted(worker: Worker, part: Part, number: int, load: Load) -> list[Row]:
-        rows = row(worker, part, number, load)
+    def noted(pipeline: Pipeline, part: Part, number: int, loaded: Loaded) -> list[Row]:
+        rows = row(pipeline, part, number, loaded)
         done.append(part.items[number].source)
         return rows
 
@@ -97,7 +98,7 @@ def test_only_so_many_pictures_are_read_ahead(engine: LocalEngine) -> None:
 
 
 def test_what_a_worker_raises_ends_the_run(engine: LocalEngine) -> None:
-    def failing(_worker: Worker, _part: Part, number: int, _load: Load) -> list[Row]:
+    def failing(_pipeline: Pipeline, _part: Part, number: int, _loaded: Loaded) -> list[Row]:
         if number == 3:
             raise OSError("no room")
         return []
@@ -111,8 +112,8 @@ def test_what_a_worker_raises_ends_the_run(engine: LocalEngine) -> None:
 def test_pipelines_are_kept_from_one_run_to_the_next(engine: LocalEngine) -> None:
     seen: set[int] = set()
 
-    def noted(worker: Worker, *_: object) -> list[Row]:
-        seen.add(id(worker))
+    def noted(pipeline: Pipeline, *_: object) -> list[Row]:
+        seen.add(id(pipeline))
         return []
 
     for _ in range(3):
@@ -123,10 +124,8 @@ def test_pipelines_are_kept_from_one_run_to_the_next(engine: LocalEngine) -> Non
 def test_an_item_that_cannot_be_read_says_so_where_it_is_predicted(engine: LocalEngine, tmp_path: Path) -> None:
     gone = str(tmp_path / "gone.jpg")
 
-    def reason(_worker: Worker, _part: Part, _number: int, load: Load) -> list[Row]:
-        with pytest.raises(engine_module.Unreadable, match="No such file"):
-            load()
-        return [{"seen": True}]
+    def reason(_pipeline: Pipeline, _part: Part, _number: int, loaded: Loaded) -> list[Row]:
+        return [{"reason": str(loaded)}]
 
     ((_, rows),) = engine.run([Part(0, 0, [Item(gone, gone)])], reason, 100)
-    assert rows == [{"seen": True}]
+    assert rows == [{"reason": "The file cannot be read: No such file or directory."}]
