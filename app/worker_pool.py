@@ -199,8 +199,6 @@ class WorkerPool:
         self._shares = _Shares(limits.stream_share)
         self._workers: list[_Worker] = []
         self._hung: list[_Worker] = []
-        self._busy = 0
-        self._busy_streams = 0
         self._finished: list[tuple[_Job, BaseException | None, object]] = []
         self._delivery: asyncio.TimerHandle | None = None
         self._reserved: dict[Reservation, float] = {}
@@ -226,7 +224,7 @@ class WorkerPool:
 
     @property
     def busy(self) -> int:
-        return self._busy
+        return len(self._running())
 
     @property
     def waiting(self) -> int:
@@ -331,7 +329,11 @@ class WorkerPool:
     # The queue. These methods run on the event loop.
 
     def _free_places(self) -> int:
-        return self._limits.queue_size + self.live - (self._busy - self._busy_streams) - len(self._queue)
+        requests = sum(not job.stream for job in self._running())
+        return self._limits.queue_size + self.live - requests - len(self._queue)
+
+    def _running(self) -> list[_Job]:
+        return [job for worker in self._workers if (job := worker.job) is not None]
 
     def _enqueue(self, job: _Job) -> None:
         self.release(job.reservation)
@@ -417,7 +419,7 @@ class WorkerPool:
                 return
             worker.abandoned = True
             worker.ready = False
-            self._vacate(worker, job)
+            worker.job = None
         logger.error("A worker hung and was replaced.")
         self._hung.append(worker)
         job.resolve(Timeout())
@@ -429,9 +431,7 @@ class WorkerPool:
             return
         worker.ready = False
         with self._changed:
-            job = worker.job
-            if job is not None:
-                self._vacate(worker, job)
+            job, worker.job = worker.job, None
         if job is not None:
             job.resolve(InternalError())
         if not self._stopping:
@@ -496,7 +496,7 @@ class WorkerPool:
         with self._changed:
             if worker.abandoned:
                 return False
-            self._vacate(worker, job)
+            worker.job = None
             self._shares.add(took, stream=job.stream)
             if error is None and not job.stream:
                 self._service_time += (_SMOOTHING if self._service_time else 1.0) * (took - self._service_time)
@@ -523,7 +523,7 @@ class WorkerPool:
         with self._changed:
             if worker.abandoned:
                 return False
-            self._vacate(worker, job)
+            worker.job = None
             if not job.future.done():
                 job.memory = memory
                 queue = self._queue_of(job)
@@ -534,12 +534,9 @@ class WorkerPool:
     def _next_job(self, worker: _Worker) -> _Job | None:
         with self._changed:
             while not worker.abandoned:
-                job = self._take_from(self._stream_queue, self._queue)
-                if job is not None:
-                    worker.job = job
-                    self._busy += 1
-                    self._busy_streams += job.stream
-                    return job
+                worker.job = self._take_from(self._stream_queue, self._queue)
+                if worker.job is not None:
+                    return worker.job
                 waiting = self._queue or self._stream_queue
                 if self._stopping and not waiting:
                     return None
@@ -552,7 +549,7 @@ class WorkerPool:
 
     def _take_from(self, streams: deque[_Job], requests: deque[_Job]) -> _Job | None:
         """Takes the next job that there is memory for, if there is one."""
-        may_stream = self._busy_streams < self._shares.most_for_streams(self.size)
+        may_stream = sum(job.stream for job in self._running()) < self._shares.most_for_streams(self.size)
         queues = (streams, requests) if self._shares.streams_next() else (requests, streams)
         for queue in queues if may_stream else (requests,):
             for job in queue:
@@ -560,11 +557,6 @@ class WorkerPool:
                     queue.remove(job)
                     return job
         return None
-
-    def _vacate(self, worker: _Worker, job: _Job) -> None:
-        worker.job = None
-        self._busy -= 1
-        self._busy_streams -= job.stream
 
     def _call_on_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         """Runs a callback on the event loop, or drops it when the loop has closed."""

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from app.errors import DetailsUnavailable
 from app.memory_budget import process_memory
 from app.vision.crop import CropRegion, extract_large
 from app.vision.decode import Picture
+from app.vision.detectors import open_network
 from app.vision.geometry import Face
 
 _MESH_SIDE: Final = 256
@@ -89,8 +89,7 @@ class MeshNetworks:
     """Both networks. Runs on the calling thread; any number of threads may run it at a time."""
 
     def __init__(self, mesh: bytes, blendshapes: bytes, threads: int) -> None:
-        self._mesh = _session(mesh)
-        self._blendshapes = _session(blendshapes)
+        self._mesh, self._blendshapes = (open_network(model, arena=False) for model in (mesh, blendshapes))
         process_memory().shrink(_LOADED_BYTES + threads * _PASS_BYTES, self)
 
     def run(self, picture: Picture, face: Face, *, blendshapes: bool) -> FaceMesh | None:
@@ -207,17 +206,3 @@ def _in_picture(own: NDArray[np.float32], region: CropRegion) -> NDArray[np.floa
     cos, sin = step * math.cos(region.roll), step * math.sin(region.roll)
     turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, step]])
     return np.asarray(own @ turn + (region.x, region.y, 0.0))
-
-
-def _session(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # An arena would keep what each thread needed at most.
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    # ONNX Runtime keeps the file's bytes for a fallback that needs none here.
-    session._model_bytes = None
-    return session

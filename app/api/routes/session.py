@@ -154,28 +154,23 @@ async def analyze_session(request: Request) -> Response:
     if csv:
         headers["Content-Disposition"] = 'attachment; filename="session.csv"'
         return Response(bytes(work.csv), headers=headers, media_type="text/csv")
-    return json_response(work.summary(), headers=headers)
+    return json_response(work.session.summary("end"), headers=headers)
 
 
 async def _run(request: Request, work: _Work) -> None:
     """Adds up the frames on worker threads, in several jobs."""
-    reservation, pool = reservation_of(request.scope), service_of(request.scope).pool
+    reservation, pool, steps = reservation_of(request.scope), service_of(request.scope).pool, work.steps()
 
-    def begin(_: Pipeline, checkpoint: Checkpoint) -> None:
+    def step(_: Pipeline, checkpoint: Checkpoint) -> bool:
         checkpoint()
-        work.begin()
+        return next(steps)
 
-    def go_on(_: Pipeline, checkpoint: Checkpoint) -> bool:
-        checkpoint()
-        return work.add_portion()
-
-    await pool.run(reservation, begin)
-    while await pool.run(reservation, go_on):
+    while await pool.run(reservation, step):
         pass
 
 
 class _Work:
-    """The work for one series, step by step."""
+    """The work for one series."""
 
     def __init__(self, body: bytearray, settings: Settings, memory: HeldMemory, *, csv: bool) -> None:
         self._body = body
@@ -184,44 +179,39 @@ class _Work:
         self._wants_csv = csv
         self.csv = bytearray()
         self.count = 0
-        self._frames: Iterator[PostedFrame]
-        self._profile: InterviewPractice | None
-        self._session: Session
-        self._table: SessionTable
+        self.session: Session
 
-    def begin(self) -> None:
-        """Finds the frames, their labels and the profile."""
+    def steps(self) -> Iterator[bool]:
+        """Finds the frames, then adds a portion of them with each step. Yields whether there may be more."""
         posted = PostedSession(self._body)
-        self.count = posted.count
-        self._frames = posted.frames()
-        labels = posted.labels()
-        self._profile = practice(posted.profile, self._settings, labels)
-        self._session = Session(labels, self._profile)
-        self._table = SessionTable(labels, practice=self._profile is not None)
+        self.count, labels = posted.count, posted.labels()
+        profile = practice(posted.profile, self._settings, labels)
+        self.session = Session(labels, profile)
+        table = SessionTable(labels, practice=profile is not None)
+        frames, more = posted.frames(), True
+        yield more
+        while more:
+            portion = list(islice(frames, _PORTION))
+            for frame in portion:
+                uncertain = self._add(frame)
+                if self._wants_csv:
+                    table.add(frame, uncertain, profile.latest if profile else None)
+            rows = table.take()
+            # Twice: as it grows, and as it is sent.
+            self._memory.take(2 * len(rows))
+            self.csv += rows
+            more = len(portion) == _PORTION
+            yield more
 
-    def add_portion(self) -> bool:
-        """Adds the next frames. Returns whether there may be more."""
-        portion = list(islice(self._frames, _PORTION))
-        for frame in portion:
-            self._add(frame)
-        rows = self._table.take()
-        # Twice: as it grows, and as it is sent.
-        self._memory.take(2 * len(rows))
-        self.csv += rows
-        return len(portion) == _PORTION
-
-    def summary(self) -> SessionSummary:
-        return self._session.summary("end")
-
-    def _add(self, frame: PostedFrame) -> None:
+    def _add(self, frame: PostedFrame) -> bool:
+        """Adds a frame. Returns whether its prediction is uncertain."""
         uncertain = False
         faces: list[SessionFace] = []
         if frame.probabilities is not None:
             uncertain = max(frame.probabilities.values()) < self._settings.confidence_threshold
             faces = [SessionFace(1, frame.probabilities, uncertain, frame.warnings, None, frame.units)]
-        self._session.add(frame.t, faces)
-        if self._wants_csv:
-            self._table.add(frame, uncertain, self._profile.latest if self._profile else None)
+        self.session.add(frame.t, faces)
+        return uncertain
 
 
 def practice(name: str | None, settings: Settings, labels: tuple[str, ...]) -> InterviewPractice | None:

@@ -50,7 +50,9 @@ def free_memory() -> None:
 
 def _load(models_dir: Path) -> tuple[BlazeFace, YuNet]:
     """The networks, after one run on each size of a usual picture, so that no client pays for what this sets up."""
-    near, far = (_session(models_dir / _FOLDER / name, digest) for name, digest in _SHA256.items())
+    # The far network's arena keeps 20 MB after one large input, until ``free_memory``. Without an arena, each of them
+    # would cost 3,000 page faults, and twice the time.
+    near, far = (open_network(_read(models_dir / _FOLDER / name, digest)) for name, digest in _SHA256.items())
     networks = BlazeFace(near), YuNet(far)
     for side in (SMALL_COPY, LARGE_COPY):
         for network in networks:
@@ -59,21 +61,26 @@ def _load(models_dir: Path) -> tuple[BlazeFace, YuNet]:
     return networks
 
 
-def _session(path: Path, digest: str) -> onnxruntime.InferenceSession:
-    """A session on one thread. Raises :class:`BadDetector` when the file is missing or its hash is wrong."""
+def _read(path: Path, digest: str) -> bytes:
+    """The bytes of a file. Raises :class:`BadDetector` when it is missing or its hash is wrong."""
     try:
         data = path.read_bytes()
     except OSError:
         raise BadDetector(f"the face detector's file {path.name} cannot be read") from None
     if hashlib.sha256(data).hexdigest() != digest:
         raise BadDetector(f"the face detector's file {path.name} has the wrong SHA-256")
+    return data
+
+
+def open_network(model: bytes, *, arena: bool = True) -> onnxruntime.InferenceSession:
+    """A session on the calling thread. An arena keeps the most memory that a run has needed, on each thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The arena keeps 20 MB after one large input, until ``free_memory``. Without it, each large input would cost 3,000
-    # page faults, and twice the time.
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     # ONNX Runtime keeps the file's bytes for a fallback that is turned off here.
     session._model_bytes = None
     return session
