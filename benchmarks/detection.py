@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.errors import ImageTooSmall
-from app.expression.head_pose import head_pose
+from app.expression.head_pose import fit
 from app.inference.classifier import load_classifier
 from app.inference.session import SessionSpec
 from app.pipeline import ClassifyOptions, DetectedPicture, Pipeline, go_on
@@ -336,7 +336,7 @@ def turned_heads(detector: FaceDetector, data: Path) -> None:
                     unseen.append(offset)
                 else:
                     offsets.append(offset)
-                    yaws.append(abs(head_pose(mesh.points).yaw))
+                    yaws.append(abs(fit(mesh.points).pose.yaw))
     print(f"\n{len(yaws)} photos with a mesh, and {len(unseen)} without, most of them profiles:\n")
     print(
         "| nose beside the middle above | warned | without a mesh | "

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -151,7 +151,6 @@ class Stream:
         self._last_told = -1
         self._next_time: float | None = None
         self._last_time = 0.0
-        self._skipped: Counter[SkipReason] = Counter()
         self._started = time.monotonic()
 
     async def run(self) -> None:
@@ -267,7 +266,7 @@ class Stream:
                 raise InvalidRequest("type: takes time or end. Send pictures as binary messages.")
 
     def _skip(self, reason: SkipReason) -> None:
-        self._skipped[reason] += 1
+        self._frames.session.skipped(reason)
         self._service.metrics.stream_frame_skipped(reason)
 
     def _drain(self) -> None:
@@ -386,8 +385,6 @@ class Stream:
             limit = self._service.settings.max_file_size_mb
             too_large = FileTooLarge(f"The frame is larger than {limit:g} MB.")
             await self._send(stream_error(too_large if end is End.TOO_LARGE else Overloaded(), self._id))
-        for reason, count in self._skipped.items():
-            session.skipped(reason, count)
         await self._send(session.summary(end.reason))
         await self._websocket.close(end.code)
 

@@ -70,8 +70,3 @@ def fit(mesh: NDArray[np.float64]) -> Fit:
     sign = (1.0, 1.0, float(np.linalg.det(left @ right)))
     scale = float(strength @ sign) / float(_WEIGHTS @ (points * points).sum(axis=1))
     return Fit(left * sign @ right, scale, centre)
-
-
-def head_pose(mesh: NDArray[np.float64]) -> HeadPose:
-    """The pose of a mesh (478, 3): x to the right, y down, z away from the camera."""
-    return fit(mesh).pose

@@ -166,9 +166,9 @@ class Session:
         largest = max(faces, key=_area)
         return self._profile.add(self._last, largest.track, largest.probabilities)
 
-    def skipped(self, reason: SkipReason, count: int = 1) -> None:
-        """Counts frames that were passed over."""
-        self._skipped[reason] += count
+    def skipped(self, reason: SkipReason) -> None:
+        """Counts a frame that was passed over."""
+        self._skipped[reason] += 1
 
     def failed(self) -> None:
         """Counts a frame that had an error."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.errors import VisageError
 from app.expression.face_shape import ORIGINS, logits, sides
-from app.expression.head_pose import fit, head_pose
+from app.expression.head_pose import fit
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
 from app.vision.face_search import find
@@ -145,7 +145,7 @@ def faces_of(name: str, pictures: Callable[[], Iterator[Labelled]], finder: Find
         # Without the pictures, which would not all fit into memory.
         found = ((each.key, each.label, finder.mesh(each.picture)) for each in pictures())
         rows = [(key, label, mesh) for key, label, mesh in found if mesh is not None]
-        poses = [head_pose(mesh.points) for *_, mesh in rows]
+        poses = [fit(mesh.points).pose for *_, mesh in rows]
         arrays: dict[str, Any] = {
             "keys": [key for key, *_ in rows],
             "labels": [label for _, label, _ in rows],

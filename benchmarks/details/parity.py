@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.expression.head_pose import head_pose
+from app.expression.head_pose import fit
 from app.vision.decode import Picture
 from app.vision.geometry import Face
 from app.vision.mesh import FaceMesh
@@ -68,7 +68,7 @@ def _same_face(face: Face | None, points: NDArray[Any]) -> bool:
 def _differences(mesh: FaceMesh, points: NDArray[Any], shapes: NDArray[Any], angles: NDArray[Any]) -> tuple[Any, ...]:
     right, left = (points[list(eye)].mean(axis=0) for eye in _EYES)
     distances = np.linalg.norm(mesh.points[:, :2] - points, axis=1) / np.linalg.norm(right - left)
-    pose = head_pose(mesh.points)
+    pose = fit(mesh.points).pose
     assert mesh.blendshapes is not None
     return (
         distances,

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.expression import head_pose as module
-from app.expression.head_pose import fit, head_pose
+from app.expression.head_pose import fit
 
 
 def turned(yaw: float, pitch: float, roll: float, scale: float = 20.0) -> NDArray[np.float64]:
@@ -25,7 +25,7 @@ def turned(yaw: float, pitch: float, roll: float, scale: float = 20.0) -> NDArra
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (30, 0, 0), (-30, 0, 0), (0, 20, 0), (0, 0, 25), (20, -15, 10)])
 def test_known_angles_are_found(angles: tuple[float, float, float]) -> None:
-    pose = head_pose(turned(*angles))
+    pose = fit(turned(*angles)).pose
     assert (pose.yaw, pose.pitch - module._LEVEL_PITCH, pose.roll) == pytest.approx(angles, abs=1e-6)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.errors import DetailsUnavailable
-from app.expression.head_pose import head_pose
+from app.expression.head_pose import fit
 from app.memory_budget import process_memory
 from app.vision.decode import ImageLimits, Picture, decode
 from app.vision.detectors import make_detector
@@ -70,11 +70,11 @@ def test_blendshapes_cost_nothing_when_nobody_asks(loader: MeshLoader) -> None:
 
 def test_the_head_pose_turns_with_the_picture(loader: MeshLoader) -> None:
     picture, face = sample("happy_sample.jpg")
-    upright = head_pose(mesh_of(loader, picture, face).points)
+    upright = fit(mesh_of(loader, picture, face).points).pose
     mirrored = Picture(np.ascontiguousarray(picture.pixels[:, ::-1]), picture.width, picture.height, picture.format)
     points = tuple((picture.width - x, y) for x, y in face.landmarks)
     box = face.box.moved(picture.width - 2 * face.box.center[0], 0)
-    other = head_pose(mesh_of(loader, mirrored, Face(box, 1.0, (points[1], points[0], *points[2:]))).points)
+    other = fit(mesh_of(loader, mirrored, Face(box, 1.0, (points[1], points[0], *points[2:]))).points).pose
     assert abs(upright.yaw + other.yaw) < 4
     assert abs(upright.roll + other.roll) < 4
     assert abs(upright.pitch - other.pitch) < 4
