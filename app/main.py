@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypedDict
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -12,17 +11,12 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.api import notice, openapi
+from app.api.dependencies import SERVICE
 from app.api.middleware import layers
 from app.api.routes import ROUTERS
 from app.config import BadSettings, Settings, load_settings
 from app.service import Factories, Service, build_service, running
 from app.telemetry.tracing import make_tracer
-
-
-class State(TypedDict):
-    """What the lifespan hands to every request."""
-
-    service: Service
 
 
 class Application(FastAPI):
@@ -44,11 +38,11 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     tracer = make_tracer(settings)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Service]]:
         service = build_service(settings, factories)
         app.state.service = service
         async with running(service, factories):
-            yield State(service=service)
+            yield {SERVICE: service}
         tracer.close()
 
     app = Application(

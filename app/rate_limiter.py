@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -95,13 +95,10 @@ class Budget(NamedTuple):
 class RateLimiter:
     """Counts the requests of each client. ``rate`` is the text of the setting; ``off`` means no limit."""
 
-    def __init__(
-        self, rate: str, storage: str, *, max_clients: int, on_limited: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, rate: str, storage: str, *, max_clients: int) -> None:
         limits = [] if rate == "off" else [(item.amount, item.get_expiry()) for item in parse_many(rate)]
         self._rates = [Rate.of(amount, seconds) for amount, seconds in limits]
         self._network_rates = [Rate.of(NETWORK_FACTOR * amount, seconds) for amount, seconds in limits]
-        self._on_limited = on_limited
         self._memory = MemoryCounter(max_clients * len(self._rates))
         self._redis = RedisCounter(storage) if self._rates and not storage.startswith("memory") else None
         self._away = False
@@ -115,11 +112,6 @@ class RateLimiter:
         if self._redis is None:
             return "memory" if self._rates else "off"
         return "memory while redis is away" if self._away else "redis"
-
-    @property
-    def shared_up(self) -> bool | None:
-        """Whether Redis counted when it was last called; None where none is configured."""
-        return None if self._redis is None else not self._away
 
     async def charge(self, client: str, *networks: str, read: bool = False) -> Allowance | None:
         """Counts one request of a client and of the networks that it belongs to; None where there is no limit.
@@ -138,8 +130,6 @@ class RateLimiter:
         allowance = _allowance(budgets, debts[len(reads) :])
         if reads and not (of_reads := _allowance(reads, debts[: len(reads)])).granted:
             allowance = of_reads
-        if not allowance.granted:
-            self._on_limited()
         return allowance
 
     def forget(self) -> None:

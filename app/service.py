@@ -170,12 +170,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
     )
     mesh = MeshLoader(settings.models_dir, workers, enabled=settings.details != "off")
     pool = WorkerPool(lambda: factories.build_pipeline(settings, mesh), limits, on_shed=metrics.shed)
-    limiter = RateLimiter(
-        settings.rate_limit,
-        settings.rate_limit_storage,
-        max_clients=settings.max_clients,
-        on_limited=metrics.rate_limited,
-    )
+    limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, max_clients=settings.max_clients)
     streams = Streams(settings.max_streams, settings.stream_frames_per_second, max_clients=settings.max_clients)
     return Service(settings, pool, limiter, streams, metrics, mesh)
 

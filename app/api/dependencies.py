@@ -198,11 +198,13 @@ async def charge(scope: Scope, *, read: bool = False, several: bool = False) -> 
     With ``read`` it asks for no prediction, and costs nothing of the rate. With ``several``, the error's wait is the
     one for the whole allowance: after the wait for one picture, the same batch would be refused again.
     """
-    allowance = await service_of(scope).limiter.charge(*scope["state"].get(CLIENT, ("unknown",)), read=read)
+    service = service_of(scope)
+    allowance = await service.limiter.charge(*scope["state"].get(CLIENT, ("unknown",)), read=read)
     if allowance is None:
         return
     scope["state"][LIMIT_HEADERS] = allowance.headers
     if not allowance.granted:
+        service.metrics.rate_limited()
         wait = math.ceil(allowance.whole_after) if several else allowance.retry_after
         raise RateLimited(f"Too many requests from this client. Wait {wait} s and try again.", retry_after=wait)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from app.api.details import ActionUnitEntry
@@ -22,6 +24,10 @@ from app.errors import NoFaceDetected
 from app.expression.action_units import methods
 from app.sessions.fusion import Facial, Text, Voice, fuse
 from app.sessions.summary import Session, SessionFace, SessionSummary
+
+_FILE: Final = Path(__file__).with_name("example.jpg")
+PICTURE: Final = f"data:image/jpeg;base64,{b64encode(_FILE.read_bytes()).decode('ascii')}"
+"""A smaller picture than that, which the JSON of requests holds."""
 
 REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
 _HAPPY: Final = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.9999, "sad": 0.0, "surprise": 0.0}
@@ -209,7 +215,7 @@ ANALYSIS: Final[AnalysisResult] = {
     "image": {"width": 112, "height": 112, "format": "jpeg"},
     "request_id": REQUEST_ID,
 }
-"""Of the smaller picture that the route's example sends."""
+"""Of `PICTURE`."""
 
 
 def _session() -> SessionSummary:

@@ -154,7 +154,7 @@ def occlusion_map(
     crop: NDArray[np.uint8],
     index: int,
     probability: float,
-    before_pass: Callable[[], None] = lambda: None,
+    before_pass: Callable[[], None],
 ) -> NDArray[np.float32]:
     """How much a label's probability falls where a patch of the crop's mean colour covers the crop."""
     places = [(row, column) for row in range(1 - _PATCH, _CELLS) for column in range(1 - _PATCH, _CELLS)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +10,7 @@ from app.api import jobs
 from app.api.base64_image import read_picture
 from app.api.dependencies import Analyzing, service_of
 from app.api.details import details_of
-from app.api.examples import ANALYSIS
+from app.api.examples import ANALYSIS, PICTURE
 from app.api.json_values import is_json
 from app.api.openapi import DETAILED, ONE_PICTURE, documented
 from app.api.parameters import QueryRoute
@@ -23,32 +21,27 @@ from app.telemetry.records import request_record
 
 router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
-_EXAMPLE = Path(__file__).with_name("example.jpg")
-
-
-def _json_body() -> dict[str, Any]:
-    picture = b64encode(_EXAMPLE.read_bytes()).decode("ascii")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["image"],
-                        "properties": {
-                            "image": {
-                                "type": "string",
-                                "minLength": 1,
-                                "description": "A JPEG, PNG, WebP or BMP picture as base64 or as a data URL.",
-                            }
-                        },
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {
+                        "image": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "A JPEG, PNG, WebP or BMP picture as base64 or as a data URL.",
+                        }
                     },
-                    "example": {"image": f"data:image/jpeg;base64,{picture}"},
-                }
-            },
-        }
+                },
+                "example": {"image": PICTURE},
+            }
+        },
     }
+}
 
 
 @router.post(
@@ -57,7 +50,7 @@ def _json_body() -> dict[str, Any]:
     summary="Predict the expression in a picture inside JSON",
     response_model=AnalysisResult,
     responses=documented(ANALYSIS, *DETAILED, *ONE_PICTURE),
-    openapi_extra=_json_body(),
+    openapi_extra=_BODY,
 )
 async def analyze_facial(request: Request, query: Analyzing) -> Response:
     """Takes a picture as base64 or as a data URL and returns the short form that many front ends know.

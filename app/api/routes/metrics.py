@@ -136,9 +136,9 @@ class ServiceState(Collector):
         yield Gauge("visage_stream_open", "Streams that are open.", len(service.streams))
         yield Gauge("visage_threads", "Python threads of the process.", threading.active_count())
         yield Gauge("visage_memory_limit_bytes", "Memory that the process may take.", process_memory().limit)
-        if (shared_up := service.limiter.shared_up) is not None:
+        if (backend := service.limiter.backend) not in {"off", "memory"}:
             meaning = "1 while Redis responds, 0 while each replica counts for itself; absent without Redis."
-            yield Gauge("visage_shared_state_up", meaning, int(shared_up))
+            yield Gauge("visage_shared_state_up", meaning, int(backend == "redis"))
         if (registry := service.registry_or_none) is None:
             return
         labels = ("model", "version", "architecture", "default")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -12,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.api import jobs
 from app.api.base64_image import Base64Decoder, read_parts
 from app.api.dependencies import Fusing, MultimodalQuery, result_headers, service_of
-from app.api.examples import MULTIMODAL
+from app.api.examples import MULTIMODAL, PICTURE
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
 from app.api.openapi import ONE_PICTURE, PICTURES, documented
 from app.api.parameters import QueryRoute, refuse_parameter_in_body, unknown
@@ -55,7 +53,6 @@ _TEXT: Final[dict[str, Any]] = {
 
 
 def _body() -> dict[str, Any]:
-    picture = b64encode(Path(__file__).with_name("example.jpg").read_bytes()).decode("ascii")
     image = {"type": "string", "description": "A JPEG, PNG, WebP or BMP picture as base64 or as a data URL."}
     file = {**image, "format": "binary", "description": "The picture as a file, or as base64 or a data URL."}
     voice = {"emotions": {"happy": 0.6, "neutral": 0.3, "sad": 0.1}, "confidence": 0.8}
@@ -67,7 +64,7 @@ def _body() -> dict[str, Any]:
             "content": {
                 "application/json": {
                     "schema": _object({"image": image, "voice": _VOICE, "text": _TEXT}),
-                    "example": {"image": f"data:image/jpeg;base64,{picture}", "voice": voice, "text": text},
+                    "example": {"image": PICTURE, "voice": voice, "text": text},
                 },
                 "multipart/form-data": {"schema": _object(form)},
             },
