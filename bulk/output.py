@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final, Literal, Protocol
 import fsspec
 
 from app.api.csv_table import neutral
-from bulk.rows import Layout, Row
+from bulk.rows import Columns, Row
 from bulk.sources import is_url, reason_of, shown
 from bulk.stops import Stop
 
@@ -133,22 +133,22 @@ class PartWriter(Protocol):
     def close(self) -> None: ...
 
 
-def part_writer(path: Path, kind: Format, layout: Layout) -> PartWriter:
-    writers: dict[Format, Callable[[Path, Layout], PartWriter]] = {
+def part_writer(path: Path, kind: Format, columns: Columns) -> PartWriter:
+    writers: dict[Format, Callable[[Path, Columns], PartWriter]] = {
         "parquet": _Parquet,
         "csv": _Csv,
         "jsonl": _JsonLines,
     }
-    return writers[kind](path, layout)
+    return writers[kind](path, columns)
 
 
 class _Parquet:
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, columns: Columns) -> None:
         import pyarrow as arrow  # noqa: PLC0415 - only this format needs it
         from pyarrow import parquet  # noqa: PLC0415
 
         types = {"text": arrow.string(), "integer": arrow.int32(), "number": arrow.float64(), "truth": arrow.bool_()}
-        self._schema = arrow.schema([(name, types[kind]) for name, kind in layout.columns.items()])
+        self._schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
         self._table = arrow.Table
         # The pool that Arrow has by default keeps what it has freed.
         arrow.set_memory_pool(arrow.system_memory_pool())
@@ -162,9 +162,9 @@ class _Parquet:
 
 
 class _Csv:
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, columns: Columns) -> None:
         self._file = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.DictWriter(self._file, [*layout.columns])
+        self._writer = csv.DictWriter(self._file, [*columns])
         self._writer.writeheader()
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -175,9 +175,9 @@ class _Csv:
 
 
 class _JsonLines:
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, columns: Columns) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._columns = [*layout.columns]
+        self._columns = [*columns]
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.api.csv_table import DETAIL_COLUMNS, detail_cells
@@ -11,37 +10,30 @@ from app.api.results import PredictedFace
 from app.expression.details import DETAILS, Detail
 
 Row = dict[str, Any]
+Columns = Mapping[str, str]
+"""The columns of a table by name, each with its type, in their order."""
 
 _TEXT, _INTEGER, _NUMBER, _TRUTH = "text", "integer", "number", "truth"
 _TEXT_DETAILS: Final = frozenset({"active_units", "description"})
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The columns of a run by name, each with its type, in the order of the table."""
-
-    labels: tuple[str, ...]
-    details: frozenset[Detail]
-    video: bool
-    columns: Mapping[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        columns = {"index": _INTEGER, "source": _TEXT}
-        if self.video:
-            columns |= {"frame": _INTEGER, "t": _NUMBER, "track": _INTEGER}
-        columns |= {"face": _INTEGER, "success": _TRUTH}
-        columns |= {"emotion": _TEXT, "confidence": _NUMBER, "is_uncertain": _TRUTH}
-        columns |= {f"p_{label}": _NUMBER for label in self.labels}
-        if self.video:
-            columns |= {f"smoothed_{label}": _NUMBER for label in self.labels}
-        columns |= {"faces_detected": _INTEGER, "x": _INTEGER, "y": _INTEGER, "width": _INTEGER, "height": _INTEGER}
-        columns |= {"score": _NUMBER, "warnings": _TEXT}
-        columns |= {"image_width": _INTEGER, "image_height": _INTEGER, "image_format": _TEXT}
-        for detail in DETAILS:
-            if detail in self.details:
-                columns |= {name: _TEXT if name in _TEXT_DETAILS else _NUMBER for name in DETAIL_COLUMNS[detail]}
-        columns |= {"error": _TEXT, "message": _TEXT, "model": _TEXT, "model_version": _TEXT, "model_sha256": _TEXT}
-        object.__setattr__(self, "columns", columns)
+def columns_of(labels: Sequence[str], details: frozenset[Detail], *, video: bool) -> Columns:
+    """The columns of a run."""
+    columns = {"index": _INTEGER, "source": _TEXT}
+    if video:
+        columns |= {"frame": _INTEGER, "t": _NUMBER, "track": _INTEGER}
+    columns |= {"face": _INTEGER, "success": _TRUTH}
+    columns |= {"emotion": _TEXT, "confidence": _NUMBER, "is_uncertain": _TRUTH}
+    columns |= {f"p_{label}": _NUMBER for label in labels}
+    if video:
+        columns |= {f"smoothed_{label}": _NUMBER for label in labels}
+    columns |= {"faces_detected": _INTEGER, "x": _INTEGER, "y": _INTEGER, "width": _INTEGER, "height": _INTEGER}
+    columns |= {"score": _NUMBER, "warnings": _TEXT}
+    columns |= {"image_width": _INTEGER, "image_height": _INTEGER, "image_format": _TEXT}
+    for detail in DETAILS:
+        if detail in details:
+            columns |= {name: _TEXT if name in _TEXT_DETAILS else _NUMBER for name in DETAIL_COLUMNS[detail]}
+    return columns | {"error": _TEXT, "message": _TEXT, "model": _TEXT, "model_version": _TEXT, "model_sha256": _TEXT}
 
 
 def face_row(face: PredictedFace, number: int) -> Row:

@@ -22,7 +22,7 @@ from bulk.engine import Loaded, LocalEngine, Part
 from bulk.output import PLAN, Format, Output, part_writer
 from bulk.pictures import Faces, PictureScorer
 from bulk.progress import Progress
-from bulk.rows import Layout, Row, counted, error_row
+from bulk.rows import Row, columns_of, counted, error_row
 from bulk.sources import Item, Unreadable, digest, find_items, is_url, shown
 from bulk.stops import Stop
 from bulk.video import frames_of
@@ -77,7 +77,8 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
     items = find_items(options.sources, options.column)[: options.limit]
     output = Output(out)
     try:
-        scorer = Scorer(options, settings, model, video=any(item.is_video for item in items))
+        video = any(item.is_video for item in items)
+        scorer = Scorer(options, settings, model, video=video)
         if needs_mesh(frozenset(options.details)):
             engine.mesh.get()
         _begin(output, options, model, items)
@@ -95,7 +96,7 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         elif waiting:
             from bulk import ray_engine  # noqa: PLC0415 - only these runs need Ray
 
-            job = ray_engine.Job(options, settings, out, scorer.layout.video, model.manifest.sha256)
+            job = ray_engine.Job(options, settings, out, video, model.manifest.sha256)
             ray_engine.run(job, target.cluster, waiting, progress)
     finally:
         output.close()
@@ -108,7 +109,8 @@ class Scorer:
 
     def __init__(self, options: ScoreOptions, settings: Settings, model: Classifier, *, video: bool) -> None:
         details = DetailsRequest(frozenset(options.details))
-        self.layout = Layout(model.manifest.labels, details.names, video)
+        self._labels = model.manifest.labels
+        self._columns = columns_of(self._labels, details.names, video=video)
         self._options = options
         self._pictures = PictureScorer(settings, model, options.faces, details)
 
@@ -133,7 +135,7 @@ class Scorer:
 
     def _write(self, output: Output, part: Part, pieces: Iterable[list[Row]]) -> None:
         with output.whole(self.name(part)) as path:
-            writer = part_writer(path, self._options.format, self.layout)
+            writer = part_writer(path, self._options.format, self._columns)
             try:
                 for rows in pieces:
                     writer.write(rows)
@@ -174,9 +176,8 @@ class Scorer:
 
     def _tracked(self, t: float, track: Track, row: Row) -> Row:
         """What a face of a video has besides its prediction."""
-        labels = self.layout.labels
-        means = track.smoothed(t, [row[f"p_{label}"] for label in labels]) or ()
-        smoothed = {f"smoothed_{label}": round(mean, 4) for label, mean in zip(labels, means, strict=True)}
+        means = track.smoothed(t, [row[f"p_{label}"] for label in self._labels]) or ()
+        smoothed = {f"smoothed_{label}": round(mean, 4) for label, mean in zip(self._labels, means, strict=True)}
         return {"track": track.number, **smoothed}
 
     def _complete(self, index: int, item: Item, rows: Iterable[Row]) -> Iterator[Row]:
