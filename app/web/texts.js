@@ -113,7 +113,7 @@ export const ERRORS = {
   },
   not_ready: {
     title: "Waking up",
-    text: "The service was asleep and is loading its model, which mostly takes 5 to 30 seconds. The photo goes out as soon as it is ready.",
+    text: "The service is starting, or another takes its place. That mostly takes 5 to 30 seconds. The photo goes out as soon as it is ready.",
     actions: ["ready", "another"],
   },
   unauthorized: {
