@@ -75,4 +75,4 @@ cold-start: $(DEV) ## From process start to ready, seven times, and the first re
 	$(BIN)/python -m benchmarks.cold_start
 
 dashboard: $(DEV) ## Ask a real Prometheus every query of the dashboard while it scrapes a service under load
-	$(BIN)/python scripts/check_dashboard.py
+	$(BIN)/python -m scripts.check_dashboard

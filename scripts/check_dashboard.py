@@ -1,6 +1,6 @@
 """Runs every query of the dashboard in a real Prometheus that scrapes a real service with Redis under load.
 
-    python scripts/check_dashboard.py [--seconds 20]
+    python -m scripts.check_dashboard [--seconds 20]
 
 The load causes everything that is counted except internal errors: pictures with and without faces, uncertain results,
 warnings, a client above its rate, a full queue, a shadow model, streams whose frames are read, passed over and refused.
@@ -11,25 +11,21 @@ count as nothing.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.parse
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import httpx
 from websockets.sync.client import connect
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.backends import redis, running
+from tests.process import ROOT, ServerProcess, free_port
+
 DASHBOARD = ROOT / "deploy/grafana/dashboards/visage.json"
 NOTHING_YET = " or on() vector(0)"
 SHADOW = "second"
@@ -45,44 +41,9 @@ REQUESTS = (
 """Pictures and query strings."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def get(port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except OSError:
-        return 0, b""
-    finally:
-        connection.close()
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{what} was not ready after a minute")
-        time.sleep(0.05)
-
-
-def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
 def send(port: int, picture: bytes, query: str, client: str) -> None:
-    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + picture + b"\r\n--b--\r\n"
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Content-Type": "multipart/form-data; boundary=b", "X-Forwarded-For": client}
-    connection.request("POST", f"/predict{query}", body, headers)
-    connection.getresponse().read()
-    connection.close()
+    url, headers = f"http://127.0.0.1:{port}/predict{query}", {"X-Forwarded-For": client}
+    httpx.post(url, files={"file": picture}, headers=headers, timeout=30, trust_env=False)
 
 
 def stream(port: int, picture: bytes, client: str) -> None:
@@ -136,14 +97,19 @@ def configuration(service: int) -> str:
     )
 
 
+def get(prometheus: int, path: str, **parameters: str) -> Any:
+    """The data that Prometheus responds with."""
+    response = httpx.get(f"http://127.0.0.1:{prometheus}/api/v1/{path}", params=parameters, trust_env=False)
+    if response.status_code != 200:
+        raise SystemExit(f"{path} {parameters}\n{response.text}")
+    return response.json()["data"]
+
+
 def run_query(prometheus: int, expression: str) -> list[Any]:
     if 'status="500"' not in expression:
         expression = expression.replace(NOTHING_YET, "")
     expression = expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
-    status, body = get(prometheus, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
-    if status != 200:
-        raise SystemExit(f"{expression}\n{body.decode()}")
-    found: list[Any] = json.loads(body)["data"]["result"]
+    found: list[Any] = get(prometheus, "query", query=expression)["result"]
     return found
 
 
@@ -164,42 +130,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20, help="seconds of load")
     seconds = parser.parse_args().seconds
-    service, prometheus, redis = free_port(), free_port(), free_port()
-    processes: list[subprocess.Popen[bytes]] = []
+    prometheus, storage = free_port(), free_port()
     with tempfile.TemporaryDirectory() as scratch:
+        settings = {
+            "WORKERS": 2,
+            "QUEUE_SIZE": 2,
+            "RATE_LIMIT": "20/minute",
+            "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{storage}",
+            "TRUSTED_PROXIES": "127.0.0.1",
+            "CONFIDENCE_THRESHOLD": 1,
+            "MODELS_DIR": models(Path(scratch, "models")),
+            "SHADOW_MODEL": SHADOW,
+            "SHADOW_SHARE": 1,
+            "DRAIN_SECONDS": 0,
+        }
         config = Path(scratch, "prometheus.yml")
-        config.write_text(configuration(service))
-        try:
-            arguments = ["--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            processes.append(start(["redis-server", *arguments], dict(os.environ)))
-            settings = {
-                "PORT": str(service),
-                "HOST": "127.0.0.1",
-                "WORKERS": "2",
-                "QUEUE_SIZE": "2",
-                "RATE_LIMIT": "20/minute",
-                "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{redis}",
-                "TRUSTED_PROXIES": "127.0.0.1",
-                "CONFIDENCE_THRESHOLD": "1",
-                "MODELS_DIR": str(models(Path(scratch, "models"))),
-                "SHADOW_MODEL": SHADOW,
-                "SHADOW_SHARE": "1",
-                "DRAIN_SECONDS": "0",
-            }
-            processes.append(start([sys.executable, "-m", "app"], os.environ | settings))
-            wait(lambda: get(service, "/health/ready")[0] == 200, "the service")
-            arguments = [f"--config.file={config}", f"--storage.tsdb.path={scratch}/data"]
-            arguments.append(f"--web.listen-address=127.0.0.1:{prometheus}")
-            processes.append(start(["prometheus", *arguments], dict(os.environ)))
-            wait(lambda: get(prometheus, "/-/ready")[0] == 200, "Prometheus")
-            load(service, seconds)
-            empty = check(prometheus)
-            alerts = json.loads(get(prometheus, "/api/v1/alerts")[1])["data"]["alerts"]
-            print(f"alerts: {', '.join(alert['labels']['alertname'] for alert in alerts) or 'none'}")
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait(timeout=60)
+        command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={scratch}/data", "--log.level=error"]
+        command.append(f"--web.listen-address=127.0.0.1:{prometheus}")
+        with redis("redis-server", storage), ServerProcess(settings) as service:
+            service.wait_ready()
+            config.write_text(configuration(service.port))
+            with running(command, prometheus):
+                load(service.port, seconds)
+                empty = check(prometheus)
+                alerts = get(prometheus, "alerts")["alerts"]
+    print(f"alerts: {', '.join(alert['labels']['alertname'] for alert in alerts) or 'none'}")
     if empty:
         raise SystemExit(f"no data for {', '.join(empty)}")
 
