@@ -42,7 +42,6 @@ class Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._exit_at: float | None = None
         self._drain_told = False
-        self.fatal: str | None = None
 
     @property
     def service(self) -> Service | None:
@@ -73,7 +72,6 @@ class Server(uvicorn.Server):
         if self._exit_at is not None and time.monotonic() >= self._exit_at:
             self.should_exit = True
         if self.service is not None and self.service.fatal is not None:
-            self.fatal = self.service.fatal
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -93,8 +91,8 @@ def run(settings: Settings) -> None:
         logger.info("Listening on %s:%d.", *listener.getsockname()[:2])
         server.run(sockets=[listener])
         logger.info("Stopped.")
-    if server.fatal is not None:
-        raise BadSettings(server.fatal)
+    if server.service is not None and server.service.fatal is not None:
+        raise BadSettings(server.service.fatal)
 
 
 def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
