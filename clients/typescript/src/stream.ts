@@ -59,7 +59,6 @@ export class VisageStream {
   #sent = 0;
   #settled = 0;
   #failures = 0;
-  #opened = false;
   #error: VisageError | undefined;
   #told: VisageError | undefined;
   #summarised = false;
@@ -133,7 +132,6 @@ export class VisageStream {
   async #connect(): Promise<void> {
     if (this.#state === "closed") return;
     this.#setState("connecting");
-    this.#opened = false;
     try {
       const token = await this.#connection.token?.();
       if (this.#closed()) return;
@@ -164,7 +162,6 @@ export class VisageStream {
     if (message.type === "started") {
       this.#sent = this.#settled = this.#failures = 0;
       this.#error = undefined;
-      this.#opened = true;
       this.#summarised = false;
       this.#setState("open");
       this.#emit("started", message);
@@ -195,7 +192,7 @@ export class VisageStream {
   #closedBy(socket: WebSocket, code: number): void {
     if (socket !== this.#socket || this.#closed()) return;
     this.#socket = undefined;
-    const reason = this.#error ?? (code === LOST && !this.#opened ? unreachable() : closedWith(code));
+    const reason = this.#error ?? (code === LOST && this.#state !== "open" ? unreachable() : closedWith(code));
     if (TEMPORARY.has(code) && this.#ending === undefined) this.#connectLater(this.#error?.retryAfter, reason);
     else this.#finish(reason);
   }
