@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
+_MADE = {"node_modules", "build", "dist", "runs", "data"}
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
@@ -18,7 +19,7 @@ def _files(*suffixes: str) -> list[str]:
     """The project's own files with these suffixes."""
     found: list[str] = []
     for folder, below, names in os.walk(ROOT):
-        below[:] = sorted(name for name in below if name not in {"node_modules", "build", "dist"} and name[0] != ".")
+        below[:] = sorted(name for name in below if name not in _MADE and name[0] != ".")
         found += (str((Path(folder) / name).relative_to(ROOT)) for name in sorted(names) if name.endswith(suffixes))
     return found
 
