@@ -31,8 +31,8 @@ TITLES = {
 SERVICE_ENVIRONMENT: Mapping[str, str] = {
     "HOST": "127.0.0.1",
     "RATE_LIMIT": "off",
-    # The default queue is shorter than 256 and would refuse some of 256 connections.
-    "QUEUE_SIZE": "512",
+    # The default queue would refuse some of 256 connections, and of an open loop where the machine falls behind.
+    "QUEUE_SIZE": "2048",
     "QUEUE_TIMEOUT_SECONDS": "30",
     "DRAIN_SECONDS": "0",
     "ORT_DISABLE_TELEMETRY": "1",
