@@ -27,7 +27,7 @@ from app.sessions.summary import Session, SessionFace, SessionSummary
 
 _FILE: Final = Path(__file__).with_name("example.jpg")
 PICTURE: Final = f"data:image/jpeg;base64,{b64encode(_FILE.read_bytes()).decode('ascii')}"
-"""A smaller picture than that, which the JSON of requests holds."""
+"""The example of a picture inside JSON."""
 
 REQUEST_ID: Final = "4f7c2d9e8b1a4c6f9d3e5a7b8c0d1e2f"
 _HAPPY: Final = {"angry": 0.0, "disgust": 0.0, "fear": 0.0, "happy": 0.9999, "sad": 0.0, "surprise": 0.0}

@@ -178,13 +178,10 @@ def file_form(field: str, *, several: bool = False) -> dict[str, Any]:
     """The ``openapi_extra`` of a route that takes one picture, or several, as a form."""
     picture = {"type": "string", "format": "binary", "description": "A JPEG, PNG, WebP or BMP picture."}
     schema = {"type": "array", "items": picture, "minItems": 1} if several else picture
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {"type": "object", "required": [field], "properties": {field: schema}}
-                }
-            },
-        }
-    }
+    form = {"type": "object", "required": [field], "properties": {field: schema}}
+    return request_body({"multipart/form-data": {"schema": form}})
+
+
+def request_body(content: Mapping[str, object]) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route whose body has this content, by media type."""
+    return {"requestBody": {"required": True, "content": dict(content)}}

@@ -12,7 +12,7 @@ from app.api.dependencies import Analyzing, service_of
 from app.api.details import details_of
 from app.api.examples import ANALYSIS, PICTURE
 from app.api.json_values import is_json
-from app.api.openapi import DETAILED, ONE_PICTURE, documented
+from app.api.openapi import DETAILED, ONE_PICTURE, documented, request_body
 from app.api.parameters import QueryRoute
 from app.api.results import AnalysisResult, analysis_result
 from app.errors import UnsupportedMediaType
@@ -21,26 +21,16 @@ from app.telemetry.records import request_record
 
 router = APIRouter(tags=["Predictions"], route_class=QueryRoute)
 
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {
-                        "image": {
-                            "type": "string",
-                            "minLength": 1,
-                            "description": "A JPEG, PNG, WebP or BMP picture as base64 or as a data URL.",
-                        }
-                    },
-                },
-                "example": {"image": PICTURE},
-            }
-        },
-    }
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["image"],
+    "properties": {
+        "image": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A JPEG, PNG, WebP or BMP picture as base64 or as a data URL.",
+        }
+    },
 }
 
 
@@ -50,7 +40,7 @@ _BODY: Final[dict[str, Any]] = {
     summary="Predict the expression in a picture inside JSON",
     response_model=AnalysisResult,
     responses=documented(ANALYSIS, *DETAILED, *ONE_PICTURE),
-    openapi_extra=_BODY,
+    openapi_extra=request_body({"application/json": {"schema": _SCHEMA, "example": {"image": PICTURE}}}),
 )
 async def analyze_facial(request: Request, query: Analyzing) -> Response:
     """Takes a picture as base64 or as a data URL and returns the short form that many front ends know.

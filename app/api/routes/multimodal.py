@@ -12,7 +12,7 @@ from app.api.base64_image import Base64Decoder, read_parts
 from app.api.dependencies import Fusing, MultimodalQuery, result_headers, service_of
 from app.api.examples import MULTIMODAL, PICTURE
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
-from app.api.openapi import ONE_PICTURE, PICTURES, documented
+from app.api.openapi import ONE_PICTURE, PICTURES, documented, request_body
 from app.api.parameters import QueryRoute, refuse_parameter_in_body, unknown
 from app.api.results import MultimodalResult, analysis_result, json_response
 from app.api.uploads import Upload, fields
@@ -58,18 +58,15 @@ def _body() -> dict[str, Any]:
     voice = {"emotions": {"happy": 0.6, "neutral": 0.3, "sad": 0.1}, "confidence": 0.8}
     text = {"quality_score": 80, "feedback": "Clear and short."}
     form = {"image": file, "voice": {**_VOICE, "examples": [voice]}, "text": {**_TEXT, "examples": [text]}}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": _object({"image": image, "voice": _VOICE, "text": _TEXT}),
-                    "example": {"image": PICTURE, "voice": voice, "text": text},
-                },
-                "multipart/form-data": {"schema": _object(form)},
+    return request_body(
+        {
+            "application/json": {
+                "schema": _object({"image": image, "voice": _VOICE, "text": _TEXT}),
+                "example": {"image": PICTURE, "voice": voice, "text": text},
             },
+            "multipart/form-data": {"schema": _object(form)},
         }
-    }
+    )
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

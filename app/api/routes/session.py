@@ -12,7 +12,7 @@ from app.api.csv_table import SessionTable, prefers_csv
 from app.api.dependencies import memory_of, reservation_of, result_headers, service_of
 from app.api.examples import SESSION
 from app.api.json_values import LONGEST_LABEL, MOST_LABELS, is_json
-from app.api.openapi import ADMISSION, ErrorClass, documented
+from app.api.openapi import ADMISSION, ErrorClass, documented, request_body
 from app.api.results import json_response
 from app.api.session_body import MOST_FRAMES, PostedFrame, PostedSession
 from app.config import Settings
@@ -80,40 +80,37 @@ _FRAME: Final[dict[str, Any]] = {
         },
     },
 }
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["frames"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "profile": {
-                            "enum": [None, InterviewPractice.name],
-                            "description": "One of `SESSION_PROFILES`, or null.",
-                        },
-                        "frames": {"type": "array", "items": _FRAME, "maxItems": MOST_FRAMES},
+_BODY: Final = request_body(
+    {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["frames"],
+                "additionalProperties": False,
+                "properties": {
+                    "profile": {
+                        "enum": [None, InterviewPractice.name],
+                        "description": "One of `SESSION_PROFILES`, or null.",
                     },
+                    "frames": {"type": "array", "items": _FRAME, "maxItems": MOST_FRAMES},
                 },
-                "example": {
-                    "frames": [
-                        {
-                            **{"t": 0.0, "probabilities": {"happy": 0.8, "neutral": 0.2}, "face_detected": True},
-                            "action_units": {"AU6": 0.55, "AU12": 0.72},
-                        },
-                        {
-                            **{"t": 0.5, "probabilities": {"happy": 0.3, "neutral": 0.7}, "face_detected": True},
-                            "action_units": {"AU6": 0.1, "AU12": 0.2},
-                        },
-                        {"t": 1.0, "face_detected": False},
-                    ],
-                },
-            }
-        },
+            },
+            "example": {
+                "frames": [
+                    {
+                        **{"t": 0.0, "probabilities": {"happy": 0.8, "neutral": 0.2}, "face_detected": True},
+                        "action_units": {"AU6": 0.55, "AU12": 0.72},
+                    },
+                    {
+                        **{"t": 0.5, "probabilities": {"happy": 0.3, "neutral": 0.7}, "face_detected": True},
+                        "action_units": {"AU6": 0.1, "AU12": 0.2},
+                    },
+                    {"t": 1.0, "face_detected": False},
+                ],
+            },
+        }
     }
-}
+)
 
 
 @router.post(
