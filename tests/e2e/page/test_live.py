@@ -77,7 +77,8 @@ def test_every_face_has_its_number_and_the_colour_of_its_level(page: Page, appli
     begin(page)
     expect(page.locator(BOX)).to_have_count(2)
     assert [box.get_attribute("data-level") for box in page.locator(BOX).all()] == ["sure", "uncertain"]
-    assert page.locator(f"{BOX} .live-box__tag").all_inner_texts() == ["1", "2"]
+    first, second = map(int, page.locator(f"{BOX} .live-box__tag").all_inner_texts())
+    assert second == first + 1
     marks = page.locator(BOX).evaluate_all("(all) => all.map((box) => getComputedStyle(box).getPropertyValue('--own'))")
     levels = page.evaluate("['--sure', '--uncertain'].map((n) => getComputedStyle(document.body).getPropertyValue(n))")
     assert marks == levels
@@ -237,7 +238,10 @@ def test_a_lost_connection_comes_back_and_the_report_has_both_parts(running: Pag
     summary: dict[str, Any] = json.loads(download(running, "#report-json"))
     assert summary["frames"]["read"] >= read + 5
     rows = list(csv.DictReader(io.StringIO(download(running, "#report-csv"))))
-    assert {row["track"] for row in rows} == {"1", "2"}
+    # The second part goes on counting. Where the machine pauses for long, a part has more than one track.
+    tracks = [int(row["track"]) for row in rows]
+    assert tracks == sorted(tracks)
+    assert (tracks[0], tracks[-1] > 1) == (1, True)
 
 
 @on_a_desktop
