@@ -6,8 +6,9 @@ import csv
 import hashlib
 import io
 import os
+import posixpath
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -25,6 +26,8 @@ _FILES: Final = PICTURES | VIDEOS | _TABLES | {".txt", ".tar"}
 _COMPRESSED: Final = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 _GLOB: Final = frozenset("*?[")
 _CHUNK: Final = 1 << 20
+_MOST_LINKS: Final = 10
+"""Links that are followed from one to the next in an archive."""
 
 
 class Unreadable(Exception):
@@ -204,12 +207,32 @@ def _members(location: str) -> Iterator[Item]:
     """The pictures in a tar archive, each with its place, so that any of them can be read by itself."""
     try:
         with opened(location) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            members = [(each.name, each.offset_data, each.size) for each in archive if each.isreg()]
+            members = archive.getmembers()
     except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(location)} cannot be read as a tar archive: {reason_of(error)}.") from None
-    for name, offset, size in members:
-        if PurePosixPath(name).suffix.lower() in PICTURES:
-            yield Item(f"{shown(location)}/{shown(name)}", location, (offset, size))
+    by_name = {posixpath.normpath(each.name): each for each in members}
+    for each in members:
+        is_file = each.isreg() or each.islnk() or each.issym()
+        if not is_file or PurePosixPath(each.name).suffix.lower() not in PICTURES:
+            continue
+        source, target = f"{shown(location)}/{shown(each.name)}", _target(each, by_name)
+        if target is None:
+            yield Item(source, location, fault="It is a link to a file that is not in the archive.")
+        else:
+            yield Item(source, location, (target.offset_data, target.size))
+
+
+def _target(member: tarfile.TarInfo, by_name: Mapping[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:
+    """The file that a member is or links to. Archives keep the second name of a file as a link to the first."""
+    for _ in range(_MOST_LINKS):
+        if member.isreg():
+            return member
+        folder = posixpath.dirname(member.name) if member.issym() else ""
+        linked = by_name.get(posixpath.normpath(posixpath.join(folder, member.linkname)))
+        if linked is None:
+            return None
+        member = linked
+    return None
 
 
 def _names(location: str, suffix: str, column: str | None) -> list[str]:

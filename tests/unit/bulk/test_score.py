@@ -181,6 +181,24 @@ def test_two_members_of_one_name_are_two_rows(archive: Path, tmp_path: Path) -> 
     assert [(row["index"], row["emotion"]) for row in found] == [(0, "happy"), (1, None)]
 
 
+def test_links_in_an_archive_are_followed(archive: Path, tmp_path: Path) -> None:
+    def link(shard: tarfile.TarFile, name: str, kind: bytes, target: str) -> None:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, target
+        shard.addfile(member)
+
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        shard.add(archive / "a.jpg", "./faces/a.jpg")
+        link(shard, "./faces/hard.jpg", tarfile.LNKTYPE, "./faces/a.jpg")
+        link(shard, "./other/soft.jpg", tarfile.SYMTYPE, "../faces/hard.jpg")
+        link(shard, "loop.jpg", tarfile.SYMTYPE, "loop.jpg")
+        link(shard, "outside.jpg", tarfile.SYMTYPE, str(archive / "a.jpg"))
+    assert score(tmp_path / "shard.tar", out=tmp_path / "out") == 1
+    found = rows(tmp_path / "out")
+    assert [row["emotion"] for row in found] == ["happy"] * 3 + [None] * 2
+    assert {row["message"] for row in found[3:]} == {"It is a link to a file that is not in the archive."}
+
+
 def test_a_file_that_is_gone_or_too_large_is_a_row(archive: Path, tmp_path: Path) -> None:
     (archive / "list.txt").write_text("a.jpg\ngone.jpg\nlarge.jpg\n")
     (archive / "large.jpg").write_bytes(b"\xff" * 6_000_000)
