@@ -166,6 +166,7 @@ class Scorer:
                 about = {"frame": frame.number, "t": round(frame.t, 3)}
                 detected = pipeline.detect_pixels(frame.picture, options, go_on)
                 if not detected.faces:
+                    tracker.update(frame.t, ())
                     yield about | {"faces_detected": 0} | error_row(NoFaceDetected.code, NoFaceDetected.default_message)
                     continue
                 rows = pictures.rows_of(pipeline, detected)

@@ -1,5 +1,5 @@
 """Joins the faces of consecutive frames into tracks by where they are. Nobody is recognised: a face that was out of
-view for longer than a second gets a new number."""
+view for longer than a second gets a new number. Time without frames shows nobody out of view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from app.sessions.smoothing import Smoother
 from app.vision.geometry import Face, Point
 
 LOST_AFTER: Final = 1.0
-"""Seconds without its face after which a track ends."""
+"""Seconds after the first frame without its face from which on a track has ended, and for which it is expected to move
+on as before."""
 
 _SECONDS, _CROWDED_SECONDS = 0.3, 2.0
 """Time constants of a track's mean velocity and width: alone, and while another face overlaps it. Boxes tremble by a
@@ -48,6 +49,8 @@ class Track:
     width: float
     velocity: Point = (0.0, 0.0)
     frames: int = 1
+    missing_since: float | None = None
+    """The time of the first frame since then without the face."""
     blinks: Blinks = field(default_factory=Blinks)
     smoother: Smoother | None = None
 
@@ -57,11 +60,19 @@ class Track:
 
     def predicted(self, t: float) -> Face:
         """The face where it should be at a time, if it moves on as before."""
-        elapsed = t - self.seen
+        elapsed = self.unseen(t)
         return self.face.moved(self.velocity[0] * elapsed, self.velocity[1] * elapsed)
+
+    def unseen(self, t: float) -> float:
+        """Seconds for which the face may have moved unseen: a pause of the frames counts as a second at most."""
+        return min(t - self.seen, LOST_AFTER)
+
+    def has_ended(self, t: float) -> bool:
+        return self.missing_since is not None and t - self.missing_since > LOST_AFTER
 
     def follow(self, face: Face, t: float, *, crowded: bool) -> None:
         """Goes on with a face; ``crowded`` says that another one overlaps it."""
+        self.missing_since = None
         elapsed = t - self.seen
         if elapsed <= 0:
             return
@@ -94,7 +105,7 @@ class Tracker:
 
     def update(self, t: float, faces: Sequence[Face]) -> list[Track]:
         """The track of each face of the frame at ``t``, in seconds, which does not fall."""
-        self.tracks = [track for track in self.tracks if t - track.seen <= LOST_AFTER]
+        self.tracks = [each for each in self.tracks if not each.has_ended(t)]
         candidates = sorted(
             (cost, number, index)
             for number, track in enumerate(self.tracks)
@@ -111,6 +122,9 @@ class Tracker:
             others = [other.predicted(t).box for other in self.tracks if other is not track]
             crowded = any(faces[index].box.overlap(box) > _CROWDED for box in others)
             track.follow(faces[index], t, crowded=crowded)
+        for number, track in enumerate(self.tracks):
+            if number not in taken and track.missing_since is None:
+                track.missing_since = t
         return [chosen.get(index) or self._begin(face, t) for index, face in enumerate(faces)]
 
     def _begin(self, face: Face, t: float) -> Track:
@@ -128,7 +142,7 @@ def _cost(track: Track, face: Face, t: float) -> float | None:
     if change > _LARGEST_CHANGE:
         return None
     distance = _distance(expected, face) / max(track.width, face.box.width)
-    farthest = _FARTHEST + _FARTHER_A_SECOND * (t - track.seen)
+    farthest = _FARTHEST + _FARTHER_A_SECOND * track.unseen(t)
     if expected.box.overlap(face.box) < _LEAST_OVERLAP and distance > farthest:
         return None
     return distance + math.log(change)

@@ -2,7 +2,7 @@
 
 import { centerOf, movedFace, overlap, type Face, type Point } from "./geometry.js";
 
-/** Seconds without its face after which a track ends. */
+/** Seconds after the first frame without its face from which on a track has ended. */
 const LOST_AFTER = 1;
 /** Time constants of a track's mean velocity and width: alone, and while another face overlaps it. */
 const [SECONDS, CROWDED_SECONDS] = [0.3, 2];
@@ -19,6 +19,8 @@ class Track {
   face: Face;
   seen: number;
   width: number;
+  /** The time of the first frame since then without the face. */
+  missingSince: number | undefined;
   #velocity: Point = [0, 0];
   #frames = 1;
 
@@ -31,11 +33,17 @@ class Track {
 
   /** The face where it should be at a time, if it moves on as before. */
   predicted(t: number): Face {
-    const elapsed = t - this.seen;
+    const elapsed = this.unseen(t);
     return movedFace(this.face, this.#velocity[0] * elapsed, this.#velocity[1] * elapsed);
   }
 
+  /** Seconds for which the face may have moved unseen: a pause of the frames counts as a second at most. */
+  unseen(t: number): number {
+    return Math.min(t - this.seen, LOST_AFTER);
+  }
+
   follow(face: Face, t: number, crowded: boolean): void {
+    this.missingSince = undefined;
     const elapsed = t - this.seen;
     if (elapsed <= 0) return;
     // The place of a face that is partly hidden is not where its visible part is.
@@ -58,7 +66,7 @@ export class Tracker {
 
   /** The number of the track of each face of the frame at `t`, in seconds, which does not fall. */
   update(t: number, faces: readonly Face[]): number[] {
-    this.tracks = this.tracks.filter((track) => t - track.seen <= LOST_AFTER);
+    this.tracks = this.tracks.filter(({ missingSince }) => missingSince === undefined || t - missingSince <= LOST_AFTER);
     const chosen = this.#chosen(t, faces);
     for (const [index, track] of chosen) {
       const others = this.tracks.filter((other) => other !== track).map((other) => other.predicted(t).box);
@@ -68,6 +76,8 @@ export class Tracker {
         others.some((box) => overlap(faces[index].box, box) > CROWDED),
       );
     }
+    const followed = new Set(chosen.values());
+    for (const track of this.tracks) if (!followed.has(track)) track.missingSince ??= t;
     return faces.map((face, index) => (chosen.get(index) ?? this.#begin(face, t)).number);
   }
 
@@ -100,7 +110,7 @@ function cost(track: Track, face: Face, t: number): number | null {
   const change = factor(face.box.width, track.width);
   if (change > LARGEST_CHANGE) return null;
   const distance = meanDistance(expected, face) / Math.max(track.width, face.box.width);
-  const farthest = FARTHEST + FARTHER_A_SECOND * (t - track.seen);
+  const farthest = FARTHEST + FARTHER_A_SECOND * track.unseen(t);
   if (overlap(expected.box, face.box) < LEAST_OVERLAP && distance > farthest) return null;
   return distance + Math.log(change);
 }

@@ -27,15 +27,24 @@ def test_a_face_out_of_view_for_less_than_a_second_keeps_its_number() -> None:
     tracker = Tracker()
     assert numbers(tracker, 0.0, face(0)) == [1]
     assert numbers(tracker, 0.5) == []
-    assert numbers(tracker, LOST_AFTER, face(5)) == [1]
+    assert numbers(tracker, 0.5 + LOST_AFTER, face(5)) == [1]
 
 
 def test_a_face_out_of_view_for_longer_gets_another() -> None:
     tracker = Tracker()
     assert numbers(tracker, 0.0, face(0)) == [1]
-    assert numbers(tracker, LOST_AFTER + 0.01, face(0)) == [2]
+    assert numbers(tracker, 0.5) == []
+    assert numbers(tracker, 0.5 + LOST_AFTER + 0.01, face(0)) == [2]
     assert tracker.tracks[0].number == 2
     assert len(tracker.tracks) == 1
+
+
+def test_a_face_in_each_of_few_frames_keeps_its_number_though_not_across_the_picture() -> None:
+    tracker = Tracker()
+    # Thirty pixels a second: after a pause of a minute, that is no place to look for it.
+    assert [numbers(tracker, t, face(30 * t)) for t in (0.0, 0.5, 1.0)] == [[1]] * 3
+    assert [numbers(tracker, t, face(40)) for t in (2.001, 4.0, 64.0)] == [[1]] * 3
+    assert numbers(tracker, 124.0, face(340)) == [2]
 
 
 def test_another_face_elsewhere_is_another_track() -> None:
@@ -70,6 +79,7 @@ def test_two_faces_that_pass_each_other_keep_their_numbers() -> None:
 def test_no_track_outlives_its_faces() -> None:
     tracker = Tracker()
     for frame in range(1000):
-        numbers(tracker, 2.0 * frame, *(face(200 * number) for number in range(5)))
+        numbers(tracker, 3.0 * frame, *(face(200 * number) for number in range(5)))
+        numbers(tracker, 3.0 * frame + 1)
     assert len(tracker.tracks) == 5
     assert tracker.tracks[0].number == 4996
