@@ -58,13 +58,14 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
     _check_size(stream.codec_context, most_pixels)
     rate = float(stream.average_rate or 25)
     first: float | None = None
-    wanted = t = 0.0
+    wanted = t = end = 0.0
     number = -1
     for number, frame in enumerate(container.decode(stream)):
         time = frame.time if frame.time is not None else number / rate
         first = time if first is None else first
         # Times in damaged files fall; those of a session do not.
         t = max(t, time - first)
+        end = max(end, t + float((frame.duration or 0) * frame.time_base))
         if fps is not None and t + _HALF_A_FRAME < wanted:
             continue
         if fps is not None:
@@ -74,8 +75,8 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
     if number < 0:
         raise Unreadable("The video has no frame.")
     length = _length(container, stream)
-    if length - t > max(_MISSING_SECONDS, _MISSING_SHARE * length):
-        raise Unreadable(f"The video is cut off: its last frame is at {t:.1f} s of {length:.1f} s.")
+    if length - end > max(_MISSING_SECONDS, _MISSING_SHARE * length):
+        raise Unreadable(f"The video is cut off: its last frame ends at {end:.1f} s of {length:.1f} s.")
 
 
 def _length(container: Any, stream: Any) -> float:

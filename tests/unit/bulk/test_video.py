@@ -165,9 +165,26 @@ def test_a_file_that_is_cut_off_says_so_after_its_frames(tmp_path: Path, name: s
     assert [row["frame"] for row in frames] == list(range(len(frames)))
     assert 2 <= len(frames) <= 5
     assert last["error"] == "unreadable"
-    assert last["message"].startswith("The video is cut off: its last frame is at ")
+    assert last["message"].startswith("The video is cut off: its last frame ends at ")
     assert picture["success"], "What comes after it is read."
     assert times(tmp_path / name, None)[-1] == (7, 7.0), "The whole file is no such case."
+
+
+def test_a_whole_file_may_end_with_a_frame_that_is_shown_for_long(tmp_path: Path) -> None:
+    first, *others = (Image.new("RGB", (64, 48), (shade, 90, 90)) for shade in (0, 90, 180))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=[100, 100, 5000])
+    assert times(tmp_path / "a.gif", None) == [(0, 0.0), (1, 0.1), (2, 0.2)]
+
+
+def test_a_face_in_few_frames_has_one_track_while_it_is_in_view(tmp_path: Path) -> None:
+    there, gone = Image.open(HAPPY).convert("RGB").resize((240, 240)), Image.new("RGB", (240, 240), (90, 90, 90))
+    pictures = [there, there, there, gone, gone, there]
+    milliseconds = [1001 * number for number in range(len(pictures))]
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    encoded(folder / "a.mkv", [np.asarray(picture) for picture in pictures], milliseconds)
+    score(folder, "--fps", "1", out=tmp_path / "out")
+    assert [row["track"] for row in rows(tmp_path / "out")] == [1, 1, 1, None, None, 2]
 
 
 def test_a_file_whose_index_is_cut_off(tmp_path: Path) -> None:
