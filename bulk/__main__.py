@@ -137,7 +137,8 @@ def _cluster(options: argparse.Namespace) -> Cluster | None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from bulk.audit import AuditOptions, audit  # noqa: PLC0415 - their imports take long
+    from app.expression.labels import usual_name  # noqa: PLC0415 - their imports take long
+    from bulk.audit import AuditOptions, audit  # noqa: PLC0415
     from bulk.progress import Progress  # noqa: PLC0415
 
     settings = load_settings()
@@ -146,7 +147,7 @@ def _audit(options: argparse.Namespace) -> int:
         labels=options.labels,
         column=options.column,
         groups=_words(options.groups),
-        ignored=tuple(word.lower() for word in _words(options.ignore_labels)),
+        ignored=tuple(map(usual_name, _words(options.ignore_labels))),
         models=tuple(options.compare.split(",")) if options.compare else (options.model,),
         precision=options.precision,
         pictures=options.pictures,

@@ -39,6 +39,7 @@ from bulk.statistics import (
     bootstrap,
     calibration_error,
     common,
+    confidences,
     confusion,
     difference_interval,
     fitted_temperature,
@@ -158,9 +159,13 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
             raise Stop(f"{shown(str(name))} stands in {shown(options.labels)} twice: name each picture once.")
         if given in (None, ""):
             raise Stop(f"{shown(str(name))} has no label in {shown(options.labels)}.")
-        groups_of = {group: str(values[number] or "") for group, values in groups.items()}
+        groups_of = {group: _text(values[number]) for group, values in groups.items()}
         found[item] = Labelled(item, usual_name(str(given)), groups_of)
     return list(found.values())
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _named(name: str, by_name: Mapping[str, Sequence[Item]], options: AuditOptions) -> Item:
@@ -204,7 +209,8 @@ def _predict(
             f"The model {model.manifest.name} knows no label {missing}: it knows {known}. Leave others out with "
             "--ignore-labels."
         )
-    pictures = PictureScorer(settings, model, "largest", NOTHING_ASKED)
+    # Rounded, a probability below 0.00005 would be 0, whose logarithm spoils log loss and temperature.
+    pictures = PictureScorer(settings, model, "largest", NOTHING_ASKED, exact=True)
 
     def rows_of(pipeline: Pipeline, _part: Part, _number: int, loaded: Loaded) -> list[Row]:
         rows = pictures.rows(pipeline, loaded)
@@ -241,7 +247,7 @@ def figures(outcome: Outcome, threshold: float, precision: float) -> dict[str, A
         "faces": len(truth),
         "errors": dict(outcome.errors),
         "without_face_share": _share(outcome.errors.get("no_face_detected", 0), pictures),
-        "uncertain_share": _share(int((probabilities.max(1) < threshold).sum()), len(truth)),
+        "uncertain_share": _share(int((confidences(probabilities) < threshold).sum()), len(truth)),
         "accuracy": _share(int(right.sum()), len(truth)),
         "macro_recall": _mean_over_labels(macro_recall, truth, predicted),
         "macro_f1": _mean_over_labels(macro_f1, truth, predicted),
@@ -338,14 +344,14 @@ def _by_warning(rows: Sequence[Row], right: NDArray[np.bool_]) -> dict[str, Any]
 
 def _mistakes(outcome: Outcome, probabilities: Numbers, predicted: Indexes) -> list[dict[str, Any]]:
     """The surest predictions that differ from the label."""
-    wrong = np.flatnonzero(predicted != outcome.truth)
-    surest = wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:_MISTAKES]
+    wrong, confidence = np.flatnonzero(predicted != outcome.truth), confidences(probabilities)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
     return [
         {
             "source": outcome.faces[n].item.source,
             "label": outcome.faces[n].label,
             "predicted": outcome.labels[predicted[n]],
-            "confidence": float(probabilities[n].max()),
+            "confidence": float(confidence[n]),
         }
         for n in surest
     ]
@@ -409,7 +415,7 @@ def _predictions(outcome: Outcome) -> str:
         ["source", "label", "emotion", "confidence", *(f"p_{label}" for label in outcome.labels), "warnings"]
     )
     for face, row in zip(outcome.faces, outcome.rows, strict=True):
-        probabilities = [row[f"p_{label}"] for label in outcome.labels]
+        probabilities = [round(row[f"p_{label}"], 4) for label in outcome.labels]
         writer.writerow(
             [neutral(face.item.source), face.label, row["emotion"], row["confidence"], *probabilities, row["warnings"]]
         )

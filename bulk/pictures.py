@@ -13,7 +13,7 @@ from app.inference.classifier import Classifier
 from app.memory_budget import NotEnoughMemory
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline, go_on
 from bulk.engine import Loaded
-from bulk.rows import Row, error_row, face_row
+from bulk.rows import Row, error_row, face_row, probability_cells
 from bulk.sources import Unreadable
 
 Faces = Literal["largest", "all"]
@@ -23,9 +23,14 @@ _RETRY_SECONDS: Final = 0.01
 
 
 class PictureScorer:
-    """Scores pictures with one model, on the thread of any worker."""
+    """Scores pictures with one model, on the thread of any worker.
 
-    def __init__(self, settings: Settings, model: Classifier, faces: Faces, details: DetailsRequest) -> None:
+    With ``exact``, the probabilities of a row are not rounded as results of the service are.
+    """
+
+    def __init__(
+        self, settings: Settings, model: Classifier, faces: Faces, details: DetailsRequest, *, exact: bool = False
+    ) -> None:
         self.model = model
         self.faces = faces
         self.details = details
@@ -34,6 +39,7 @@ class PictureScorer:
         self.most_pixels = settings.max_image_pixels
         self._largest_mb = settings.max_file_size_mb
         self._threshold = settings.confidence_threshold
+        self._exact = exact
         self._options = DetectOptions(faces=faces, details=details.names)
 
     def rows(self, pipeline: Pipeline, loaded: Loaded) -> list[Row]:
@@ -59,7 +65,11 @@ class PictureScorer:
             "image_format": picture.format,
         }
         results = [predicted_face(face, predicted, self._threshold, "false", self.details) for face in predicted.faces]
-        return [face_row(result, number) | shared for number, result in enumerate(results)]
+        rows = [face_row(result, number) | shared for number, result in enumerate(results)]
+        if not self._exact:
+            return rows
+        exact = [probability_cells(self.model.manifest.labels, face.probabilities) for face in predicted.faces]
+        return [row | cells for row, cells in zip(rows, exact, strict=True)]
 
     def _predict(self, pipeline: Pipeline, data: bytes) -> list[Row]:
         if len(data) > self.largest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from app.api.csv_table import DETAIL_COLUMNS, detail_cells
@@ -44,12 +44,16 @@ def face_row(face: PredictedFace, number: int) -> Row:
         "emotion": face["emotion"],
         "confidence": face["confidence"],
         "is_uncertain": face["is_uncertain"],
-        **{f"p_{label}": probability for label, probability in face["probabilities"].items()},
+        **probability_cells(face["probabilities"].keys(), face["probabilities"].values()),
         **face["face"]["box"],
         "score": face["face"]["score"],
         "warnings": " ".join(warning["code"] for warning in face["warnings"]),
         **detail_cells(face),
     }
+
+
+def probability_cells(labels: Iterable[str], probabilities: Iterable[float]) -> Row:
+    return {f"p_{label}": probability for label, probability in zip(labels, probabilities, strict=True)}
 
 
 def error_row(code: str, message: str) -> Row:

@@ -168,10 +168,15 @@ def fitted_temperature(probabilities: Numbers, truth: Indexes) -> float:
     return math.exp((low + high) / 2)
 
 
+def confidences(probabilities: Numbers) -> Numbers:
+    """The confidence of each prediction, rounded as results show it and as the service compares it."""
+    return np.asarray(probabilities.max(1).round(4))
+
+
 def threshold_for(probabilities: Numbers, truth: Indexes, precision: float) -> tuple[float, float] | None:
     """The lowest confidence from which on predictions are right as often as wanted, and the share of faces that reach
     it; None where none do. It is rounded up to a hundredth."""
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
+    confidence, right = confidences(probabilities), probabilities.argmax(1) == truth
     for hundredths in range(101):
         reached = confidence >= hundredths / 100
         if reached.any() and right[reached].mean() >= precision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 import math
@@ -88,6 +89,32 @@ def test_a_table_with_groups(faces: Path, tmp_path: Path) -> None:
     assert (light["day"]["accuracy"]["hits"], light["night"]["accuracy"]["hits"]) == (1, 1)
     assert "too few to compare" in light["night"]["note"]
     assert "gap" not in light["night"]
+
+
+def test_groups_of_a_table_with_types(faces: Path, tmp_path: Path) -> None:
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    files = [f"Happiness/{number}.jpg" for number in (0, 1)] + [f"neutral/{number}.jpg" for number in (0, 1)]
+    columns = {"file": files, "label": ["happy"] * 2 + ["neutral"] * 2, "glasses": [False, True, None, False]}
+    parquet.write_table(arrow.table(columns), tmp_path / "labels.parquet")
+    figures = audit(faces, "--labels", tmp_path / "labels.parquet", "--groups", "glasses", out=tmp_path / "out")
+    counts = {name: group["accuracy"]["count"] for name, group in figures["groups"]["glasses"].items()}
+    assert counts == {"False": 2, "True": 1, "": 1}
+
+
+def test_labels_to_leave_out_may_have_any_of_their_names(faces: Path, tmp_path: Path) -> None:
+    assert audit(faces, "--ignore-labels", "Happiness", out=tmp_path / "out")["pictures"] == 4
+
+
+def test_a_probability_that_is_shown_as_none_is_small_for_the_log_loss(faces: Path, tmp_path: Path) -> None:
+    (faces / "disgust").mkdir()
+    shutil.copy(HAPPY, faces / "disgust" / "0.jpg")
+    figures = audit(faces, "--ignore-labels", "happy,neutral", out=tmp_path / "out")
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        (written,) = csv.DictReader(file)
+    assert written["p_disgust"] == "0.0"
+    assert 10 < figures["log_loss"] < 20
 
 
 def test_two_models(faces: Path, tmp_path: Path) -> None:
