@@ -8,6 +8,7 @@ import random
 import time
 
 from app.config import Settings
+from app.expression.labels import usual_name
 from app.inference.registry import Registry
 from app.pipeline import Checkpoint, ClassifyOptions, DetectedPicture, PicturePrediction, Pipeline
 from app.telemetry.metrics import Metrics
@@ -57,6 +58,6 @@ class ShadowModel:
 
 
 def _labels(prediction: PicturePrediction) -> list[str]:
-    """The likeliest label of each face."""
-    labels = prediction.model.manifest.labels
+    """The likeliest label of each face, by its usual name."""
+    labels = [usual_name(label) for label in prediction.model.manifest.labels]
     return [labels[max(range(len(labels)), key=face.probabilities.__getitem__)] for face in prediction.faces]

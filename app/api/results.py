@@ -28,6 +28,7 @@ from app.api.details import (
 )
 from app.errors import ErrorCode
 from app.expression.details import DETAILS
+from app.expression.labels import usual_name
 from app.inference.explain import Heatmap, Method, overlay_png
 from app.inference.further import FurtherValue
 from app.pipeline import DetectedPicture, FacePrediction, PicturePrediction
@@ -355,10 +356,12 @@ def comparison_result(findings: Findings) -> ComparisonResult:
     models = [_compared_model(each, findings) for each in findings.predictions]
     by_emotion: dict[str, list[str]] = {}
     by_label: dict[str, list[float]] = {}
+    # Models may have different names for a label: that of the first stands for all.
+    names: dict[str, str] = {}
     for each in models:
-        by_emotion.setdefault(each["emotion"], []).append(each["model"]["name"])
         for label, probability in each["probabilities"].items():
-            by_label.setdefault(label, []).append(probability)
+            by_label.setdefault(names.setdefault(usual_name(label), label), []).append(probability)
+        by_emotion.setdefault(names[usual_name(each["emotion"])], []).append(each["model"]["name"])
     return {
         "success": True,
         "agree": len(by_emotion) == 1,

@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypeAliasType, TypedDict
 
 from app.errors import ErrorCode, VisageError
+from app.expression.labels import usual_name
 from app.sessions.profile import NOTICE, confidence_of
 
 RecommendationCode = TypeAliasType(
@@ -143,12 +144,16 @@ def fuse(facial: Facial | VisageError | None, voice: Voice | None, text: Text | 
 
 
 def _fused(face: Facial | None, voice: Voice | None) -> dict[str, float]:
-    """The emotions of face and voice by halves, divided by their sum; those of one alone as they are."""
+    """The emotions of face and voice by halves, divided by their sum; those of one alone as they are. Where the voice
+    has another name for a label, the face's stands for both."""
     if face is None or voice is None:
         alone = face or voice
         return dict(alone.emotions) if alone else {}
-    labels = dict.fromkeys([*face.emotions, *voice.emotions])
-    halves = {label: (face.emotions.get(label, 0.0) + voice.emotions.get(label, 0.0)) / 2 for label in labels}
+    names = {usual_name(label): label for label in face.emotions}
+    halves = {label: value / 2 for label, value in face.emotions.items()}
+    for label, value in voice.emotions.items():
+        name = names.get(usual_name(label), label)
+        halves[name] = halves.get(name, 0.0) + value / 2
     total = sum(halves.values())
     return {label: value / total for label, value in halves.items()}
 
@@ -170,13 +175,22 @@ def _scores(
     return {
         "confidence_score": round(confidence, 1),
         "clarity_score": round(text.quality_score, 1) if text is not None else None,
-        "engagement_score": round(100 * (1 - fused.get("neutral", 0.0)), 1) if fused else None,
+        "engagement_score": round(100 * (1 - _neutral(fused)), 1) if fused else None,
         "notice": NOTICE,
     }
 
 
 def _score(emotions: Mapping[str, float]) -> float:
     return 100 * confidence_of(emotions)
+
+
+def _neutral(emotions: Mapping[str, float]) -> float:
+    return sum(value for label, value in emotions.items() if usual_name(label) == "neutral")
+
+
+def _differ(face: Facial, voice: Voice) -> bool:
+    labels = [_dominant(part.emotions) for part in (face, voice)]
+    return len({label and usual_name(label) for label in labels}) > 1
 
 
 def _dominant(emotions: Mapping[str, float]) -> str | None:
@@ -228,7 +242,7 @@ def _codes(face: Facial | None, voice: Voice | None, scores: Scores) -> Iterator
         yield "face_uncertain"
     if voice is not None and voice.confidence is not None and voice.confidence < _UNSURE:
         yield "voice_uncertain"
-    if face is not None and voice is not None and _dominant(face.emotions) != _dominant(voice.emotions):
+    if face is not None and voice is not None and _differ(face, voice):
         yield "face_and_voice_differ"
     if scores.get("confidence_score", 100.0) < _LOW_CONFIDENCE:
         yield "low_confidence"

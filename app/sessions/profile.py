@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType, TypedDict
 
+from app.expression.labels import usual_name
 from app.sessions.series import Series
 
 ProfileName = Literal["interview_practice"]
@@ -192,7 +193,11 @@ def level_of(smoothed: float) -> PracticeLevel:
 
 def _adjusted(probabilities: Mapping[str, float]) -> dict[str, float]:
     """The probabilities with what speaking does to a face taken into account."""
-    given = {label: probabilities.get(label, 0.0) for label in WEIGHTS}
+    given = dict.fromkeys(WEIGHTS, 0.0)
+    for label, probability in probabilities.items():
+        name = label if label in given else usual_name(label)
+        if name in given:
+            given[name] += probability
     adjusted = dict(given)
     if given["surprise"] > 0.4 and given["happy"] > 0.15:
         moved = min(0.35, given["surprise"] * 0.5)
@@ -323,7 +328,7 @@ class InterviewPractice:
         if _is_weaker(segments["end"]["mean_confidence"], middle):
             yield "weak_end"
         parts = (segments["beginning"], segments["middle"], segments["end"])
-        if any(part["dominant"] in _TENSE for part in parts):
+        if any(part["dominant"] is not None and usual_name(part["dominant"]) in _TENSE for part in parts):
             yield "tense"
 
 

@@ -47,6 +47,15 @@ def test_models_that_agree_though_their_labels_differ(client: TestClient) -> Non
     assert result["largest_difference"]["bored"] == 0.0
 
 
+def test_models_that_agree_though_they_name_their_labels_differently(start: Start) -> None:
+    other = FakeModel(manifest("other", labels=("Happiness", "Neutral")), probabilities=(0.7, 0.3))
+    result = compare(start(registry=FakeRegistry(HAPPY, other)))
+    assert result["agree"] is True
+    assert result["by_emotion"] == {"happy": ["default", "other"]}
+    assert "Happiness" not in result["largest_difference"]
+    assert result["largest_difference"]["happy"] > 0
+
+
 def test_all_models_where_none_is_named(client: TestClient) -> None:
     assert [entry["model"]["name"] for entry in compare(client)["models"]] == ["default", "gloomy", "small"]
 

@@ -33,6 +33,19 @@ def test_face_and_voice_are_fused_by_halves_and_divided_by_their_sum() -> None:
     assert codes(result) == []
 
 
+def test_other_names_of_a_label_are_the_same_label() -> None:
+    other = Voice({"Happiness": 0.5, "Neutral": 0.2, "anger": 0.1}, None)
+    result = fuse(FACE, other, TEXT, scored=True)
+    expected = fuse(FACE, VOICE, TEXT, scored=True)
+    fused = result.pop("fused_emotions")
+    assert fused == {"happy": 0.6667, "neutral": 0.2222, "sad": 0.0556, "anger": 0.0556}
+    assert expected.pop("fused_emotions")
+    assert result.pop("voice") == {"emotions": other.emotions, "score": 79.0}
+    assert expected.pop("voice")
+    assert result == expected
+    assert fuse(None, other, None, scored=True)["engagement_score"] == 80.0
+
+
 def test_a_face_alone_is_taken_as_it_is() -> None:
     result = fuse(FACE, None, None, scored=True)
     assert result["fused_emotions"] == FACE.emotions

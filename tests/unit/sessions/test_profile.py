@@ -76,6 +76,15 @@ def test_confidence_follows_the_formula(probabilities: dict[str, float], confide
     assert confidence_of(probabilities) == pytest.approx(confidence, abs=1e-6)
 
 
+def test_other_names_of_a_label_are_the_same_label() -> None:
+    usual = {"surprise": 0.41, "angry": 0.41, "happy": 0.16, "neutral": 0.02}
+    other = {"Surprised": 0.41, "anger": 0.41, "happiness": 0.16, "Neutral": 0.02, "contempt": 0.0}
+    assert confidence_of(other) == confidence_of(usual)
+    practice = InterviewPractice(("anger", "neutral"))
+    practice.add(0.0, 1, {"anger": 0.9, "neutral": 0.1})
+    assert "tense" in [area["code"] for area in practice.result()["improvement_areas"]]
+
+
 def test_confidence_stays_between_0_and_1() -> None:
     assert confidence_of({"happy": 1.0, "neutral": 1.0}) == 1.0
     assert confidence_of({"fear": 1.0, "sad": 1.0}) == 0.0
