@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from python_multipart.multipart import parse_options_header
-
 from app.api.results import BatchItem, BatchPrediction, PredictedFace
 from app.api.session_body import PostedFrame
 from app.expression.action_units import methods
@@ -132,10 +130,12 @@ class SessionTable:
 
 def prefers_csv(accept: str) -> bool:
     """Whether a client prefers CSV to JSON."""
-    weights = {b"text/csv": 0.0, b"application/json": 0.0}
-    for choice in accept.split(","):
-        kind, options = parse_options_header(choice.strip())
-        if kind in weights:
-            with suppress(ValueError):
-                weights[kind] = float(options.get(b"q", 1))
-    return weights[b"text/csv"] > 0 and weights[b"text/csv"] >= weights[b"application/json"]
+    weights: dict[str, float] = {}
+    for choice in accept.lower().split(","):
+        kind, *parameters = map(str.strip, choice.split(";"))
+        quality = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+        with suppress(ValueError):
+            weights[kind] = float(quality)
+    csv_weight = weights.get("text/csv", 0.0)
+    others = (weights[kind] for kind in ("application/json", "application/*", "*/*") if kind in weights)
+    return csv_weight > 0 and csv_weight >= next(others, 0.0)

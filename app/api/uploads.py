@@ -21,6 +21,8 @@ from app.errors import EmptyFile, FileTooLarge, InvalidRequest, TooManyFiles, Un
 
 _HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
+_LONGEST_TYPE: Final = 512
+"""Characters of a Content-Type. Parsing takes time that grows with their square."""
 _NAME_LENGTH: Final = 120
 
 
@@ -107,6 +109,8 @@ def safe_name(raw: bytes) -> str | None:
 
 
 def _boundary(content_type: str, field: str) -> bytes:
+    if len(content_type) > _LONGEST_TYPE:
+        raise InvalidRequest(f"The Content-Type has more than {_LONGEST_TYPE} characters.")
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         raise UnsupportedMediaType(f"Send multipart/form-data, for example with curl -F {field}=@photo.jpg.")

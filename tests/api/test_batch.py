@@ -203,7 +203,16 @@ def rows(client: TestClient, accept: str, *pictures: bytes, names: tuple[str, ..
     return list(csv.DictReader(io.StringIO(response.text)))
 
 
-@pytest.mark.parametrize("accept", ["text/csv", "text/csv;q=0.9, application/json;q=0.5", "Text/CSV , */*;q=0.1"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/csv",
+        "text/csv;q=0.9, application/json;q=0.5",
+        "Text/CSV , */*;q=0.1",
+        "text/csv, */*",
+        "text/csv;q=0.5,*/*;q=0",
+    ],
+)
 def test_csv_where_a_client_prefers_it(client: TestClient, accept: str) -> None:
     first, second = rows(client, accept, PICTURE, BAD, names=("=cmd().jpg", "b.jpg"))
     assert first["filename"] == "'=cmd().jpg"
@@ -213,7 +222,16 @@ def test_csv_where_a_client_prefers_it(client: TestClient, accept: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["application/json", "*/*", "text/csv;q=0", "text/csv;q=0.1, application/json", "image/png", "text/csv;q=x"],
+    [
+        "application/json",
+        "*/*",
+        "text/csv;q=0",
+        "text/csv;q=0.1, application/json",
+        "image/png",
+        "text/csv;q=x",
+        "*/*, text/csv;q=0.5",
+        "application/*,text/csv;q=0.1",
+    ],
 )
 def test_json_everywhere_else(client: TestClient, accept: str) -> None:
     response = client.post("/predict/batch", headers={"Accept": accept}, **form(PICTURE))
