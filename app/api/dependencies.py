@@ -146,13 +146,13 @@ async def choices_of(scope: Scope, query: PredictionQuery) -> Choices:
 def compared_models(registry: Registry, query: ComparisonQuery) -> list[Classifier]:
     """The models that were named, each once, in the order in which they were named."""
     if query.models is None:
-        models = [*registry.classifiers]
-    else:
-        names = dict.fromkeys(name.strip() for name in query.models.split(",") if name.strip())
-        models = [registry.get(name) for name in names]
-    if not models:
+        if not registry.classifiers:
+            raise NotReady
+        return [*registry.classifiers]
+    names = dict.fromkeys(name.strip() for name in query.models.split(",") if name.strip())
+    if not names:
         raise InvalidRequest("models: name at least one model.")
-    return models
+    return [registry.get(name) for name in names]
 
 
 def service_of(scope: Scope) -> Service:

@@ -60,6 +60,13 @@ def test_all_models_where_none_is_named(client: TestClient) -> None:
     assert [entry["model"]["name"] for entry in compare(client)["models"]] == ["default", "gloomy", "small"]
 
 
+def test_without_a_model_it_is_not_ready(start: Start) -> None:
+    response = start(wait=False, registry=FakeRegistry(failures={"default": "It is gone."})).post(
+        "/predict/compare", **upload()
+    )
+    assert (response.status_code, response.json()["error"]) == (503, "not_ready")
+
+
 def test_a_model_that_is_named_twice_predicts_once(client: TestClient) -> None:
     assert len(compare(client, "?models=gloomy,%20gloomy,")["models"]) == 1
 
