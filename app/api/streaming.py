@@ -155,10 +155,12 @@ class Stream:
 
     async def run(self) -> None:
         with self._memory, self._service.streams.opened(self._client, self._drain):
-            await self._open()
+            offered = self._websocket.scope["subprotocols"]
+            await self._websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             reader = asyncio.create_task(self._receive())
             end = End.GONE
             try:
+                await self._send_started()
                 end = await self._work()
                 await self._close(end)
             except WebSocketDisconnect:
@@ -168,9 +170,7 @@ class Stream:
                 self._finish_with(End.GONE)
                 self._count_end(end)
 
-    async def _open(self) -> None:
-        offered = self._websocket.scope["subprotocols"]
-        await self._websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    async def _send_started(self) -> None:
         settings, options = self._service.settings, self._options
         manifest = options.model.manifest
         started: Started = {

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 
-from app.errors import HeadersTooLarge, MalformedRequest, Overloaded, VisageError
+from app.errors import HeadersTooLarge, MalformedRequest, NotReady, Overloaded, VisageError
 from app.memory_budget import process_memory
 from app.server.limits import ProtocolLimits
 from app.server.refusal import refusal
@@ -309,7 +309,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """The server ends: so does the application, with its last messages."""
-        if self.close_sent or not self.handshake_complete:
+        if not self.handshake_complete:
+            self.stop_keepalive()
+            self._refuse(NotReady())
+            return
+        if self.close_sent:
             super().shutdown()
             return
         self.stop_keepalive()

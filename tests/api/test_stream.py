@@ -11,15 +11,18 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.api import stream_messages, streaming
 from app.api.identity import StreamTokens
-from app.errors import CATALOGUE, VisageError
+from app.errors import CATALOGUE, NotReady, VisageError
 from app.memory_budget import process_memory
 from app.server import websocket
+from app.streams import Streams
 from tests.api.conftest import PICTURE
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
+from tests.api.raw import RawRequest
 from tests.api.streams import DOCUMENT, refusal, started, stream
 from tests.api.test_sockets import serving
 from tests.unit.server.test_protocol import connected
@@ -366,6 +369,27 @@ async def test_a_client_that_vanishes_leaves_its_place(script: Script) -> None:
         script.gate.set()
 
 
+def test_a_client_that_leaves_during_the_handshake_is_no_error(client: TestClient) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        assert message["type"] == "websocket.accept"
+        raise ConnectionResetError
+
+    async def leave() -> None:
+        scope = {**RawRequest("/stream").scope(client), "type": "websocket", "scheme": "ws", "subprotocols": []}
+        await client.app(scope, receive, send)  # type: ignore[arg-type]
+
+    assert client.portal is not None
+    client.portal.call(leave)
+    metrics = client.get("/metrics").text
+    assert 'visage_http_requests_total{method="GET",route="/stream",status="499"} 1.0' in metrics
+    assert "internal_error" not in metrics
+    assert 'status="101"' not in metrics
+    assert "visage_stream_open 0.0" in metrics
+
+
 async def test_opening_a_stream_counts_as_a_request(script: Script) -> None:
     async with serving(script, rate_limit="2/hour") as port:
         async with started(port), started(port):
@@ -511,6 +535,13 @@ async def test_a_drain_ends_streams_with_their_summaries(script: Script) -> None
     (summary,), code = await task
     assert (summary["reason"], code) == ("draining", 1012)
     await client_block.__aexit__(None, None, None)
+
+
+async def test_a_stream_that_is_admitted_while_the_service_begins_to_stop_is_turned_away() -> None:
+    streams = Streams(4, 30, max_clients=10)
+    streams.drain()
+    with pytest.raises(NotReady), streams.opened(["somebody"], lambda: None):
+        pass
 
 
 async def test_metrics_count_streams(script: Script) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from app.api.dependencies import LIMIT_HEADERS, is_page, route_path, service_of
 from app.api.error_responses import CLIENT_LEFT, known_error, response_to
@@ -121,15 +122,23 @@ class Requests:
 
         async def send_noted(message: Message) -> None:
             nonlocal accepted
-            if message["type"] == "websocket.accept":
-                accepted = True
-                message = {**message, "headers": [(b"x-request-id", record.request_id.encode())]}
-                service.metrics.stream_opening(HTTPStatus.SWITCHING_PROTOCOLS)
-            await send(message)
+            if message["type"] != "websocket.accept":
+                await send(message)
+                return
+            try:
+                await send({**message, "headers": [(b"x-request-id", record.request_id.encode())]})
+            except OSError:
+                # The client has left meanwhile.
+                raise WebSocketDisconnect from None
+            accepted = True
+            service.metrics.stream_opening(HTTPStatus.SWITCHING_PROTOCOLS)
 
         status = int(HTTPStatus.SWITCHING_PROTOCOLS)
         try:
             await self.app(scope, receive, send_noted)
+        except WebSocketDisconnect:
+            status = CLIENT_LEFT
+            service.metrics.stream_opening(status)
         except Exception as exception:
             error = known_error(exception, record.request_id)
             record.error, status = error.code, error.status

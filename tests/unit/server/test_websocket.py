@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -63,6 +65,25 @@ async def test_the_bytes_of_a_message_that_is_cut_off_are_freed_with_its_connect
     # The garbage collector may come minutes later.
     assert not stream.conn.reader.buffer
     assert process_memory().used == before
+
+
+async def test_a_handshake_that_waits_is_turned_away_when_the_server_ends() -> None:
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.sleep(0.5)
+        with contextlib.suppress(OSError):
+            await send({"type": "websocket.accept"})
+
+    http, websocket = protocol_classes(ProtocolLimits(header_timeout=PATIENCE, write_timeout=PATIENCE, connections=10))
+    config = uvicorn.Config(waits, http=http, ws=websocket, lifespan="off", log_config=None)
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(PATIENCE):
+        async with listening(uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))) as port:
+            peer = await stack.enter_async_context(connected(port))
+            await peer.send(HANDSHAKE)
+            await until(lambda: bool(websocket.open))
+            await asyncio.sleep(0.1)
+        status, _, body = await peer.response()
+    assert (status, json.loads(body)["error"]) == (503, "not_ready")
 
 
 @pytest.mark.parametrize("fragments", [1, 2])
