@@ -49,6 +49,11 @@ def test_a_length_that_is_no_number_is_refused(client: TestClient, length: str) 
     assert answer.error == "invalid_request"
 
 
+def test_a_long_content_type_is_not_parsed(client: TestClient) -> None:
+    answer = ask(client, RawRequest(headers={"Content-Type": "multipart/form-data" + 10_000 * ";"}, pieces=[b"x"]))
+    assert (answer.status, answer.error) == (422, "invalid_request")
+
+
 def test_every_route_has_a_limit(client: TestClient) -> None:
     for path in ("/predict", "/predict/batch", "/predict/compare", "/analyze/facial", "/info", "/nowhere"):
         answer = ask(client, RawRequest(path, headers={"Content-Length": str(10 * MEGABYTE)}, pieces=[b"x"]))
@@ -60,6 +65,12 @@ def test_a_batch_may_be_larger_than_a_picture_but_not_without_end(client: TestCl
     assert client.post("/predict/batch", files=files).status_code == 200
     response = client.post("/predict/batch", files=files + files)
     assert response.status_code == 413
+
+
+def test_a_slow_body_ends_with_the_time_of_its_request(start: Start) -> None:
+    client = start(request_timeout_seconds=0.2, queue_timeout_seconds=0.1)
+    answer = ask(client, RawRequest(headers={**FORM, "Content-Length": "1000"}, pieces=[beginning()], complete=False))
+    assert (answer.status, answer.error) == (503, "timeout")
 
 
 def test_a_slow_body_is_answered_at_its_deadline(start: Start) -> None:

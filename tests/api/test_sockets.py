@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -97,6 +98,20 @@ async def test_a_refused_client_can_use_its_connection_again(script: Script) -> 
                 assert await refused(peer, 5 * 65536) == (503, "overloaded")
         await peer.send(READY)
         assert (await peer.response())[0] == 200
+
+
+async def test_a_body_that_still_arrives_when_the_service_ends_has_its_response(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        async with serving(script, request_timeout_seconds=1, queue_timeout_seconds=1, drain_seconds=1) as port:
+            peer = await stack.enter_async_context(connected(port))
+            await peer.send(PLACE % (SIZE, b"content-type: multipart/form-data; boundary=b\r\n") + b"--b\r\n")
+            await asyncio.sleep(0.2)
+        status, headers, body = await peer.response()
+    assert (status, json.loads(body)["error"]) == (503, "timeout")
+    assert headers["retry-after"] == "1"
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize("prefix", ["/visage", "/predictions"])

@@ -76,8 +76,11 @@ class _Body:
             return await asyncio.shield(self._begin_to_watch())
         # Only the time spent waiting for the client counts: a batch is read no faster than it is worked off.
         started = time.monotonic()
+        left = self._patience
+        if self._reservation is not None:
+            left = min(left, self._reservation.deadline - started)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(left):
                 message = await self._receive()
         except TimeoutError:
             raise Timeout("The body took too long to arrive. Send it again over a faster connection.") from None
