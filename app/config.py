@@ -242,6 +242,9 @@ class Settings(BaseSettings):
             name, separator, key = entry.partition(":")
             if not separator or not name or len(key.removesuffix(ADMIN_MARK)) < 16:
                 raise ValueError("takes entries name:key or name:key:admin with keys of at least 16 characters")
+            secret = key.removesuffix(ADMIN_MARK)
+            if secret != secret.strip() or secret.lower().endswith(ADMIN_MARK):
+                raise ValueError(f"gives {name[:100]} a key with a space at its edge, or with :admin in capitals")
             names.append(name)
         if len(set(names)) != len(names):
             raise ValueError("gives two keys the same name")

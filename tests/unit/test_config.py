@@ -104,6 +104,14 @@ def test_every_setting_says_what_it_does() -> None:
         assert field.description.endswith("."), name
 
 
+@pytest.mark.parametrize("key", [" 0123456789abcdef", "0123456789abcdef:ADMIN", "0123456789abcdef :admin"])
+def test_a_key_that_nobody_could_send_stops_the_start(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("API_KEYS", f"desk:fedcba9876543210,web:{key}")
+    with pytest.raises(BadSettings, match="API_KEYS: gives web a key") as refused:
+        load_settings()
+    assert "0123456789" not in str(refused.value)
+
+
 def test_without_a_required_key_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUIRE_API_KEYS", "true")
     monkeypatch.setenv("API_KEYS", "")
