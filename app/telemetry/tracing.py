@@ -5,7 +5,8 @@ Spans are made after the response, from times that are measured anyway.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Final
 
 import app
 from app.config import BadSettings, Settings
@@ -14,6 +15,10 @@ from app.telemetry.records import RequestRecord
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
+
+
+_LAST_SECONDS: Final = 2.0
+"""For spans that wait when the service ends."""
 
 
 class Tracer:
@@ -84,7 +89,10 @@ class OpenTelemetryTracer(Tracer):
         request.end(end)
 
     def close(self) -> None:
-        self._provider.shutdown()
+        # A collector that does not respond would hold the process for half a minute.
+        sender = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sender.start()
+        sender.join(_LAST_SECONDS)
 
 
 def _nanoseconds(milliseconds: float) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from app.config import BadSettings, Settings
+from app.telemetry import tracing
 from app.telemetry.records import RequestRecord
 from app.telemetry.tracing import OpenTelemetryTracer, make_tracer
 
@@ -67,6 +70,28 @@ def test_a_request_is_a_span_with_one_span_a_stage() -> None:
         assert span.end_time - span.start_time == milliseconds * 1_000_000
     assert spans["queue"].end_time == spans["decode"].start_time
     assert spans["inference"].end_time == request.end_time
+
+
+@needs_otel
+def test_a_collector_that_does_not_respond_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from opentelemetry.sdk.trace.export import SpanExportResult
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    over = threading.Event()
+
+    class Hangs(InMemorySpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            over.wait(10)
+            return super().export(spans)
+
+    monkeypatch.setattr(tracing, "_LAST_SECONDS", 0.1)
+    tracer = make_tracer(Settings(otel_enabled=True), Hangs())
+    tracer.request_finished(read_record())
+    started = time.monotonic()
+    tracer.close()
+    took = time.monotonic() - started
+    over.set()
+    assert took < 5
 
 
 @needs_otel
