@@ -74,7 +74,9 @@ class Settings(BaseSettings):
         "`directml`), or `auto`. The batcher that serves GPUs is experimental: it was not measured on one.",
     )
     strict_providers: bool = Field(False, description="Refuse to start when the first provider cannot be used.")
-    workers: int = Field(0, ge=0, le=256, description="Worker threads; 0 means one per core of the container.")
+    workers: int = Field(
+        0, ge=0, le=256, description="Worker threads; 0 means one a core, and at most one for each 128 MB of memory."
+    )
     detection_threshold: float = Field(0.5, ge=0.1, le=0.95, description="Least score of a detected face.")
 
     confidence_threshold: float = Field(0.6, ge=0, le=1, description="A prediction below it is uncertain.")

@@ -17,7 +17,7 @@ from app.errors import NotReady
 from app.memory_budget import process_memory
 from app.rate_limiter import RateLimiter
 from app.streams import Streams
-from app.system import trim_memory, usable_cores, worker_cores
+from app.system import trim_memory, usable_workers, worker_cores
 from app.telemetry.metrics import Metrics
 from app.worker_pool import PoolLimits, WorkerPool
 
@@ -158,7 +158,7 @@ def build_service(settings: Settings, factories: Factories) -> Service:
     metrics = Metrics()
     memory = process_memory()
     memory.limit_mb, memory.held_at_most = settings.memory_limit_mb, settings.body_memory_bytes
-    workers = settings.workers or usable_cores()
+    workers = settings.workers or usable_workers(memory.limit)
     memory.reserved = workers * PASS_BYTES
     limits = PoolLimits(
         workers=workers,

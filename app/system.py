@@ -19,6 +19,8 @@ _KEPT_FREE: Final = 16 * 1024 * 1024
 request half a millisecond."""
 _UNKNOWN_MEMORY: Final = 1 << 30
 """Bytes that a machine is taken to have when the system does not say."""
+_MEMORY_A_WORKER: Final = 128 * 1024 * 1024
+"""Bytes of the limit for each worker. Its networks take 35 MB, a photo of a phone 60, and the process 160 at rest."""
 _NICENESS: Final = 5
 """How much lower the priority of a worker is than that of the event loop, which answers probes and refuses requests."""
 
@@ -28,6 +30,11 @@ def usable_cores(root: Path = _ROOT) -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(root)
     return allowed if quota is None else max(1, min(allowed, round(quota)))
+
+
+def usable_workers(memory: int) -> int:
+    """The workers that the cores keep busy and that fit into so many bytes, at least 1."""
+    return max(1, min(usable_cores(), memory // _MEMORY_A_WORKER))
 
 
 def memory_limit(root: Path = _ROOT) -> int:

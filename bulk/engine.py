@@ -18,7 +18,8 @@ from app.inference.registry import Registry
 from app.memory_budget import process_memory
 from app.pipeline import Pipeline
 from app.service import Factories
-from app.system import configure_allocator, usable_cores
+from app.system import configure_allocator, usable_workers
+from app.vision.detectors import PASS_BYTES
 from app.vision.mesh import MeshLoader
 from bulk.rows import Row
 from bulk.sources import Item, Unreadable, is_url
@@ -55,14 +56,17 @@ class LocalEngine:
 
     def __init__(self, settings: Settings, registry: Registry, workers: int | None = None) -> None:
         self.registry = registry
-        self.workers = workers or settings.workers or usable_cores()
+        memory = process_memory()
+        memory.limit_mb = settings.memory_limit_mb
+        self.workers = workers or settings.workers or usable_workers(memory.limit)
+        memory.reserved = self.workers * PASS_BYTES
+        memory.follow()
         self._settings = settings
         self.mesh = MeshLoader(settings.models_dir, self.workers, enabled=settings.details != "off")
         self._idle: SimpleQueue[Pipeline | None] = SimpleQueue()
         for _ in range(self.workers):
             self._idle.put(None)
         configure_allocator()
-        process_memory().total = max(process_memory().total, 150_000_000 * self.workers)
 
     def run(self, parts: Sequence[Part], score: Score, largest: int) -> Iterator[tuple[Part, list[Row]]]:
         """The rows of each part, in the order in which parts become whole. Raises what ``score`` raises."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.system import pin_thread, usable_cores, worker_cores
+from app import system
+from app.system import pin_thread, usable_cores, usable_workers, worker_cores
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def test_a_sandbox_that_forbids_it_is_no_error(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(os, "sched_setaffinity", forbidden, raising=False)
     pin_thread(0)
+
+
+@pytest.mark.parametrize(("cores", "megabytes", "workers"), [(2, 512, 2), (16, 512, 4), (16, 24_000, 16), (4, 100, 1)])
+def test_there_are_no_more_workers_than_the_memory_holds(
+    monkeypatch: pytest.MonkeyPatch, cores: int, megabytes: int, workers: int
+) -> None:
+    monkeypatch.setattr(system, "usable_cores", lambda: cores)
+    assert usable_workers(megabytes * 1024 * 1024) == workers
