@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import http.server
 import io
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -120,6 +122,20 @@ def test_an_error_says_what_the_service_says(visage: Visage, service: ServerProc
     with pytest.raises(VisageError) as refused, Visage(service.url, api_key="wrong") as stranger:
         stranger.predict(HAPPY)
     assert refused.value.code == "unauthorized"
+
+
+class OwnError(VisageError):
+    def __init__(self, name: str) -> None:
+        super().__init__("unreadable_file", f"{name} is missing.", status=404, request_id="r", retry_after=2.5)
+        self.name = name
+
+
+@pytest.mark.parametrize("error", [VisageError("overloaded", "Busy.", status=503, retry_after=1.0), OwnError("a.jpg")])
+def test_an_error_can_be_pickled_and_copied(error: VisageError) -> None:
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(other) is type(error)
+        assert vars(other) == vars(error)
+        assert (str(other), other.args) == (str(error), error.args)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +283,28 @@ async def test_a_connection_that_breaks_in_the_middle_is_an_error(sent: str, cod
             server.shutdown()
             thread.join()
     assert [blocking.value.code, asynchronous.value.code] == [code, code]
+
+
+def test_an_error_before_a_good_prediction_is_not_why_a_stream_ends() -> None:
+    error = '{"type": "error", "error": "invalid_image", "message": "No picture.", "request_id": "r", "frame": 0}'
+
+    def broken(connection: ServerConnection) -> None:
+        connection.send(STARTED)
+        connection.send(error)
+        connection.send('{"type": "prediction", "frame": 1, "faces": []}')
+        connection.socket.close()
+
+    with serve(broken, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+            with Visage(url) as visage, visage.stream() as stream, pytest.raises(VisageError) as caught:
+                stream.finish()
+        finally:
+            server.shutdown()
+            thread.join()
+    assert caught.value.code == "disconnected"
 
 
 async def test_a_stream_for_asyncio(async_visage: AsyncVisage) -> None:

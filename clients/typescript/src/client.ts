@@ -98,12 +98,15 @@ export class Visage {
    */
   async *predictBatch(pictures: Iterable<Picture>, options: BatchOptions = {}): AsyncGenerator<BatchItem, void, undefined> {
     const { signal, ...query } = options;
-    const { limits } = await this.labels(init(signal));
+    const labels = this.#fetch.GET("/labels", init(signal));
+    const { limits } = await data<Labels>(labels);
+    let files = allowedFiles(limits.max_batch_files, (await labels).response);
     let sent = 0;
-    for await (const slice of this.#slices(pictures, limits.max_batch_files, limits.max_batch_size_mb * 1024 * 1024)) {
+    for await (const slice of this.#slices(pictures, () => files, limits.max_batch_size_mb * 1024 * 1024)) {
       const body = await this.#form("files", slice, false);
       const call = this.#fetch.POST("/predict/batch", { params: { query }, ...body, ...init(signal) });
       const { results } = await data<Schemas["BatchResult"]>(call);
+      files = allowedFiles(limits.max_batch_files, (await call).response);
       for (const item of results) yield { ...item, index: sent + item.index };
       sent += slice.length;
     }
@@ -193,14 +196,14 @@ export class Visage {
   }
 
   /** Pictures in slices that fit one request. */
-  async *#slices(pictures: Iterable<Picture>, files: number, bytes: number): AsyncGenerator<Picture[]> {
+  async *#slices(pictures: Iterable<Picture>, files: () => number, bytes: number): AsyncGenerator<Picture[]> {
     let slice: Picture[] = [];
     let size = 0;
     for (const picture of pictures) {
       const smaller = await this.#scaled(picture);
       // The form's own lines take some bytes a file.
       const more = bytesOf(smaller) + 512;
-      if (slice.length > 0 && (slice.length >= files || size + more > bytes)) {
+      if (slice.length > 0 && (slice.length >= files() || size + more > bytes)) {
         yield slice;
         slice = [];
         size = 0;
@@ -214,6 +217,12 @@ export class Visage {
 
 function init(signal: AbortSignal | undefined): Init {
   return signal ? { signal } : {};
+}
+
+/** Files that the next batch may hold: the service refuses a whole batch of more than the client's rate has left. */
+function allowedFiles(most: number, response: Response): number {
+  const remaining = Number.parseInt(response.headers.get("X-RateLimit-Remaining") ?? "", 10);
+  return Number.isNaN(remaining) ? most : Math.min(most, Math.max(1, remaining));
 }
 
 interface Settled {

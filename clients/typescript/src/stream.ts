@@ -63,6 +63,7 @@ export class VisageStream {
   #told: VisageError | undefined;
   #summarised = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #end: Promise<SessionSummary> | undefined;
   #ending: { resolve: (summary: SessionSummary) => void; reject: (error: VisageError) => void } | undefined;
 
   constructor(connection: StreamConnection, options: StreamOptions) {
@@ -108,9 +109,9 @@ export class VisageStream {
     return true;
   }
 
-  /** Ends the session and returns its summary. */
+  /** Ends the session and returns its summary. A further call returns the same promise. */
   end(): Promise<SessionSummary> {
-    return new Promise((resolve, reject) => {
+    this.#end ??= new Promise((resolve, reject) => {
       if (this.#state !== "open" || !this.#socket) {
         this.close();
         reject(this.#error ?? new VisageError("stream_closed", "The stream is not open."));
@@ -119,6 +120,7 @@ export class VisageStream {
       this.#ending = { resolve, reject };
       this.#socket.send(JSON.stringify({ type: "end" }));
     });
+    return this.#end;
   }
 
   /** Closes the stream at once, without a summary. */
@@ -167,6 +169,7 @@ export class VisageStream {
       this.#emit("started", message);
       this.#emit("ready", undefined);
     } else if (message.type === "prediction") {
+      this.#error = undefined;
       this.#emit("prediction", message);
       this.#settle(message.frame);
     } else if (message.type === "error") {
@@ -193,7 +196,7 @@ export class VisageStream {
     if (socket !== this.#socket || this.#closed()) return;
     this.#socket = undefined;
     const reason = this.#error ?? (code === LOST && this.#state !== "open" ? unreachable() : closedWith(code));
-    if (TEMPORARY.has(code) && this.#ending === undefined) this.#connectLater(this.#error?.retryAfter, reason);
+    if (TEMPORARY.has(code) && this.#end === undefined) this.#connectLater(this.#error?.retryAfter, reason);
     else this.#finish(reason);
   }
 

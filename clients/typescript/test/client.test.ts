@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { Visage, VisageError, type BatchItem } from "../src/index.js";
-import { KEY } from "./service.js";
+import { BATCH_KEY, KEY } from "./service.js";
 
 const SAMPLES = new URL("../../../sample_images/", import.meta.url);
 const happy = await readFile(new URL("happy_sample.jpg", SAMPLES));
@@ -70,6 +70,36 @@ describe("predictions", () => {
     expect(items.map((item) => item.index)).toEqual([...Array(count).keys()]);
     expect(items.filter((item) => !item.success)).toMatchObject([{ index: 1, error: "no_face_detected" }]);
     expect(await visage.predictBatch([]).next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("sends no more pictures at once than the service's rate allows", async () => {
+    const batches = new Visage({ url: inject("guarded"), apiKey: BATCH_KEY, maxWait: 1 });
+    const items: BatchItem[] = [];
+    const error = await failure((async () => {
+      for await (const item of batches.predictBatch([happy, happy, happy])) items.push(item);
+    })());
+    expect(items.map((item) => item.index)).toEqual([0, 1]);
+    // Two a minute: the third would have to wait for longer than a second.
+    expect(error).toMatchObject({ code: "rate_limited", status: 429 });
+  });
+
+  it("goes on with as many pictures at once as the rate has left", async () => {
+    const sizes: number[] = [];
+    const remaining = [2, 0, 3, 3];
+    const url = await between(async (request, response) => {
+      let body = "";
+      for await (const chunk of request.setEncoding("latin1")) body += chunk;
+      const size = body.match(/name="files"/g)?.length ?? 0;
+      if (size > 0) sizes.push(size);
+      const limits = { max_batch_files: 5, max_batch_size_mb: 1 };
+      const results = Array.from({ length: size }, (_, index) => ({ index, success: false }));
+      response.setHeader("X-RateLimit-Remaining", remaining.shift() ?? 0);
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ limits, results }));
+    });
+    const items: BatchItem[] = [];
+    for await (const item of new Visage({ url }).predictBatch(Array(8).fill(new Uint8Array(1)))) items.push(item);
+    expect(sizes).toEqual([2, 1, 3, 2]);
+    expect(items.map((item) => item.index)).toEqual([...Array(8).keys()]);
   });
 
   it("describes the service", async () => {

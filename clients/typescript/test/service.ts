@@ -1,4 +1,4 @@
-// Starts the real service for the tests: one open, one with a key and a rate of two requests a minute.
+// Starts the real service for the tests: one open, one with keys and a rate of two requests a minute.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ declare module "vitest" {
 }
 
 export const KEY = "a-key-for-the-tests-of-the-client";
+export const BATCH_KEY = "a-key-for-the-tests-of-batches";
 export const STREAM_KEY = "a-key-for-the-tests-of-the-stream";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -19,7 +20,7 @@ const PYTHON = process.env.VISAGE_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const open = await start({ RATE_LIMIT: "off" });
-  const guarded = await start({ API_KEYS: `tests:${KEY},streams:${STREAM_KEY}`, RATE_LIMIT: "2/minute" });
+  const guarded = await start({ API_KEYS: `tests:${KEY},batches:${BATCH_KEY},streams:${STREAM_KEY}`, RATE_LIMIT: "2/minute" });
   project.provide("open", open.url);
   project.provide("guarded", guarded.url);
   return async () => {

@@ -142,6 +142,39 @@ describe("when the connection breaks", () => {
     expect(await error).toMatchObject({ code: "stream_closed" });
   });
 
+  it("gives every end the same summary, and does not connect anew after it", async () => {
+    const stream = open(await service((socket) => {
+      socket.send(STARTED);
+      socket.on("message", () => {
+        socket.send(JSON.stringify({ type: "summary", reason: "end" }));
+        socket.close(1012);
+      });
+    }));
+    const states: string[] = [];
+    stream.on("state", (state) => states.push(state));
+    await once(stream, "started");
+    const summary = { reason: "end" };
+    expect(await Promise.all([stream.end(), stream.end()])).toMatchObject([summary, summary]);
+    await closed(stream);
+    expect(states).toEqual(["open", "closed"]);
+    expect(await stream.end()).toMatchObject(summary);
+  });
+
+  it("does not give an error before a good prediction as the reason", async () => {
+    const refusal = { type: "error", success: false, error: "invalid_image", message: "No picture.", request_id: "7", frame: 0 };
+    const stream = open(await service((socket) => {
+      socket.send(STARTED);
+      socket.send(JSON.stringify(refusal));
+      socket.send(JSON.stringify({ type: "prediction", frame: 1, faces: [] }));
+      socket.close(1008);
+    }));
+    const codes: string[] = [];
+    stream.on("error", (error) => codes.push(error.code));
+    await closed(stream);
+    expect(codes).toEqual(["invalid_image", "stream_closed"]);
+    await expect(stream.end()).rejects.toMatchObject({ code: "stream_closed" });
+  });
+
   it("does not trust what it cannot read", async () => {
     const stream = open(await service((socket) => socket.send("<html>")));
     expect(await (once(stream, "error") as Promise<VisageError>)).toMatchObject({ code: "unexpected_response" });

@@ -86,6 +86,8 @@ class Conversation:
             self.summary = message
         elif message["type"] == "error":
             self._last_error = error_of(message)
+        elif message["type"] == "prediction":
+            self._last_error = None
         elif message["type"] == "event" and self._on_event is not None:
             self._on_event(message)
         return message

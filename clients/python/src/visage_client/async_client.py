@@ -64,7 +64,7 @@ class AsyncVisage:
         return cast(PredictionResult, await self._build(_calls.upload, "/predict", "file", [picture], options))
 
     async def predict_batch(self, pictures: Iterable[Picture], **options: Unpack[PredictOptions]) -> BatchResult:
-        """Several pictures in one request, as many as ``labels()["limits"]["max_batch_files"]``."""
+        """Several pictures in one request, as many as ``labels()["limits"]["max_batch_files"]`` and the rate allow."""
         return cast(BatchResult, await self._build(_calls.upload, "/predict/batch", "files", pictures, options))
 
     async def predict_many(

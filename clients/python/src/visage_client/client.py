@@ -70,7 +70,7 @@ class Visage:
         return cast(PredictionResult, self._send(_calls.upload("/predict", "file", [picture], options)))
 
     def predict_batch(self, pictures: Iterable[Picture], **options: Unpack[PredictOptions]) -> BatchResult:
-        """Several pictures in one request, as many as ``labels()["limits"]["max_batch_files"]``."""
+        """Several pictures in one request, as many as ``labels()["limits"]["max_batch_files"]`` and the rate allow."""
         return cast(BatchResult, self._send(_calls.upload("/predict/batch", "files", pictures, options)))
 
     def predict_many(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from visage_client.types import ErrorCode
 
@@ -32,3 +32,7 @@ class VisageError(Exception):
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own makes pickle and copy call __init__ with ``args``: here one text.
+        return type(self).__new__, (type(self), *self.args), self.__dict__

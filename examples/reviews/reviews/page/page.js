@@ -4,6 +4,7 @@ const element = (id) => document.getElementById(id);
 const percent = (share) => `${Math.min(99, Math.round(100 * share))} %`;
 let latest = 0;
 let camera = null;
+let stops = 0;
 
 async function ask(path, body) {
   const json = body instanceof FormData ? {} : { "Content-Type": "application/json" };
@@ -84,26 +85,40 @@ function readFace(picture) {
   });
 }
 
+const stopTracks = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
 function stopCamera() {
-  camera?.getTracks().forEach((track) => track.stop());
+  stops += 1;
+  stopTracks(camera);
   camera = null;
   element("camera").hidden = true;
   element("take").hidden = true;
   element("start").hidden = false;
+  element("start").disabled = false;
 }
 
+// Opens the camera, unless stopCamera is called meanwhile.
 async function startCamera() {
+  const before = stops;
+  const wanted = () => stops === before;
   element("failure").textContent = "";
+  element("start").disabled = true;
   try {
-    camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+    const opened = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+    if (!wanted()) return stopTracks(opened);
+    camera = opened;
+    const video = element("camera");
+    video.srcObject = camera;
+    video.hidden = false;
+    await video.play();
   } catch {
+    if (!wanted()) return;
+    stopCamera();
+    element("start").focus();
     element("failure").textContent = "The camera cannot be used: allow it in the browser, or choose a picture.";
     return;
   }
-  const video = element("camera");
-  video.srcObject = camera;
-  video.hidden = false;
-  await video.play();
+  if (!wanted()) return;
   element("start").hidden = true;
   element("take").hidden = false;
   element("take").focus();
