@@ -22,8 +22,11 @@ $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --r
 $(1)/bin/python scripts/check_environment.py $(3:%=requirements/%.txt)
 endef
 
+# An environment that venv leaves unfinished, without pip for example, would pass for a finished one.
 %/bin/python:
-	$(PYTHON) -m venv $*
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo 'Visage needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is none of them. Name one: make run PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $* || { rm -rf $*; exit 1; }
 
 $(SERVICE): requirements/service.txt | $(BIN)/python
 	$(call install,$(VENV),service,service)

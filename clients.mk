@@ -11,7 +11,7 @@ edge: $(SERVICE) clients/browser/node_modules/.package-lock.json ## Build the en
 ifneq ($(shell command -v npm),)
 clients-test: $(DEV) $(patsubst %,%/node_modules/.package-lock.json,$(CLIENTS) $(EXAMPLES)) ## Run the tests of the clients and examples
 	cd clients/typescript && npm run --silent check && npm test --silent
-	cd clients/browser && npm run --silent check && VISAGE_PYTHON=$(abspath $(BIN)/python) npm test --silent
+	cd clients/browser && npm run --silent check && VISAGE_PYTHON="$(CURDIR)/$(BIN)/python" npm test --silent
 	cd examples/nextjs && npm run --silent build && npm run --silent check && npm test --silent
 else
 clients-test:

@@ -37,7 +37,7 @@ reviews: $(if $(VISAGE_URL),,$(SERVICE)) $(REVIEWS_VENV)/.run $(REVIEWS_MODEL) #
 	VISAGE_URL=$(or $(VISAGE_URL),http://127.0.0.1:$(PORT)) REVIEWS_PORT=$(REVIEWS_PORT) $(REVIEWS_RUN) -m reviews
 
 reviews-test: $(SERVICE) $(REVIEWS_VENV)/.test $(REVIEWS_MODEL) ## Run the tests of examples/reviews, beside a real Visage
-	cd $(REVIEWS) && VISAGE_PYTHON=$(abspath $(BIN)/python) .venv/bin/python -m pytest
+	cd $(REVIEWS) && VISAGE_PYTHON="$(CURDIR)/$(BIN)/python" .venv/bin/python -m pytest
 
 reviews-bench: $(REVIEWS_VENV)/.run $(REVIEWS_MODEL) ## Measure the retrieval of examples/reviews (VECTORS=1000000: an index of that size)
 	$(REVIEWS_RUN) -m reviews.benchmark $(if $(VECTORS),--vectors $(VECTORS))

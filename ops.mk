@@ -3,7 +3,7 @@ UV ?= $(BIN)/uv
 OPS := $(VENV)/.ops
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
   --no-header
-LOCK_REVIEWS = $(COMPILE:$(UV)=$(abspath $(UV))) $(if $(UPGRADE),--upgrade)
+LOCK_REVIEWS = $(COMPILE) --directory examples/reviews $(if $(UPGRADE),--upgrade)
 
 .PHONY: pin-images lock platforms audit manifests smoke-image replicas cold-start dashboard install-check first-hour
 
@@ -24,9 +24,9 @@ lock: $(if $(filter $(BIN)/uv,$(UV)),$(OPS)) ## Pin the requirements again from 
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group manifests --output-file requirements/manifests.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --group train --no-emit-package torch --output-file requirements/train.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/dev.txt --constraint requirements/train.txt --group explain --no-emit-package torch --output-file requirements/explain.txt
-	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint ../../requirements/dev.txt --output-file requirements/run.txt
-	cd examples/reviews && $(LOCK_REVIEWS) pyproject.toml --constraint requirements/run.txt --constraint ../../requirements/dev.txt --group test --output-file requirements/test.txt
-	cd examples/reviews && $(LOCK_REVIEWS) --constraint ../../requirements/dev.txt --constraint requirements/run.txt --group export --output-file requirements/export.txt
+	$(LOCK_REVIEWS) pyproject.toml --constraint ../../requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK_REVIEWS) pyproject.toml --constraint requirements/run.txt --constraint ../../requirements/dev.txt --group test --output-file requirements/test.txt
+	$(LOCK_REVIEWS) --constraint ../../requirements/dev.txt --constraint requirements/run.txt --group export --output-file requirements/export.txt
 	$(if $(UPGRADE),cp requirements/dev.txt requirements/bench.txt)
 	$(COMPILE) pyproject.toml benchmarks/requirements.in --output-file requirements/bench.txt
 
@@ -37,7 +37,7 @@ first-hour: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Do what somebody doe
 	FIRST_HOUR=install $(BIN)/python -m pytest tests/e2e/test_first_hour.py
 
 platforms: $(OPS) ## Check that every pinned requirement of an image installs from wheels on both architectures and all Pythons
-	@for python in 3.11 3.12 3.13; do for wanted in service:x86_64 service:aarch64 otel:x86_64 otel:aarch64 gpu:x86_64; do \
+	@for python in 3.11 3.12 3.13; do for wanted in service:x86_64 service:aarch64 otel:x86_64 otel:aarch64 gpu:x86_64 stores:x86_64 stores:aarch64; do \
 	  file=$${wanted%:*}; platform=$${wanted#*:}; \
 	  $(UV) pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target $(VENV)/.nowhere \
 	    --python-version $$python --python-platform $$platform-manylinux_2_28 --requirement requirements/$$file.txt \

@@ -3,7 +3,7 @@
 # vulnerabilities cannot be reached.
 set -u
 
-for file in service otel gpu dev fuzz manifests train explain examples/reviews/run; do
+for file in service otel gpu dev ray stores store-test bench fuzz manifests train explain examples/reviews/run; do
   list=requirements/$file.txt
   [[ $file == examples/* ]] && list=${file%/*}/requirements/${file##*/}.txt
   output=$("$1/pip-audit" --strict --progress-spinner off --disable-pip --require-hashes \

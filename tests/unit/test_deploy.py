@@ -7,11 +7,13 @@ import http.server
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
@@ -31,6 +33,7 @@ from app.service import build_service
 from bulk import __main__ as bulk
 from bulk.stops import BAD_INPUT
 from tests.api.fakes import FakeModel, FakeRegistry, Script, fake_factories
+from tests.backends import running
 from tests.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,6 +212,14 @@ class TestScoreJob:
         assert user is not None
         assert job["template"]["spec"]["securityContext"]["runAsUser"] == int(user[1])
 
+    def test_its_user_may_write_to_a_new_volume(self, job: dict[str, Any]) -> None:
+        context = job["template"]["spec"]["securityContext"]
+        assert context["fsGroup"] == context["runAsGroup"]
+
+    def test_it_has_as_many_workers_as_its_memory_holds(self, job: dict[str, Any]) -> None:
+        """There is a worker for every core of the limit, and without one for every core of the node."""
+        assert "cpu" in job["template"]["spec"]["containers"][0]["resources"]["limits"]
+
 
 class TestEveryPlatform:
     def test_published_ports_are_those_the_service_listens_on(
@@ -290,11 +301,25 @@ class TestCompose:
         file = f"docker-compose.{proxied['name']}.yml"
         replicas, proxy = proxied["services"]["visage"], proxied["services"]["proxy"]
         assert re.search(r"^  visage:\n    ports: !reset \[\]$", (ROOT / file).read_text(), re.M)
-        assert file in values(ROOT / f"deploy/compose/{proxied['name']}.env")["COMPOSE_FILE"].split(":")
         assert replicas["environment"]["TRUSTED_PROXIES"] == proxy["networks"]["service"]["ipv4_address"]
         shared = set(compose["visage"]["networks"]) & set(proxy["networks"])
         assert shared == {"service"}
         assert proxied["networks"]["service"]["internal"]
+
+    def test_every_printed_command_reads_the_settings_of_its_user(self) -> None:
+        """With --env-file, Compose would not read .env. Without it, .env need not be there."""
+        files = [
+            *ROOT.glob("*.md"),
+            *ROOT.glob("docs/*.md"),
+            *ROOT.glob("docker-compose*.yml"),
+            *ROOT.glob("deploy/*/*"),
+        ]
+        text = "".join(file.read_text() for file in files if file.is_file())
+        commands = re.findall(r"docker compose( .*)$", text, re.M)
+        named = [re.findall(r" -f (\S+)", command) for command in commands]
+        for overlay in ("scale", "https", "gpu"):
+            assert ["docker-compose.yml", f"docker-compose.{overlay}.yml"] in named
+        assert not [command for command in commands if "--env-file" in command]
 
     def test_no_replica_can_get_the_proxy_s_address(self, proxied: dict[str, Any]) -> None:
         (pool,) = proxied["networks"]["service"]["ipam"]["config"]
@@ -320,6 +345,43 @@ class TestCompose:
         picture, batch = map(int, re.findall(r"client_max_body_size (\d+)m", proxy))
         assert DEFAULTS.max_file_size_mb * 4 / 3 < picture < batch
         assert batch > DEFAULTS.max_batch_size_mb
+
+    def test_every_proxy_has_the_same_room_for_a_batch(self) -> None:
+        """Caddy's MB are 1000², those of the service and of nginx 1024²."""
+        largest = {
+            int(size)
+            for file, pattern in {
+                "caddy/Caddyfile": r"max_size (\d+)MiB\n",
+                "nginx/https.conf": r"client_max_body_size (\d+)m;",
+                "nginx/visage.conf": r"client_max_body_size (\d\d+)m;",
+                "kubernetes/components/ingress/ingress.yaml": r"proxy-body-size: (\d+)m\n",
+            }.items()
+            for size in re.findall(pattern, (ROOT / "deploy" / file).read_text()) or [0]
+        }
+        assert largest == {DEFAULTS.max_batch_size_mb + 1}
+
+    @pytest.mark.skipif(shutil.which("caddy") is None, reason="Caddy is not installed (Debian: caddy)")
+    def test_caddy_refuses_a_larger_body_as_the_service_does(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "Caddyfile"
+        file.write_text(re.sub(r"max_size \w+", "max_size 1MiB", (ROOT / "deploy/caddy/Caddyfile").read_text()))
+        port = free_port()
+        monkeypatch.setenv("DOMAIN", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with listening(200) as (service, _):
+            monkeypatch.setenv("SERVICE_HOST", "localhost")
+            monkeypatch.setenv("SERVICE_PORT", str(service))
+            with running(["caddy", "run", "--adapter", "caddyfile", "--config", str(file)], port):
+                url = f"http://127.0.0.1:{port}/predict"
+                accepted, refused = (
+                    httpx.post(url, content=bytes(size), trust_env=False) for size in (1024**2, 1024**2 + 1)
+                )
+        assert accepted.status_code == 200
+        body = refused.json()
+        assert (refused.status_code, body["success"], body["error"]) == (413, False, "file_too_large")
+        assert body["request_id"] == refused.headers["x-request-id"]
+        assert "retry-after" not in refused.headers
 
     def test_the_proxy_s_memory_holds_the_buffers_of_all_its_requests(self, scale: dict[str, Any]) -> None:
         proxy = (ROOT / "deploy/nginx/visage.conf").read_text()
@@ -369,6 +431,8 @@ class TestCompose:
     ) -> None:
         for name, service in (proxied["services"] | compose).items():
             assert service["read_only"], name
+            # Which Compose could not place into a container that is read-only.
+            assert "configs" not in service, name
             # Caddy's file asks for this one, and does not run without it.
             assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if "caddy" in service.get("image", "") else [])
             assert service["cap_drop"] == ["ALL"], name
@@ -377,13 +441,17 @@ class TestCompose:
             assert "pids_limit" in service, name
 
 
-def alertmanager_config(url: str | None) -> dict[str, Any]:
-    """Alertmanager's configuration as Compose writes it with ``ALERT_WEBHOOK_URL``."""
-    content: str = load(ROOT / "docker-compose.yml")[0]["configs"]["alertmanager"]["content"]
+def alertmanager_text(url: str | None) -> str:
+    """Alertmanager's configuration as Compose gives it with ``ALERT_WEBHOOK_URL``."""
+    content: str = load(ROOT / "docker-compose.yml")[0]["services"]["alertmanager"]["environment"]["CONFIG"]
     content = re.sub(r"\$\{ALERT_WEBHOOK_URL:\+(.*?)\}", r"\1" if url else "", content)
     content = re.sub(r"\$\{ALERT_WEBHOOK_URL:-(.*?)\}", url or r"\1", content)
     assert "$" not in content
-    config: dict[str, Any] = yaml.safe_load(content)
+    return content
+
+
+def alertmanager_config(url: str | None) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(alertmanager_text(url))
     return config
 
 
@@ -393,30 +461,48 @@ def receiver(config: dict[str, Any]) -> list[str]:
     return [hook["url"] for hook in chosen.get("webhook_configs", ())]
 
 
-@pytest.mark.skipif(
+@contextmanager
+def alertmanager(folder: Path, url: str | None) -> Iterator[str]:
+    """The address of an Alertmanager that the line of Compose starts, with ``folder`` for what the container has."""
+    service = load(ROOT / "docker-compose.yml")[0]["services"]["alertmanager"]
+    (temporary,) = service["tmpfs"]
+    port = free_port()
+    line = [word.replace("$$", "$") for word in service["entrypoint"] + service["command"]]
+    for inside in (temporary.partition(":")[0], "/alertmanager"):
+        line = [re.sub(rf"(?<=[>=]){inside}\b", str(folder), word) for word in line]
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    (folder / "alertmanager").symlink_to(str(binary))
+    config = alertmanager_text(url).replace("group_wait: 15s", "group_wait: 0s")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONFIG", config)
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        with running([*line, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"], port):
+            assert (folder / "alertmanager.yml").read_text() == config
+            yield f"http://127.0.0.1:{port}"
+
+
+needs_alertmanager = pytest.mark.skipif(
     not (shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")),
     reason="Alertmanager is not installed (Debian: prometheus-alertmanager)",
 )
+
+
+@needs_alertmanager
 def test_an_alert_arrives(tmp_path: Path) -> None:
-    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    with listening(200) as (hook, posted):
-        config = alertmanager_config(f"http://127.0.0.1:{hook}/alerts")
-        config["route"]["group_wait"] = "0s"
-        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config))
-        port = free_port()
-        command = [str(binary), f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}"]
-        command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            try:
-                alert = [{"labels": {"alertname": "VisageDown", "severity": "critical"}}]
-                deadline = time.monotonic() + 20
-                while "/alerts" not in posted:
-                    assert time.monotonic() < deadline
-                    with contextlib.suppress(httpx.TransportError):
-                        httpx.post(f"http://127.0.0.1:{port}/api/v2/alerts", json=alert, trust_env=False)
-                    time.sleep(0.05)
-            finally:
-                process.terminate()
+    with listening(200) as (hook, posted), alertmanager(tmp_path, f"http://127.0.0.1:{hook}/alerts") as address:
+        alert = [{"labels": {"alertname": "VisageDown", "severity": "critical"}}]
+        deadline = time.monotonic() + 20
+        while "/alerts" not in posted:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(httpx.TransportError):
+                httpx.post(f"{address}/api/v2/alerts", json=alert, trust_env=False)
+            time.sleep(0.05)
+
+
+@needs_alertmanager
+def test_alertmanager_starts_without_an_address_to_post_to(tmp_path: Path) -> None:
+    with alertmanager(tmp_path, None) as address:
+        assert httpx.get(f"{address}/-/healthy", trust_env=False).status_code == 200
 
 
 class TestKubernetes:
@@ -525,6 +611,24 @@ class TestKubernetes:
         assert any(image.startswith("ghcr.io/owner/visage@sha256:") for image in images)
         assert not any("example.org" in image for image in images)
 
+    @pytest.mark.parametrize("overlay", ["cpu", "gpu"])
+    def test_a_rollout_waits_as_long_as_a_pod_may_take_to_start(
+        self, overlay: str, base: dict[tuple[str, str], dict[str, Any]]
+    ) -> None:
+        spec, file = base["Deployment", "visage"]["spec"], KUBERNETES / f"overlays/{overlay}/deployment.yaml"
+        patch = load(file)[0]["spec"] if file.exists() else spec
+        probe = spec["template"]["spec"]["containers"][0]["startupProbe"]
+        probe = probe | patch["template"]["spec"]["containers"][0]["startupProbe"]
+        longest = probe["periodSeconds"] * probe["failureThreshold"]
+        assert patch.get("progressDeadlineSeconds", spec["progressDeadlineSeconds"]) > longest
+
+    def test_the_adapter_asks_the_prometheus_of_the_same_release_as_the_monitor(self) -> None:
+        (monitor,) = load(KUBERNETES / "components/monitoring/service-monitor.yaml")
+        manual = (ROOT / "docs/operations.md").read_text()
+        assert re.findall(r"prometheus\.url=http://(\S+)", manual) == [
+            f"{monitor['metadata']['labels']['release']}-prometheus.monitoring.svc"
+        ]
+
     def test_overlays_change_what_the_base_has(self, base: dict[tuple[str, str], dict[str, Any]]) -> None:
         for overlay in ("cpu", "gpu"):
             folder = KUBERNETES / "overlays" / overlay
@@ -592,6 +696,75 @@ class TestMonitoring:
                 ["promtool", *command], cwd=ROOT / "deploy/prometheus", capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestMake:
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        """This repository without an environment, in a folder whose path has a space."""
+        folder = tmp_path / "some where"
+        folder.mkdir()
+        for path in ROOT.glob("[!.]*"):
+            (folder / path.name).symlink_to(path)
+        return folder
+
+    def make(self, tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        # These tests may themselves be run by make.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        return subprocess.run(["make", *words], cwd=tree, env=env, capture_output=True, text=True, check=False)
+
+    def program(self, file: Path, text: str) -> Path:
+        file.write_text(f"#!/bin/sh\n{text}\n")
+        file.chmod(0o755)
+        return file
+
+    def test_another_python_is_refused_in_one_sentence(self, tmp_path: Path, tree: Path) -> None:
+        checked = "import sys; sys.version_info = (3, 10, 12); exec(sys.argv[1])"
+        python = self.program(tmp_path / "python3.10", f"exec '{sys.executable}' -c '{checked}' \"$2\"")
+        done = self.make(tree, ".venv/bin/python", f"PYTHON={python}")
+        assert done.returncode != 0
+        sentence = done.stderr.splitlines()[0]
+        assert "PYTHON=python3.12" in sentence
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        low, high = map(int, re.findall(r"3\.(\d+)", project["requires-python"]))
+        named = re.findall(r"3\.\d+", sentence.partition(", and ")[0])
+        assert named == [f"3.{minor}" for minor in range(low, high)]
+        assert not (tree / ".venv").exists()
+
+    def test_an_environment_that_venv_leaves_unfinished_is_removed(self, tmp_path: Path, tree: Path) -> None:
+        unfinished = '[ "$1" = -c ] || { mkdir -p "$3/bin" && touch "$3/bin/python"; exit 1; }'
+        python = self.program(tmp_path / "python3", unfinished)
+        assert self.make(tree, ".venv/bin/python", f"PYTHON={python}").returncode != 0
+        assert not (tree / ".venv").exists()
+
+    def test_the_folder_s_path_may_have_a_space(
+        self, tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.program(tmp_path / "npm", "")
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        done = self.make(tree, "--dry-run", "clients-test", "reviews-test", "lock")
+        assert done.returncode == 0, done.stderr
+        words = shlex.split(done.stdout)
+        assert words.count(f"VISAGE_PYTHON={tree}/.venv/bin/python") == 2
+        assert all(str(tree) in word for word in words if str(tmp_path) in word)
+
+    def test_every_list_of_an_image_is_checked_on_its_platforms(self, tree: Path, dockerfile: str) -> None:
+        wanted = self.make(tree, "--dry-run", "platforms").stdout
+        lists = re.findall(r"\bfile=(\w+)", dockerfile)
+        assert len(lists) == 4
+        assert all(f" {name}:x86_64" in wanted for name in lists)
+
+    def test_every_pin_is_audited(self, tmp_path: Path) -> None:
+        self.program(tmp_path / "pip-audit", f'echo "$@" >>{tmp_path}/asked')
+        subprocess.run(["scripts/audit.sh", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+        audited = re.findall(r"--requirement (\S+)", (tmp_path / "asked").read_text())
+        # PyTorch is pinned without a hash, which pip-audit asks for.
+        lists = {file for file in (ROOT / "requirements").iterdir() if file.name != "torch.txt"}
+        assert set().union(*map(pins, lists)) <= set().union(*(pins(ROOT / file) for file in audited))
+
+
+def pins(file: Path) -> set[str]:
+    return set(re.findall(r"^\S+==[^\s;]+", file.read_text(), re.M))
 
 
 class TestReleases:
