@@ -139,7 +139,8 @@ class Settings(BaseSettings):
         50_000,
         ge=1,
         le=10_000_000,
-        description="Most clients to count in memory; newcomers beyond share one allowance.",
+        description="Most clients to count in memory, of which IPv6 and reads take more; newcomers beyond share one "
+        "allowance.",
     )
     api_keys: Words = Field(
         (),

@@ -222,7 +222,9 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Runs every stage but the networks once, so that no client pays for what libraries set up on first use."""
-        picture = decode(cv2.imencode(".jpg", np.zeros((192, 256, 3), np.uint8))[1].tobytes(), self._limits)
+        black = np.zeros((192, 256, 3), np.uint8)
+        limits = replace(self._limits, max_pixels=max(self._limits.max_pixels, black.size))
+        picture = decode(cv2.imencode(".jpg", black)[1].tobytes(), limits)
         find_near(self._detector, picture)
         eyes_nose_mouth_ears = ((96, 110), (160, 110), (128, 140), (128, 165), (64, 115), (192, 115))
         face = Face(Box(64, 64, 128, 128), 1.0, eyes_nose_mouth_ears)

@@ -113,6 +113,11 @@ class RateLimiter:
             return "memory" if self._rates else "off"
         return "memory while redis is away" if self._away else "redis"
 
+    @property
+    def most_at_once(self) -> float:
+        """The requests of a client that are granted at once where it has made none for long."""
+        return min((rate.amount for rate in self._rates), default=math.inf)
+
     async def charge(self, client: str, *networks: str, read: bool = False) -> Allowance | None:
         """Counts one request of a client and of the networks that it belongs to; None where there is no limit.
 

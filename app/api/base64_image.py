@@ -30,6 +30,12 @@ _STRING: Final = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)
 """The inside of a JSON string up to its end or to an escape that is not complete."""
 
 
+def longest_base64(size: int) -> int:
+    """Characters in which a picture of so many bytes may arrive. JSON may escape a twelfth of them, and base64 may have
+    line breaks."""
+    return size * 3 // 2
+
+
 async def read_picture(request: Request, *, max_bytes: int) -> bytes:
     """The picture in the body of a request."""
     picture = JsonPicture(max_bytes)

@@ -286,10 +286,13 @@ class Stream:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self._bad:
-                await self._send_error(self._bad.popleft())
-            while self._waiting and self._end in {None, End.END, End.IDLE} and self._bad_in_row < MOST_BAD:
-                await self._read_frame()
+            while self._bad_in_row < MOST_BAD and self._end is not End.GONE:
+                if self._bad:
+                    await self._send_error(self._bad.popleft())
+                elif self._waiting and self._end in {None, End.END, End.IDLE}:
+                    await self._read_frame()
+                else:
+                    break
             if self._bad_in_row >= MOST_BAD:
                 self._finish_with(End.BAD_MESSAGES)
             if self._end is not None:
@@ -384,7 +387,9 @@ class Stream:
             session.failed()
             limit = self._service.settings.max_file_size_mb
             too_large = FileTooLarge(f"The frame is larger than {limit:g} MB.")
-            await self._send(stream_error(too_large if end is End.TOO_LARGE else Overloaded(), self._id))
+            error = too_large if end is End.TOO_LARGE else Overloaded()
+            self._service.metrics.stream_frame_failed(error.code)
+            await self._send(stream_error(error, self._id))
         await self._send(session.summary(end.reason))
         await self._websocket.close(end.code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -9,10 +10,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from app.api.error_responses import body_of
 from app.errors import VisageError
 
+logger = logging.getLogger("visage.server")
+
 
 def refusal(error: VisageError) -> bytes:
     """A whole response, after which the connection ends."""
     request_id = uuid.uuid4().hex
+    logger.info("%s before any route, request %s.", error.code, request_id)
     body = body_of(error, request_id)
     return (
         STATUS_LINE[error.status]

@@ -185,7 +185,9 @@ def _score(emotions: Mapping[str, float]) -> float:
 
 
 def _neutral(emotions: Mapping[str, float]) -> float:
-    return sum(value for label, value in emotions.items() if usual_name(label) == "neutral")
+    """The share of neutral; the emotions of a voice alone need not sum to 1."""
+    neutral = sum(value for label, value in emotions.items() if usual_name(label) == "neutral")
+    return neutral / sum(emotions.values())
 
 
 def _differ(face: Facial, voice: Voice) -> bool:

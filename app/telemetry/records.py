@@ -44,10 +44,9 @@ class RequestRecord:
         scope.setdefault("state", {})[_KEY] = record
         return record
 
-    def finish(self, scope: Mapping[str, Any], status: int) -> None:
-        """Records how the request ended. The scope names the route only after routing."""
-        self.status = status
-        self.route = getattr(scope.get("route"), "path", None) or UNMATCHED
+    def finish(self, route: str, status: int) -> None:
+        """Records how the request ended."""
+        self.route, self.status = route, status
         self.duration_ms = self.elapsed_ms
 
     @property

@@ -116,6 +116,16 @@ def test_a_picture_that_is_too_large_is_refused(start: Start, script: Script) ->
     assert script.started == 0
 
 
+@pytest.mark.parametrize("escaped", [("/", r"\/"), ("/", r"\u002F"), ("w", r"w\n")])
+def test_a_picture_of_the_largest_size_may_be_escaped_and_wrapped(start: Start, escaped: tuple[str, str]) -> None:
+    client = start(max_file_size_mb=1)
+    text = base64.b64encode(PICTURE + bytes(1024 * 1024 - len(PICTURE))).decode().replace(*escaped)
+    wrapped = r"\n".join(text[start : start + 76] for start in range(0, len(text), 76)) if escaped[0] == "w" else text
+    body = b'{"image": "%b"}' % wrapped.encode()
+    response = client.post("/analyze/facial", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 200, response.text
+
+
 def test_a_body_of_nested_json_is_refused_after_its_first_piece(client: TestClient) -> None:
     headers = {"Content-Type": "application/json"}
     response = ask(client, RawRequest("/analyze/facial", headers=headers, pieces=[b"[" * 65_536] * 100))

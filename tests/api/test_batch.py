@@ -248,12 +248,20 @@ def test_a_batch_costs_what_it_holds(start: Start) -> None:
 
 
 def test_a_batch_that_runs_out_of_its_rate_is_refused_as_a_whole(start: Start) -> None:
-    client = start(rate_limit="3/minute")
+    client = start(rate_limit="4/minute")
+    assert client.post("/predict/batch", **form(PICTURE)).status_code == 200
     response = client.post("/predict/batch", **form(*[PICTURE] * 4))
     assert (response.status_code, response.json()["error"]) == (429, "rate_limited")
     # After the 20 s for one picture, the same batch would be refused again.
     assert 50 <= int(response.headers["retry-after"]) <= 60
     until(lambda: service_of(client).pool.busy == 0 and service_of(client).pool.waiting == 0)
+
+
+def test_a_batch_that_no_wait_would_let_in_is_too_large(start: Start) -> None:
+    response = start(rate_limit="3/minute;100/hour").post("/predict/batch", **form(*[PICTURE] * 4))
+    assert (response.status_code, response.json()["error"]) == (413, "too_many_files")
+    assert "allows 3 pictures at once" in response.json()["message"]
+    assert "retry-after" not in response.headers
 
 
 def test_a_batch_that_breaks_off_leaves_nothing_behind(start: Start, script: Script) -> None:

@@ -93,6 +93,15 @@ def test_rate_limits_and_shed_requests_are_counted(start: Start) -> None:
     assert scrape.value("visage_ready") == 0
 
 
+def test_requests_that_are_refused_before_they_are_routed_count_for_their_route(start: Start) -> None:
+    client = start(api_keys=("web:web-key-0123456789",))
+    for path in ("/info", "/predict/batch", "/nothing"):
+        assert client.post(path).status_code == 401
+    metrics = client.get("/metrics", headers={"X-API-Key": "web-key-0123456789"}).text
+    for route in ("/info", "/predict/batch", "unmatched"):
+        assert f'visage_http_requests_total{{method="POST",route="{route}",status="401"}} 1.0' in metrics
+
+
 def test_uncertain_predictions_and_warnings_are_counted(start: Start, script: Script) -> None:
     client = start(confidence_threshold=0.95)
     client.post("/predict", **upload())

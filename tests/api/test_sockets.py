@@ -137,6 +137,14 @@ async def test_a_client_that_closes_its_side_gets_its_response(
         assert await peer.status() == status
 
 
+async def test_the_id_of_a_request_that_is_none_is_in_the_log(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with serving(script) as port, connected(port) as peer:
+        await peer.send(b"garbage\r\n\r\n")
+        request_id = json.loads((await peer.response())[2])["request_id"]
+    assert [record for record in caplog.records if request_id in record.getMessage()]
+
+
 CHUNKED = b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n"
 
 

@@ -242,6 +242,20 @@ async def test_ten_bad_frames_in_a_row_end_a_stream(script: Script) -> None:
     assert summary["frames"]["failed"] == 19
 
 
+async def test_a_bad_message_is_told_of_before_the_end(script: Script) -> None:
+    script.gate = threading.Event()
+    async with serving(script) as port, started(port) as client:
+        await client.send(PICTURE)
+        await asyncio.to_thread(script.wait_until_entered)
+        for message in ("nonsense", {"type": "end"}):
+            await client.send(message)
+        await asyncio.sleep(0.1)
+        script.gate.set()
+        messages, code = await client.rest()
+    assert [message["type"] for message in messages] == ["prediction", "error", "summary"]
+    assert code == 1000
+
+
 async def test_ten_bad_messages_in_a_row_end_a_stream(script: Script) -> None:
     async with serving(script) as port, started(port) as client:
         for _ in range(50):
@@ -257,6 +271,8 @@ async def test_a_frame_that_is_too_large_ends_a_stream(script: Script) -> None:
         with contextlib.suppress(ConnectionClosed):
             await client.send(b"\xff\xd8\xff" + bytes(6_000_000))
         (error, summary), code = await client.rest()
+        assert await _metric(port, "visage_stream_frames_failed_total") == 1
+        assert await _metric(port, 'visage_errors_total{code="file_too_large"}') == 1
     assert error["error"] == "file_too_large"
     assert summary["frames"] == {"received": 2, "read": 1, "failed": 1, "skipped": {}, "without_face": 0}
     assert code == 1009

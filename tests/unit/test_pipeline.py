@@ -293,3 +293,7 @@ def test_what_is_no_picture_never_reaches_the_detector() -> None:
 
     with pytest.raises(InvalidImage):
         _detect(Pipeline(FaceDetector(Blind(), Blind(), 0.5), LIMITS), _jpeg(128)[:400])
+
+
+def test_it_warms_up_whatever_the_largest_picture() -> None:
+    Pipeline(detector((0.3, 0.2, 0.4)), ImageLimits(max_pixels=1024)).warm_up()

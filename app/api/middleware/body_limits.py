@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.base64_image import longest_base64
 from app.api.dependencies import MEMORY, RESERVATION, route_path, service_of
 from app.api.session_body import BYTES_A_FRAME, MOST_FRAMES
 from app.config import Settings
@@ -32,7 +33,7 @@ class BodyLimits:
         self.app = app
         self._timeout = settings.body_timeout_seconds
         picture = settings.max_file_bytes + _FORM_OVERHEAD
-        base64 = settings.max_file_bytes * 4 // 3 + _FORM_OVERHEAD
+        base64 = longest_base64(settings.max_file_bytes) + _FORM_OVERHEAD
         self._default = picture
         self._by_path = {
             "/predict/batch": settings.max_batch_bytes + _FORM_OVERHEAD,

@@ -9,15 +9,17 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from app.api.dependencies import LIMIT_HEADERS, is_page, route_path, service_of
 from app.api.error_responses import CLIENT_LEFT, known_error, response_to
+from app.api.routes import ROUTERS
 from app.api.stream_messages import STREAM_PATH, refuse_stream
 from app.service import Phase
 from app.telemetry.logs import log_request
-from app.telemetry.records import RequestRecord
+from app.telemetry.records import UNMATCHED, RequestRecord
 from app.telemetry.tracing import Tracer
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -61,6 +63,12 @@ _ENGINE: Final[Headers] = (
     ),
 )
 """For the worker that reads pictures on the device: the one script that may run WebAssembly."""
+
+
+_PATHS: Final = frozenset(
+    route.path for router in ROUTERS for route in router.routes if isinstance(route, Route) and "{" not in route.path
+)
+"""The paths of routes without parameters."""
 
 
 class Requests:
@@ -110,7 +118,7 @@ class Requests:
             # It leads to what was on the way, such as the picture, which may lead back to it.
             exception.__traceback__ = None
         finally:
-            record.finish(scope, status)
+            record.finish(_route_of(scope), status)
             for note in (service.metrics.request_finished, self._tracer.request_finished, log_request):
                 _call(note, record)
 
@@ -147,8 +155,7 @@ class Requests:
                 service.metrics.stream_opening(status)
             await refuse_stream(error, record.request_id, scope, receive, send, accepted=accepted)
         finally:
-            record.finish(scope, status)
-            record.route = STREAM_PATH
+            record.finish(STREAM_PATH, status)
             for note in (self._tracer.request_finished, log_request):
                 _call(note, record)
 
@@ -168,6 +175,14 @@ def _security_headers(path: str) -> Headers:
     if path.startswith("/web/edge/"):
         return _ENGINE
     return _PAGE if is_page(path) else _DATA
+
+
+def _route_of(scope: Scope) -> str:
+    """The route of a request, or the one that its path has where it was refused before it reached one."""
+    if (route := getattr(scope.get("route"), "path", None)) is not None:
+        return str(route)
+    path = route_path(scope)
+    return path if path in _PATHS else UNMATCHED
 
 
 def _call(note: Callable[[RequestRecord], None], record: RequestRecord) -> None:

@@ -132,6 +132,9 @@ class _Batch:
         try:
             await charge(self._request.scope, several=True)
         except RateLimited as error:
+            most = self._service.limiter.most_at_once
+            if count >= most:
+                raise TooManyFiles(f"The client's rate allows {most} pictures at once. Send smaller batches.") from None
             raise RateLimited(
                 f"The client's rate allowed {count} pictures of this batch. Wait, or send smaller batches.",
                 retry_after=error.retry_after,

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from app.api import jobs
-from app.api.base64_image import Base64Decoder, read_parts
+from app.api.base64_image import Base64Decoder, longest_base64, read_parts
 from app.api.dependencies import Fusing, MultimodalQuery, result_headers, service_of
 from app.api.examples import MULTIMODAL, PICTURE
 from app.api.json_values import MOST_LABELS, check_number, check_probabilities, is_json
@@ -138,8 +138,8 @@ async def _read(request: Request) -> tuple[bytes | VisageError | None, Voice | N
             if name not in _PARTS:
                 raise unknown("field", name, _PARTS)
     else:
-        # Base64 may have the header of a data URL before it, and white space in it.
-        longest = max_bytes * 4 // 3 + _LONGEST_PART
+        # Base64 may have the header of a data URL before it.
+        longest = longest_base64(max_bytes) + _LONGEST_PART
         limits = {"image": longest, "voice": _LONGEST_PART, "text": _LONGEST_PART}
         # A browser also sends the fields that were left empty.
         form = {name: part for name, part in (await fields(request, limits)).items() if part.size or part.name}

@@ -43,7 +43,7 @@ def test_other_names_of_a_label_are_the_same_label() -> None:
     assert result.pop("voice") == {"emotions": other.emotions, "score": 79.0}
     assert expected.pop("voice")
     assert result == expected
-    assert fuse(None, other, None, scored=True)["engagement_score"] == 80.0
+    assert fuse(None, other, None, scored=True)["engagement_score"] == 75.0
 
 
 def test_a_face_alone_is_taken_as_it_is() -> None:
