@@ -153,7 +153,7 @@ def _cost(work: str) -> Callable[[Results], Values]:
 
 
 FIGURES = (
-    Figure("limit", "throughput / pipeline without HTTP, 640×480", "higher", 0.85, 0.92, _of_the_limit),
+    Figure("limit", "most throughput / pipeline without HTTP, 640×480", "higher", 0.85, 0.92, _of_the_limit),
     Figure("overhead", "p50 at one connection / pipeline without HTTP", "lower", 1.2, 1.1, _overhead),
     Figure("litserve", "throughput / LitServe, 640×480", "higher", 1.1, 1.4, _same_picture("litserve")),
     Figure("bentoml", "throughput / BentoML, 640×480", "higher", 1.1, 1.4, _same_picture("bentoml")),

@@ -57,12 +57,12 @@ def write_readme(results: Results, path: Path) -> None:
     }
     visage = _best_rate(results)
     lines = (
-        f"Measured on {results.machine['cores']} cores, {results.taken}, one face at 640×480 ({visage:.0f} a second), "
-        "median and range of the rounds; [performance](docs/performance.md) has the rest.",
+        f"Measured on {results.machine['cores']} cores, {results.taken}, one face at 640×480 ({visage:.0f} a "
+        "second at most), median and range of the rounds; [performance](docs/performance.md) has the rest.",
         "",
-        f"- {found['limit']} of the throughput of the pipeline without HTTP",
+        f"- {found['limit']} of the throughput of the pipeline without HTTP, both at their best",
         f"- {found['litserve']} times that of LitServe and {found['bentoml']} times that of BentoML, which serve the "
-        "same pipeline",
+        "same pipeline, at eight connections",
         f"- {found['plain']} times that of the FastAPI app that tutorials write; {found['plain-12mp']} times with a "
         "photo of 12 megapixels",
     )

@@ -47,7 +47,9 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error))
         return error.status if isinstance(error, Stop) else BAD_INPUT
     except ModuleNotFoundError as error:
-        _say(f"The package {error.name} is missing. In the repository: make bulk-install, or pip install '.[bulk]'.")
+        extra = "ray" if error.name == "ray" else "bulk"
+        how = f"In the repository: make {extra}-install, or pip install '.[{extra}]'."
+        _say(f"The package {error.name} is missing. {how}")
         return BAD_INPUT
     except KeyboardInterrupt:
         _say("Stopped. Run the same line again to go on.")
@@ -148,7 +150,7 @@ def _audit(options: argparse.Namespace) -> int:
         column=options.column,
         groups=_words(options.groups),
         ignored=tuple(map(usual_name, _words(options.ignore_labels))),
-        models=tuple(options.compare.split(",")) if options.compare else (options.model,),
+        models=_models(options),
         precision=options.precision,
         pictures=options.pictures,
         write_threshold=options.write_threshold,
@@ -166,13 +168,22 @@ def _engine(options: argparse.Namespace, settings: Settings) -> LocalEngine:
     from bulk.engine import LocalEngine  # noqa: PLC0415
 
     registry = load_registry(settings)
-    named = (options.compare.split(",") if getattr(options, "compare", None) else None) or [options.model]
-    for name in named:
+    for name in _models(options):
         wanted = name or registry.default_name
         if wanted not in registry.names:
             fault = registry.failures.get(wanted, f"There is no model {wanted}: there are {', '.join(registry.names)}.")
             raise Stop(fault)
     return LocalEngine(settings, registry, options.workers)
+
+
+def _models(options: argparse.Namespace) -> tuple[str | None, ...]:
+    """The model of a command, or the two that it compares."""
+    if getattr(options, "compare", None) is None:
+        return (options.model,)
+    names = _words(options.compare)
+    if len(set(names)) != 2 or len(names) != 2 or options.model is not None:
+        raise Stop("--compare takes two models, such as --compare default,accurate, and no --model beside them.")
+    return names
 
 
 def _words(text: str) -> tuple[str, ...]:

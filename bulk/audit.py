@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ from app.config import Settings
 from app.errors import VisageError
 from app.expression.labels import usual_name
 from app.inference import golden
-from app.inference.manifest import MANIFEST_FILE
+from app.inference.manifest import MANIFEST_FILE, MODEL_NAME, TEMPERATURES
 from app.pipeline import Pipeline
 from app.vision.decode import ImageLimits, decode
 from bulk.engine import Loaded, LocalEngine, Part
@@ -109,19 +110,13 @@ class Outcome:
 
 def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngine, progress: Progress) -> int:
     """Writes the figures as JSON and as a page. Returns the exit status."""
-    if len(options.models) > 2:
-        raise Stop("--compare takes two models, such as --compare default,accurate.")
     labelled = [each for each in find_labelled(options) if each.label not in options.ignored]
     if not labelled:
         raise Stop("There is no picture with a label to audit.")
-    if options.write_temperature and Path(options.write_temperature).exists():
-        there = shown(options.write_temperature)
-        raise Stop(f"{there} is there already: name a new folder with --write-temperature.")
+    if options.write_temperature:
+        _check_new_model(Path(options.write_temperature))
     folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Stop(f"{shown(out)} cannot be written to: {reason_of(error)}.") from None
+    _make(folder)
     progress.begin(len(labelled) * len(options.models), len(labelled) * len(options.models))
     outcomes = [_predict(labelled, name, settings, engine, progress) for name in options.models]
     model = engine.registry.get(options.models[0])
@@ -131,13 +126,42 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
         result["comparison"] = compared(outcomes[0], outcomes[1], (options.models[0] or "", options.models[1] or ""))
     pictures = _thumbnails(result["mistakes"], outcomes[0], settings) if options.pictures else {}
     _write(folder, result, outcomes[0], pictures)
-    progress.end(_said(result["accuracy"], shown(str(folder / "audit.html"))))
-    if options.write_threshold and result["threshold"] is not None:
-        (folder / "settings.env").write_text(f"CONFIDENCE_THRESHOLD={result['threshold']['confidence']}\n", "utf-8")
+    said = _said(result["accuracy"], shown(str(folder / "audit.html")))
+    if options.write_threshold:
+        said += _write_threshold(folder / "settings.env", result["threshold"])
+    progress.end(said)
     if options.write_temperature:
         value = result["temperature"]["value"]
         write_temperature(Path(options.write_temperature), settings, model.manifest.name, value)
     return 0
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
+
+
+def _check_new_model(target: Path) -> None:
+    """Refuses what could not become a model of the folder's name, before anything is predicted."""
+    if target.exists():
+        raise Stop(f"{shown(str(target))} is there already: name a new folder with --write-temperature.")
+    if not re.fullmatch(MODEL_NAME, target.name):
+        raise Stop(
+            f"{shown(target.name)} is no name of a model: --write-temperature takes a folder named in small letters, "
+            "digits, dots, dashes and underscores."
+        )
+    _make(target.parent)
+
+
+def _write_threshold(path: Path, found: Mapping[str, Any] | None) -> str:
+    """Writes the threshold, or says that there is none, in place of one of an earlier run."""
+    path.unlink(missing_ok=True)
+    if found is None:
+        return f" No confidence reaches that precision: {shown(str(path))} is not written."
+    path.write_text(f"CONFIDENCE_THRESHOLD={found['confidence']}\n", "utf-8")
+    return ""
 
 
 def find_labelled(options: AuditOptions) -> list[Labelled]:
@@ -151,7 +175,7 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
     path = _column(table, ("path", "file", "source"), options.column)
     label = _column(table, ("label", "emotion"), None)
     groups = {name: table.values(_column(table, (name,), name)) for name in options.groups}
-    by_name = _by_name(find_items(options.sources, None))
+    by_name = _by_name(find_items(options.sources, options.column))
     found: dict[Item, Labelled] = {}
     for number, (name, given) in enumerate(zip(table.values(path), table.values(label), strict=True)):
         item = _named(str(name or ""), by_name, options)
@@ -165,7 +189,7 @@ def find_labelled(options: AuditOptions) -> list[Labelled]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else shown(str(value))
 
 
 def _named(name: str, by_name: Mapping[str, Sequence[Item]], options: AuditOptions) -> Item:
@@ -428,6 +452,7 @@ def write_temperature(target: Path, settings: Settings, name: str, value: float)
     path = target / MANIFEST_FILE
     manifest = json.loads(path.read_text("utf-8"))
     output = manifest["output"]
-    output["temperature"] = round(output.get("temperature", 1.0) * value, 4)
+    low, high = TEMPERATURES
+    output["temperature"] = round(min(max(output.get("temperature", 1.0) * value, low), high), 4)
     manifest["name"] = target.name
     path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -81,7 +82,7 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         scorer = Scorer(options, settings, model, video=video)
         if needs_mesh(frozenset(options.details)):
             engine.mesh.get()
-        _begin(output, options, model, items)
+        _begin(output, options, settings, model, items)
         parts = [part for part in split(items) if part.number % shard[1] == shard[0] - 1]
         done = output.names()
         waiting = [part for part in parts if scorer.name(part) not in done]
@@ -205,14 +206,25 @@ def split(items: Sequence[Item]) -> Iterator[Part]:
         number, start = number + 1, stop
 
 
-def _begin(output: Output, options: ScoreOptions, model: Classifier, items: Sequence[Item]) -> None:
+_SETTINGS: Final = (
+    *("confidence_threshold", "detection_threshold"),
+    *("max_faces", "max_file_size_mb", "max_image_pixels"),
+)
+"""Settings that rows depend on."""
+
+
+def _begin(output: Output, options: ScoreOptions, settings: Settings, model: Classifier, items: Sequence[Item]) -> None:
     """Writes down what this run does, or checks that it does what was begun here."""
     manifest = model.manifest
     plan: dict[str, Any] = {
         "options": json.loads(json.dumps(asdict(options))),
         "items": len(items),
         "items_sha256": digest(items),
-        "model": {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256},
+        "model": {
+            **{"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256},
+            "manifest_sha256": hashlib.sha256(manifest.model_dump_json().encode()).hexdigest(),
+        },
+        "settings": {name: getattr(settings, name) for name in _SETTINGS},
         "part_size": PART_SIZE,
         "version": app.__version__,
     }

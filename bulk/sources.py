@@ -240,7 +240,7 @@ def _names(location: str, suffix: str, column: str | None) -> list[str]:
     try:
         if suffix == ".txt":
             with opened(location) as file:
-                lines = file.read().decode("utf-8", "surrogateescape").split("\n")
+                lines = file.read().decode("utf-8-sig", "surrogateescape").split("\n")
             return [name for line in lines if (name := line.removesuffix("\r")).strip()]
     except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(location)} cannot be read: {reason_of(error)}.") from None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import sys
 
+from app.inference.manifest import BadModel
+from training.dataset import MissingData
+
 VERBS = {
     "prepare": "prepare the training arrays from the data folder",
     "faceres": "convert the weights of a package to a start for training",
@@ -31,7 +34,10 @@ def main(arguments: list[str]) -> None:
         lines = "\n".join(f"  {verb:12} {meaning}" for verb, meaning in VERBS.items())
         raise SystemExit(f"usage: python -m training VERB [--help]\n\n{lines}")
     # Imported late: only some verbs need PyTorch.
-    importlib.import_module(f"training.{arguments[0]}").main(arguments[1:])
+    try:
+        importlib.import_module(f"training.{arguments[0]}").main(arguments[1:])
+    except (BadModel, MissingData, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

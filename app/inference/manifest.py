@@ -24,6 +24,9 @@ from pydantic import (
 )
 
 MANIFEST_FILE = "manifest.json"
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]*$"
+TEMPERATURES = (0.05, 20.0)
+"""The least and the most that a manifest may have."""
 _LARGEST_MANIFEST = 1_000_000
 _TAGS = {"eyes", "box", "regression", "multilabel", "float", "tuple[float, ...]"}
 """Parts of an error's location that pydantic adds for a union. They are no keys of the file."""
@@ -109,7 +112,10 @@ class OutputSpec(_Part):
         description="Whether the output still needs a softmax (`logits`) or not."
     )
     temperature: float = Field(
-        1.0, ge=0.05, le=20, description="Divisor of the logits before the softmax; below 1 it sharpens."
+        1.0,
+        ge=TEMPERATURES[0],
+        le=TEMPERATURES[1],
+        description="Divisor of the logits before the softmax; below 1 it sharpens.",
     )
     entropy_exponent: float = Field(
         0.0,
@@ -172,7 +178,7 @@ class ExplainSpec(_Part):
 class Manifest(_Part):
     """``manifest.json`` of a model's folder."""
 
-    name: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")] = Field(
+    name: Annotated[str, StringConstraints(max_length=64, pattern=MODEL_NAME)] = Field(
         description="Name of the model in requests; the same as its folder's name."
     )
     version: Text = Field(description="Version of the model.")

@@ -117,6 +117,48 @@ def test_a_probability_that_is_shown_as_none_is_small_for_the_log_loss(faces: Pa
     assert 10 < figures["log_loss"] < 20
 
 
+def test_a_threshold_that_is_not_found_leaves_none_of_an_earlier_run(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    audit(faces, "--precision", 0.5, "--write-threshold", out=out)
+    assert (out / "settings.env").exists()
+    shutil.move(faces / "Happiness", faces / "sad")
+    shutil.rmtree(faces / "neutral")
+    assert run(["audit", str(faces), "--out", str(out), "--workers", "1", "--write-threshold"]) == 0
+    assert not (out / "settings.env").exists()
+    assert "No confidence reaches that precision" in capsys.readouterr().err
+
+
+def test_group_names_of_another_encoding_are_written(faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes("file,label,camera\nHappiness/0.jpg,happy,Büro\n".encode("latin-1"))
+    figures = audit(faces, "--labels", tmp_path / "labels.csv", "--groups", "camera", out=tmp_path / "out")
+    assert [*figures["groups"]["camera"]] == ["B\\xfcro"]
+
+
+def test_a_table_may_be_the_source_and_name_its_column(faces: Path, tmp_path: Path) -> None:
+    (faces / "own.csv").write_text("photo,label\nHappiness/0.jpg,happy\n")
+    table = faces / "own.csv"
+    assert audit(table, "--labels", table, "--column", "photo", out=tmp_path / "out")["faces"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--compare", "default"], "--compare takes two models"),
+        (["--compare", "default,accurate", "--model", "default"], "no --model beside them"),
+        (["--write-temperature", "{}/My model"], "is no name of a model"),
+        (["--write-temperature", "{}/file/mine"], "cannot be written to"),
+    ],
+)
+def test_what_could_not_be_done_is_refused_before_anything_is_read(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = [each.format(tmp_path) for each in arguments]
+    assert said in refusal(capsys, faces, *arguments, out=tmp_path / "out")
+
+
 def test_two_models(faces: Path, tmp_path: Path) -> None:
     comparison = audit(faces, "--compare", "default,accurate", out=tmp_path / "out")["comparison"]
     assert comparison["models"] == ["default", "accurate"]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -104,7 +105,7 @@ def test_every_kind_of_source(archive: Path, tmp_path: Path, kind: str) -> None:
         source = f"{archive}/**/*.jpg"
     elif kind == "list":
         source = str(archive / "list.txt")
-        Path(source).write_text("a.jpg\ninner/b.jpg\n")
+        Path(source).write_text("a.jpg\r\ninner/b.jpg\r\n", "utf-8-sig")
     elif kind == "table":
         source, column = str(archive / "table.csv"), ["--column", "picture"]
         Path(source).write_text('picture,other\na.jpg,"two\nlines"\ninner/b.jpg,1\n')
@@ -333,11 +334,18 @@ def test_a_run_that_was_begun_with_an_option_that_is_unknown_here_is_refused(
 
 
 def test_a_run_that_was_begun_otherwise_is_refused(
-    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     score(archive, out=out)
     assert "its faces was 'all' and is 'largest'" in refusal(capsys, archive, "--faces", "largest", out=out)
+    monkeypatch.setenv("CONFIDENCE_THRESHOLD", "0.3")
+    assert "its confidence_threshold was 0.6 and is 0.3" in refusal(capsys, archive, out=out)
+    monkeypatch.delenv("CONFIDENCE_THRESHOLD")
+    plan = (out / "_plan.json").read_text("utf-8")
+    (out / "_plan.json").write_text(re.sub(r'("manifest_sha256": )"\w+"', r'\1"0"', plan), "utf-8")
+    assert "its manifest_sha256 was '0'" in refusal(capsys, archive, out=out)
+    (out / "_plan.json").write_text(plan, "utf-8")
     shutil.copy(HAPPY, archive / "new.jpg")
     assert "its items was 3 and is 4" in refusal(capsys, archive, out=out)
     (archive / "a.jpg").unlink()
