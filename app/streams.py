@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from app.errors import NotReady, Overloaded
+from app.errors import Overloaded
 from app.rate_limiter import NETWORK_FACTOR, Budget, MemoryCounter, Rate
 
 _RETRY_AFTER: Final = 5.0
@@ -25,7 +25,6 @@ class Streams:
         self._frames = MemoryCounter(max_clients)
         self._rate = Rate.of(frames_per_second, 1)
         self._network_rate = Rate.of(NETWORK_FACTOR * frames_per_second, 1)
-        self._draining = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -44,9 +43,6 @@ class Streams:
     @contextmanager
     def opened(self, client: Sequence[str], drain: Callable[[], None]) -> Iterator[None]:
         """Takes a place for a stream of a client. Calls ``drain`` when the service stops."""
-        if self._draining:
-            # It has begun to stop since the request arrived.
-            raise NotReady
         self.require_room(client)
         place = object()
         self._open[place] = drain
@@ -59,8 +55,7 @@ class Streams:
             self._of_client = +self._of_client
 
     def drain(self) -> None:
-        """Tells every stream to end, and lets no other begin."""
-        self._draining = True
+        """Tells every stream to end."""
         for drain in tuple(self._open.values()):
             drain()
 

@@ -35,12 +35,12 @@ from app.api.stream_messages import (
     frame_prediction,
     stream_error,
 )
-from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, Overloaded, Timeout, VisageError
+from app.errors import FileTooLarge, InvalidRequest, ModelNotFound, NotReady, Overloaded, Timeout, VisageError
 from app.expression.details import DETAILS
 from app.inference.classifier import Classifier
 from app.memory_budget import HeldMemory, process_memory
 from app.pipeline import Checkpoint, ClassifyOptions, FacePrediction, FrameOptions, PicturePrediction, Pipeline
-from app.service import Service
+from app.service import Phase, Service
 from app.sessions.profile import Event, InterviewPractice, ProfileName
 from app.sessions.summary import Session, SessionFace, SkipReason
 from app.sessions.tracks import Track, Tracker
@@ -154,6 +154,9 @@ class Stream:
         self._started = time.monotonic()
 
     async def run(self) -> None:
+        if self._service.phase is Phase.DRAINING:
+            # It has begun to stop since the request was let in.
+            raise NotReady
         with self._memory, self._service.streams.opened(self._client, self._drain):
             offered = self._websocket.scope["subprotocols"]
             await self._websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)

@@ -16,11 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.api import stream_messages, streaming
 from app.api.identity import StreamTokens
-from app.errors import CATALOGUE, NotReady, VisageError
+from app.errors import CATALOGUE, VisageError
 from app.memory_budget import process_memory
 from app.server import websocket
-from app.streams import Streams
-from tests.api.conftest import PICTURE
+from app.service import Phase
+from tests.api.conftest import PICTURE, Start, service_of
 from tests.api.fakes import FakeModel, FakeRegistry, Script, manifest
 from tests.api.raw import RawRequest
 from tests.api.streams import DOCUMENT, refusal, started, stream
@@ -553,11 +553,18 @@ async def test_a_drain_ends_streams_with_their_summaries(script: Script) -> None
     await client_block.__aexit__(None, None, None)
 
 
-async def test_a_stream_that_is_admitted_while_the_service_begins_to_stop_is_turned_away() -> None:
-    streams = Streams(4, 30, max_clients=10)
-    streams.drain()
-    with pytest.raises(NotReady), streams.opened(["somebody"], lambda: None):
-        pass
+def test_a_stream_that_is_admitted_while_the_service_begins_to_stop_is_turned_away(start: Start) -> None:
+    client = start(rate_limit="100/minute")
+    service = service_of(client)
+    charge = service.limiter.charge
+
+    async def charge_slowly(*names: str, read: bool = False) -> Any:
+        service.phase = Phase.DRAINING
+        return await charge(*names, read=read)
+
+    service.limiter.charge = charge_slowly  # type: ignore[method-assign]
+    with client.websocket_connect("/stream") as opened:
+        assert opened.receive_json()["error"] == "not_ready"
 
 
 async def test_metrics_count_streams(script: Script) -> None:
