@@ -52,7 +52,7 @@ export default defineConfig({
         HOST: "127.0.0.1",
         PORT: SERVICE_PORT,
         WORKERS: "1",
-        RATE_LIMIT: "off",
+        RATE_LIMIT: "100000/minute",
         API_KEYS: `web:${KEY}`,
         CORS_ORIGINS: `http://127.0.0.1:${WEB_PORT}`,
         LOG_LEVEL: "warning",

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,21 @@ def test_a_file_that_cannot_be_read_is_one_of_the_errors(visage: Visage, tmp_pat
     assert outcome.code == "unreadable_file"
 
 
+def test_a_name_that_is_not_utf8_is_sent_as_far_as_it_goes(visage: Visage, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy(HAPPY, tmp_path / name)
+    ((_, outcome),) = visage.predict_many(pictures_in(tmp_path))
+    assert not isinstance(outcome, VisageError)
+    assert outcome["emotion"] == "happy"
+    assert visage.predict_batch([tmp_path / name])["results"][0]["filename"] == "caf?.jpg"
+
+
+def test_a_path_that_no_file_can_have_is_an_unreadable_file(visage: Visage) -> None:
+    with pytest.raises(VisageError) as caught:
+        visage.predict("a\0b.jpg")
+    assert caught.value.code == "unreadable_file"
+
+
 async def test_asyncio(async_visage: AsyncVisage) -> None:
     assert (await async_visage.predict(HAPPY))["emotion"] == "happy"
     assert (await async_visage.predict_batch([HAPPY]))["summary"]["succeeded"] == 1
@@ -258,6 +273,41 @@ def test_a_stream_that_the_service_ends_says_why(visage: Visage) -> None:
             stream.read(HAPPY)
 
 
+@contextmanager
+def streaming(handler: Callable[[ServerConnection], None]) -> Iterator[str]:
+    """The address of a server that does this with each stream."""
+    with serve(handler, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def test_a_stream_that_ends_after_its_summary_says_so() -> None:
+    def restarting(connection: ServerConnection) -> None:
+        connection.send(STARTED)
+        connection.recv()
+        connection.send('{"type": "summary", "reason": "shutdown"}')
+        connection.close(1012)
+
+    with streaming(restarting) as url:
+        with Visage(url) as visage, visage.stream() as stream, pytest.raises(VisageError) as blocking:
+            stream.read(HAPPY)
+        async with AsyncVisage(url) as client, client.stream() as other:
+            with pytest.raises(VisageError) as asynchronous:
+                await other.read(HAPPY)
+    for caught in (blocking, asynchronous):
+        assert (caught.value.code, caught.value.message) == (
+            "disconnected",
+            "The stream ended with its summary (code 1012).",
+        )
+    assert stream.summary is not None
+    assert stream.summary["reason"] == "shutdown"
+
+
 STARTED = '{"type": "started", "session": "1", "labels": [], "limits": {"frames_per_second": 1000}}'
 
 
@@ -269,19 +319,12 @@ async def test_a_connection_that_breaks_in_the_middle_is_an_error(sent: str, cod
             connection.recv()
         connection.socket.close()
 
-    with serve(broken, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-            with pytest.raises(VisageError) as blocking, Visage(url) as visage, visage.stream() as stream:
-                stream.read(HAPPY)
-            with pytest.raises(VisageError) as asynchronous:
-                async with AsyncVisage(url) as client, client.stream() as other:
-                    await other.read(HAPPY)
-        finally:
-            server.shutdown()
-            thread.join()
+    with streaming(broken) as url:
+        with pytest.raises(VisageError) as blocking, Visage(url) as visage, visage.stream() as stream:
+            stream.read(HAPPY)
+        with pytest.raises(VisageError) as asynchronous:
+            async with AsyncVisage(url) as client, client.stream() as other:
+                await other.read(HAPPY)
     assert [blocking.value.code, asynchronous.value.code] == [code, code]
 
 
@@ -294,16 +337,13 @@ def test_an_error_before_a_good_prediction_is_not_why_a_stream_ends() -> None:
         connection.send('{"type": "prediction", "frame": 1, "faces": []}')
         connection.socket.close()
 
-    with serve(broken, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-            with Visage(url) as visage, visage.stream() as stream, pytest.raises(VisageError) as caught:
-                stream.finish()
-        finally:
-            server.shutdown()
-            thread.join()
+    with (
+        streaming(broken) as url,
+        Visage(url) as visage,
+        visage.stream() as stream,
+        pytest.raises(VisageError) as caught,
+    ):
+        stream.finish()
     assert caught.value.code == "disconnected"
 
 

@@ -9,6 +9,8 @@ interface Waiting {
   readonly progress: ((loaded: number, total: number) => void) | undefined;
 }
 
+const FAILED = "The engine's worker could not be loaded, or it failed. See workerUrl.";
+
 export class Connection {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -16,16 +18,19 @@ export class Connection {
   #calls = 0;
 
   constructor(workerUrl: string | URL | undefined) {
-    // Bundlers look for exactly this form of the default.
-    this.#worker = workerUrl
-      ? new Worker(workerUrl, { type: "module" })
-      : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    try {
+      // Bundlers look for exactly this form of the default.
+      this.#worker = workerUrl
+        ? new Worker(workerUrl, { type: "module" })
+        : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    } catch (cause) {
+      // It is of another origin, or no address.
+      throw new EngineError("worker_failed", FAILED, { cause });
+    }
     this.#worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#take(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.close(
-        new EngineError("worker_failed", "The engine's worker could not be loaded, or it failed. See workerUrl."),
-      );
+      this.close(new EngineError("worker_failed", FAILED));
     });
   }
 

@@ -103,8 +103,14 @@ export class Engine {
     const [sent, own] = await sendable(picture);
     const format = (picture instanceof Blob && FORMATS[picture.type]) || "bmp";
     const request = { picture: sent, format, faces, onNoFace, method, details: [details].flat(), language };
-    const result = this.#connection.call("predict", request, own);
-    return signal ? Promise.race([result, aborted(signal)]) : result;
+    try {
+      signal?.throwIfAborted();
+      const result = this.#connection.call("predict", request, own);
+      return signal ? untilAborted(result, signal) : result;
+    } finally {
+      // Closing does nothing to one that was sent: it is the worker's.
+      for (const bitmap of own) bitmap.close();
+    }
   }
 
   /**
@@ -126,7 +132,7 @@ export class Engine {
 }
 
 /** The picture as it can be sent to a worker, and what of it may be handed over because it is our own copy. */
-async function sendable(picture: EnginePicture): Promise<[SentPicture, Transferable[]]> {
+async function sendable(picture: EnginePicture): Promise<[SentPicture, ImageBitmap[]]> {
   if (picture instanceof Blob || picture instanceof ImageData || picture instanceof ImageBitmap) return [picture, []];
   if (typeof VideoFrame !== "undefined" && picture instanceof VideoFrame) return [picture, []];
   try {
@@ -139,14 +145,26 @@ async function sendable(picture: EnginePicture): Promise<[SentPicture, Transfera
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+function untilAborted<Result>(result: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    result.finally(() => signal.removeEventListener("abort", abort)).then(resolve, reject);
+  });
 }
 
 function folderOf(url: string | URL): string {
-  const absolute = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  const absolute = addressOf(url);
   if (!absolute.pathname.endsWith("/")) absolute.pathname += "/";
   return absolute.href;
+}
+
+function addressOf(url: string | URL): URL {
+  try {
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch (cause) {
+    throw new EngineError("invalid_request", `modelsUrl is no address: ${url}`, { cause });
+  }
 }
 
 function threadsOf(wanted: number | undefined): number {

@@ -3,8 +3,21 @@
 import { EngineError } from "./errors.js";
 import { pixelsOf, type Pixels } from "./pixels.js";
 import type { SentPicture } from "./protocol.js";
+import { unturned } from "./webp.js";
 
 const LEAST_SIDE = 32;
+
+/** What the EXIF orientations do to the axes: a, b, c and d of a canvas's transform. */
+const TURNS: Readonly<Record<number, readonly [number, number, number, number]>> = {
+  1: [1, 0, 0, 1],
+  2: [-1, 0, 0, 1],
+  3: [-1, 0, 0, -1],
+  4: [1, 0, 0, -1],
+  5: [0, 1, 1, 0],
+  6: [0, 1, -1, 0],
+  7: [0, -1, -1, 0],
+  8: [0, -1, 1, 0],
+};
 
 /** Keeps its canvas and its memory, so that frames of the same size take none of their own. Its pixels last until the next picture. */
 export class PictureReader {
@@ -22,9 +35,11 @@ export class PictureReader {
       this.#check(picture.width, picture.height);
       return pixelsOf(overWhite(picture.data), picture.width, picture.height);
     }
-    const drawable = picture instanceof Blob ? await bitmapOf(picture) : picture;
+    const { file, orientation } = picture instanceof Blob ? await unturned(picture) : { file: picture, orientation: 1 };
+    const drawable = file instanceof Blob ? await bitmapOf(file) : file;
     try {
-      return (drawable instanceof ImageBitmap ? null : await this.#copied(drawable)) ?? this.#drawn(drawable);
+      const copied = drawable instanceof ImageBitmap ? null : await this.#copied(drawable);
+      return copied ?? this.#drawn(drawable, orientation);
     } finally {
       drawable.close();
     }
@@ -49,9 +64,10 @@ export class PictureReader {
     return pixelsOf(overWhite(this.#copy), width, height);
   }
 
-  #drawn(picture: ImageBitmap | VideoFrame): Pixels {
-    const [width, height] =
+  #drawn(picture: ImageBitmap | VideoFrame, orientation: number): Pixels {
+    const [across, down] =
       picture instanceof ImageBitmap ? [picture.width, picture.height] : [picture.displayWidth, picture.displayHeight];
+    const [width, height] = orientation < 5 ? [across, down] : [down, across];
     this.#check(width, height);
     if (this.#canvas?.width !== width || this.#canvas.height !== height)
       this.#canvas = new OffscreenCanvas(width, height);
@@ -59,7 +75,10 @@ export class PictureReader {
     if (!context) throw new EngineError("invalid_image", "This browser has no memory left for the picture.");
     context.fillStyle = "white";
     context.fillRect(0, 0, width, height);
+    const [a, b, c, d] = TURNS[orientation]!;
+    context.setTransform(a, b, c, d, a + c < 0 ? width : 0, b + d < 0 ? height : 0);
     context.drawImage(picture, 0, 0);
+    context.resetTransform();
     return pixelsOf(context.getImageData(0, 0, width, height).data, width, height);
   }
 

@@ -39,6 +39,7 @@ export class EngineStream {
   readonly #onPrediction: (prediction: FramePrediction) => void;
   readonly #options: EngineStreamOptions;
   readonly #started = performance.now();
+  readonly #abort = () => this.close();
   #cancel = () => {};
   #closed = false;
   #reading = false;
@@ -60,7 +61,7 @@ export class EngineStream {
     this.#options = options;
     const { faces = "largest", smoothing = 0.5, signal } = options;
     connection.call("openStream", { stream: id, faces, smoothing }).catch((error: EngineError) => this.#fail(error));
-    signal?.addEventListener("abort", () => this.close(), { once: true });
+    signal?.addEventListener("abort", this.#abort);
     if (signal?.aborted) this.close();
     this.#wait();
   }
@@ -70,6 +71,7 @@ export class EngineStream {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancel();
+    this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#connection.call("closeStream", this.#id).catch(() => {});
   }
 

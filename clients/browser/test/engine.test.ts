@@ -150,6 +150,52 @@ describe("predict", () => {
     expect(result.emotion).toBe("happy");
   });
 
+  it("turns WebP files upright, which Chromium does not", async () => {
+    const results = await page.evaluate(async () => {
+      const exif = (orientation: number) =>
+        Uint8Array.of(73, 73, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0);
+      const drawn = (picture: ImageBitmap) => {
+        const canvas = new OffscreenCanvas(picture.width, picture.height);
+        canvas.getContext("2d")!.drawImage(picture, 0, 0);
+        return canvas;
+      };
+      /** The picture, turned by an orientation: Chromium does that with a JPEG. */
+      const turned = async (picture: OffscreenCanvas, orientation: number) => {
+        const jpeg = await picture.convertToBlob({ type: "image/jpeg", quality: 1 });
+        const start = Uint8Array.of(0xff, 0xd8, 0xff, 0xe1, 0, 34, 69, 120, 105, 102, 0, 0);
+        return drawn(await createImageBitmap(new Blob([start, exif(orientation), jpeg.slice(2)])));
+      };
+      /** Chromium writes WebP in the extended format, with room for EXIF at the end. */
+      const webp = async (picture: OffscreenCanvas, orientation: number) => {
+        const plain = await picture.convertToBlob({ type: "image/webp", quality: 0.99 });
+        const chunk = Uint8Array.of(69, 88, 73, 70, 26, 0, 0, 0);
+        const file = await new Blob([plain, chunk, exif(orientation)]).arrayBuffer();
+        const view = new DataView(file);
+        view.setUint32(4, file.byteLength - 8, true);
+        view.setUint8(20, view.getUint8(20) | 8);
+        return new Blob([file], { type: "image/webp" });
+      };
+      const upright = new OffscreenCanvas(640, 512);
+      upright.getContext("2d")!.drawImage(await createImageBitmap(await sample("happy_sample")), 100, 0);
+      const results = [];
+      for (const orientation of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        const inverse = { 6: 8, 8: 6 }[orientation] ?? orientation;
+        const stored = await turned(upright, inverse);
+        const { image, face } = await engine.predict(await webp(stored, orientation));
+        results.push({ image, box: face.box, stored: [stored.width, stored.height] });
+      }
+      return results;
+    });
+    const first = results[0]!;
+    expect(results.map(({ stored }) => stored[0])).toEqual([640, 640, 640, 640, 512, 512, 512, 512]);
+    for (const { image, box } of results) {
+      expect(image).toEqual({ width: 640, height: 512, format: "webp" });
+      for (const side of ["x", "y", "width", "height"] as const) {
+        expect(Math.abs(box[side] - first.box[side])).toBeLessThanOrEqual(3);
+      }
+    }
+  });
+
   it("reads the middle of a picture without a face where the caller wants it", async () => {
     const result = await page.evaluate(async () => engine.predict(await sample("no_face"), { on_no_face: "center" }));
     expect(result.face.score).toBe(0);
@@ -417,6 +463,8 @@ describe("bad input", () => {
     expect(await failure({ modelsUrl: "http://127.0.0.1:9/" })).toBe("model_file_unreachable");
     expect(await failure({ model: "other" })).toBe("model_not_found");
     expect(await failure({ workerUrl: "/dist/nothing.js" })).toBe("worker_failed");
+    expect(await failure({ workerUrl: "http://127.0.0.1:9/worker.js" })).toBe("worker_failed");
+    expect(await failure({ modelsUrl: "http://" })).toBe("invalid_request");
   });
 
   it("says so where the browser has no SIMD", async () => {
@@ -470,5 +518,34 @@ describe("bad input", () => {
       return [await codeOf(engine.predict(blob, { signal })), await loading];
     });
     expect(reasons).toEqual(["enough", "too slow"]);
+  });
+
+  it("hears an abort while the picture is copied, and listens to a signal for no longer than it reads", async () => {
+    const result = await page.evaluate(async () => {
+      const image = new Image();
+      image.src = URL.createObjectURL(await sample("happy_sample"));
+      await image.decode();
+      const controller = new AbortController();
+      const copy = createImageBitmap;
+      const copies: ImageBitmap[] = [];
+      globalThis.createImageBitmap = async (picture: ImageBitmapSource) => {
+        copies.push(await copy(picture));
+        return copies[0]!;
+      };
+      const stopped = codeOf(engine.predict(image, { signal: controller.signal }));
+      globalThis.createImageBitmap = copy;
+      controller.abort("enough");
+      const reason = await stopped;
+      const widths = copies.map(({ width }) => width);
+      const { signal } = new AbortController();
+      let listeners = 0;
+      signal.addEventListener = () => listeners++;
+      signal.removeEventListener = () => listeners--;
+      const read = await codeOf(engine.predict(image, { signal }));
+      engine.stream(document.createElement("video"), () => {}, { signal }).close();
+      return { reason, widths, read, listeners };
+    });
+    // A bitmap that is closed has no width.
+    expect(result).toEqual({ reason: "enough", widths: [0], read: "no error", listeners: 0 });
   });
 });

@@ -33,7 +33,7 @@ export async function openCamera({ facing = "user", deviceId, width = 640, heigh
       video: { ...which, width: { ideal: width }, height: { ideal: height } },
     });
   } catch (cause) {
-    throw failure(CODES[(cause as Error).name] ?? "camera_busy", cause);
+    throw cameraError(cause);
   }
 }
 
@@ -54,6 +54,11 @@ export async function takeFrame(video: HTMLVideoElement, longestSide = 640, qual
   canvas.height = height;
   canvas.getContext("2d")?.drawImage(video, 0, 0, width, height);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+}
+
+/** What a browser says of a camera, as an error of this package. */
+export function cameraError(cause: unknown): VisageError {
+  return cause instanceof VisageError ? cause : failure(CODES[(cause as Error).name] ?? "camera_busy", cause);
 }
 
 function failure(code: CameraErrorCode, cause?: unknown): VisageError {

@@ -140,11 +140,14 @@ export class Visage {
   stream(options: StreamOptions = {}): VisageStream {
     const { token, reconnections: _, framesUnderWay: __, ...query } = options;
     const { url, apiKey, WebSocket } = this.#options;
-    const address = new URL(`${url.replace(/\/+$/, "")}/stream`, globalThis.location?.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    for (const [name, value] of Object.entries(query)) address.searchParams.set(name, String(value));
+    // React Native's URL can neither be changed nor relied on to leave an address as it is.
+    const base = /^\w+:/.test(url) ? url : new URL(url, globalThis.location?.href).href;
+    const address = base.replace(/^http/i, "ws").replace(/\/+$/, "");
+    const given = Object.entries(query).filter(([, value]) => value !== undefined);
+    const parameters = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+    const search = parameters.length > 0 ? `?${parameters.join("&")}` : "";
     const ownToken = apiKey === undefined ? undefined : () => this.#token();
-    return new VisageStream({ url: address.href, token: token ?? ownToken, WebSocket }, options);
+    return new VisageStream({ url: `${address}/stream${search}`, token: token ?? ownToken, WebSocket }, options);
   }
 
   /** What the service is: its models, limits, levels and the notice on its use. */

@@ -1,3 +1,5 @@
+import { webpOrientation } from "./webp.js";
+
 /** A picture on its way to the service. React Native names a file by its address. */
 export type Picture = Blob | ArrayBuffer | Uint8Array | NativeFile;
 
@@ -39,11 +41,12 @@ export const canScale = (): boolean => typeof createImageBitmap === "function" &
 /**
  * Makes a picture smaller where it is larger than what the service needs to find faces. Returns what to send, with
  * `scaled` where something was changed. A picture that is small enough, or that this environment cannot decode, stays as
- * it is, byte for byte.
+ * it is, byte for byte, as does a WebP that has to be turned, which browsers do not agree on.
  */
 export async function scaleDown(picture: Blob, options: ScaleOptions = {}): Promise<{ picture: Blob; scaled?: Scaled }> {
   const { longestSide = LONGEST_SIDE, maxBytes = MAX_BYTES } = options;
   if (!canScale() || picture.size <= Math.min(SMALL_FILE, maxBytes)) return { picture };
+  if ((await webpOrientation(picture)) !== 1) return { picture };
   const bitmap = await createImageBitmap(picture, { imageOrientation: "from-image" }).catch(() => null);
   if (bitmap === null) return { picture };
   try {

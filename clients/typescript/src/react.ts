@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
-import { openCamera, takeFrame, type CameraOptions } from "./camera.js";
+import { cameraError, openCamera, takeFrame, type CameraOptions } from "./camera.js";
 import type { PredictionResult, PredictOptions, Visage } from "./client.js";
 import { VisageError } from "./errors.js";
 import type { Picture } from "./picture.js";
@@ -35,8 +35,9 @@ export function usePrediction(client: Pick<Visage, "predict">, defaults: Omit<Pr
         if (running.current === controller) setState({ result, error: undefined, pending: false });
       } catch (error) {
         if (running.current !== controller || controller.signal.aborted) return;
-        if (!(error instanceof VisageError)) throw error;
-        setState({ result: undefined, error, pending: false });
+        const known = error instanceof VisageError;
+        setState({ result: undefined, error: known ? error : undefined, pending: false });
+        if (!known) throw error;
       }
     },
     [client],
@@ -81,19 +82,24 @@ export function useCamera(defaults: CameraOptions = {}): CameraState {
     async (more) => {
       stop();
       const call = latest.current;
+      const fail = (error: VisageError) => {
+        if (call !== latest.current) return;
+        stop();
+        setState({ open: false, error });
+      };
       try {
         const opened = await openCamera({ ...options.current, ...more });
         if (call !== latest.current) return opened.getTracks().forEach((track) => track.stop());
         media.current = opened;
+        const gone = () => fail(new VisageError("camera_missing", "The camera was taken away."));
+        opened.getTracks().forEach((track) => track.addEventListener("ended", gone));
         if (ref.current) {
           ref.current.srcObject = opened;
           await ref.current.play();
         }
-        setState({ open: true, error: undefined });
+        if (call === latest.current) setState({ open: true, error: undefined });
       } catch (error) {
-        if (call !== latest.current) return;
-        if (!(error instanceof VisageError)) throw error;
-        setState({ open: false, error });
+        fail(cameraError(error));
       }
     },
     [stop],

@@ -31,7 +31,7 @@ export function transport(options: TransportOptions): (request: Request) => Prom
 async function once(request: Request, { fetch, timeout }: TransportOptions): Promise<Response> {
   const controller = new AbortController();
   const abort = () => controller.abort(request.signal.reason);
-  request.signal.throwIfAborted();
+  throwIfAborted(request.signal);
   request.signal.addEventListener("abort", abort);
   let late = false;
   const timer = setTimeout(() => {
@@ -40,12 +40,12 @@ async function once(request: Request, { fetch, timeout }: TransportOptions): Pro
   }, timeout * 1000);
   try {
     const response = await fetch(request, { signal: controller.signal });
-    // The time counts until the last byte.
-    const body = response.body === null ? null : await response.arrayBuffer();
+    // The time counts until the last byte. All that the service sends is text, which React Native reads best as such.
+    const body = await response.text();
     const empty = response.status === 204 || response.status === 304;
     return new Response(empty ? null : body, response);
   } catch (cause) {
-    request.signal.throwIfAborted();
+    throwIfAborted(request.signal);
     if (late) throw new VisageError("no_response", `The service did not respond within ${timeout} seconds.`, { cause });
     const offline = globalThis.navigator?.onLine === false;
     const message = offline ? "This device is offline." : "The service cannot be reached.";
@@ -56,11 +56,20 @@ async function once(request: Request, { fetch, timeout }: TransportOptions): Pro
   }
 }
 
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw reasonOf(signal);
+}
+
+/** Why a signal was aborted. In React Native up to 0.81 it keeps no reason. */
+function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason ?? Object.assign(new Error("The call was aborted."), { name: "AbortError" });
+}
+
 function pause(seconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);
-      reject(signal.reason);
+      reject(reasonOf(signal));
     };
     const timer = setTimeout(() => {
       signal.removeEventListener("abort", stop);

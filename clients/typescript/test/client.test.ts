@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { afterEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { Visage, VisageError, type BatchItem } from "../src/index.js";
 import { BATCH_KEY, KEY } from "./service.js";
 
@@ -189,5 +189,39 @@ describe("errors", () => {
     const call = new Visage({ url }).predict(happy, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error("Too slow.")), 100);
     await expect(call).rejects.toThrow("Too slow.");
+  });
+});
+
+describe("in React Native up to 0.81", () => {
+  const reason = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "reason")!;
+  const { throwIfAborted } = AbortSignal.prototype;
+
+  beforeEach(() => {
+    Reflect.deleteProperty(AbortSignal.prototype, "reason");
+    Reflect.deleteProperty(AbortSignal.prototype, "throwIfAborted");
+  });
+  afterEach(() => {
+    Object.defineProperty(AbortSignal.prototype, "reason", reason);
+    AbortSignal.prototype.throwIfAborted = throwIfAborted;
+  });
+
+  /** It has no `body`, and its bytes cannot be read. */
+  const responding = async () =>
+    ({
+      status: 200,
+      statusText: "OK",
+      headers: new Headers({ "Content-Type": "application/json" }),
+      text: async () => '{"emotion": "glücklich"}',
+      arrayBuffer: () => Promise.reject(new Error("FileReader.readAsArrayBuffer is not implemented")),
+    }) as unknown as Response;
+
+  it("reads responses as text", async () => {
+    const client = new Visage({ url: "http://service", fetch: responding });
+    expect(await client.predict(happy)).toEqual({ emotion: "glücklich" });
+  });
+
+  it("aborts without the signal's reason", async () => {
+    const client = new Visage({ url: "http://service", fetch: responding });
+    await expect(client.predict(happy, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
   });
 });

@@ -64,6 +64,13 @@ describe("usePrediction", () => {
   });
 });
 
+it("is no longer pending after a failure that is none of the client's, and throws it", async () => {
+  const client = { predict: () => Promise.reject(new TypeError("Not a picture.")) };
+  const state: () => PredictionState = await show(() => usePrediction(client as unknown as Visage));
+  await act(() => expect(state().predict(picture)).rejects.toThrow("Not a picture."));
+  expect(state()).toMatchObject({ result: undefined, error: undefined, pending: false });
+});
+
 describe("useCamera", () => {
   const video = (state: CameraState) => createElement("video", { ref: state.ref });
 
@@ -72,7 +79,7 @@ describe("useCamera", () => {
   });
 
   it("shows the camera and closes it with the component", async () => {
-    const track = { stop: vi.fn() };
+    const track = Object.assign(new EventTarget(), { stop: vi.fn() });
     const getUserMedia = vi.fn().mockResolvedValue({ getTracks: () => [track] });
     vi.stubGlobal("navigator", { mediaDevices: { getUserMedia } });
     const state: () => CameraState = await show(() => useCamera({ facing: "environment" }), video);
@@ -84,6 +91,27 @@ describe("useCamera", () => {
     expect(getUserMedia.mock.calls[1]![0].video).toMatchObject({ deviceId: { exact: "back" } });
     await act(() => root.render(null));
     expect(track.stop).toHaveBeenCalledTimes(2);
+  });
+
+  it("stops a camera whose picture may not be played", async () => {
+    vi.spyOn(HTMLMediaElement.prototype, "play").mockRejectedValue(new DOMException("", "NotAllowedError"));
+    const track = Object.assign(new EventTarget(), { stop: vi.fn() });
+    vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: async () => ({ getTracks: () => [track] }) } });
+    const state: () => CameraState = await show(() => useCamera(), video);
+    await act(() => state().start());
+    expect(track.stop).toHaveBeenCalled();
+    expect(state()).toMatchObject({ open: false, error: { code: "camera_denied" } });
+  });
+
+  it("says that the camera was taken away", async () => {
+    const track = Object.assign(new EventTarget(), { stop: vi.fn() });
+    vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: async () => ({ getTracks: () => [track] }) } });
+    const state: () => CameraState = await show(() => useCamera(), video);
+    await act(() => state().start());
+    expect(state().open).toBe(true);
+    await act(async () => void track.dispatchEvent(new Event("ended")));
+    expect(state()).toMatchObject({ open: false, error: { code: "camera_missing" } });
+    expect(state().ref.current!.srcObject).toBeNull();
   });
 
   it.each([

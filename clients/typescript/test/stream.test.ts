@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { afterEach, describe, expect, inject, it } from "vitest";
+import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { WebSocketServer, WebSocket as NodeSocket } from "ws";
 import { Visage, VisageError, type FramePrediction, type StreamOptions, type VisageStream } from "../src/index.js";
 import { STREAM_KEY } from "./service.js";
@@ -10,6 +10,7 @@ const streams: VisageStream[] = [];
 const servers: WebSocketServer[] = [];
 
 afterEach(() => {
+  vi.unstubAllGlobals();
   for (const stream of streams.splice(0)) stream.close();
   for (const server of servers.splice(0)) {
     for (const client of server.clients) client.terminate();
@@ -81,6 +82,43 @@ describe("with the service", () => {
     const wrong = open(inject("guarded"), {}, "wrong");
     expect(await (once(wrong, "error") as Promise<VisageError>)).toMatchObject({ code: "unauthorized", status: 401 });
     await expect(wrong.end()).rejects.toBeInstanceOf(VisageError);
+  });
+});
+
+describe("the address", () => {
+  /** The address of the stream of a client. */
+  async function addressOf(url: string, options: object = {}): Promise<string> {
+    return new Promise<string>((resolve) => {
+      class Noted extends EventTarget {
+        constructor(url: string) {
+          super();
+          resolve(url);
+        }
+        close() {}
+      }
+      streams.push(new Visage({ url, WebSocket: Noted as unknown as typeof globalThis.WebSocket }).stream(options));
+    });
+  }
+
+  it("has what is given, and nothing of what is undefined", async () => {
+    expect(await addressOf("http://service/", { faces: undefined })).toBe("ws://service/stream");
+    const options = { faces: "all", details: "mesh,head_pose", model: undefined };
+    expect(await addressOf("https://service/visage", options)).toBe("wss://service/visage/stream?faces=all&details=mesh%2Chead_pose");
+  });
+
+  it("is that of the page where the client's is relative", async () => {
+    vi.stubGlobal("location", { href: "https://example.org/live?a=b" });
+    expect(await addressOf("/api/visage")).toBe("wss://example.org/api/visage/stream");
+  });
+
+  it("needs no URL that can be changed, which React Native's cannot", async () => {
+    const Fixed = class {
+      get protocol() {
+        return "http:";
+      }
+    };
+    vi.stubGlobal("URL", Fixed);
+    expect(await addressOf("http://service", { faces: "all" })).toBe("ws://service/stream?faces=all");
   });
 });
 

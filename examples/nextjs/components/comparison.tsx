@@ -1,7 +1,7 @@
 "use client";
 
 import { VisageError, type ComparisonResult } from "@visage/client";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { labelLook, percent, useInfo, visage } from "@/lib/visage";
 import { Bars } from "./bars";
 import { Failure } from "./failure";
@@ -14,19 +14,25 @@ export function Comparison() {
   const [result, setResult] = useState<ComparisonResult>();
   const [error, setError] = useState<VisageError>();
   const [pending, setPending] = useState(false);
+  const running = useRef<AbortController>(undefined);
+  useEffect(() => () => running.current?.abort(), []);
 
   const read = async (chosen: File) => {
+    running.current?.abort();
+    const { signal } = (running.current = new AbortController());
     setFile(chosen);
     setResult(undefined);
     setError(undefined);
     setPending(true);
     try {
-      setResult(await visage.compare(chosen, { faces: "largest" }));
+      const compared = await visage.compare(chosen, { faces: "largest", signal });
+      if (!signal.aborted) setResult(compared);
     } catch (failure) {
+      if (signal.aborted) return;
       if (!(failure instanceof VisageError)) throw failure;
       setError(failure);
     } finally {
-      setPending(false);
+      if (!signal.aborted) setPending(false);
     }
   };
 

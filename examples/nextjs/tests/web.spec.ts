@@ -171,6 +171,19 @@ test("models side by side", async ({ page }) => {
   await fits(page);
 });
 
+test("a photo that is chosen while another is compared takes its place", async ({ page, isMobile }) => {
+  test.skip(isMobile, SAME_ON_A_PHONE);
+  await page.route("**/api/visage/predict/compare?*", () => {}, { times: 1 });
+  const asked = page.waitForRequest("**/api/visage/predict/compare?*");
+  const givenUp = page.waitForEvent("requestfailed", (request) => request.url().includes("/predict/compare"));
+  await page.goto("/compare");
+  await choose(page, "Photo", "happy_sample");
+  await asked;
+  await choose(page, "Photo", "neutral_sample");
+  await givenUp;
+  await expect(page.getByRole("heading", { name: /accurate: neutral/ })).toBeVisible();
+});
+
 test("the dashboard shows the totals", async ({ page }) => {
   await page.goto("/dashboard");
   await expect(page.getByText("Expressions").first()).toBeVisible();
@@ -341,6 +354,11 @@ test("no script runs that this program did not send, and the key stays on the se
   expect(await page.content()).not.toContain("a-key-for-the-tests");
   expect((await request.post("/api/visage/models/reload")).status()).toBe(404);
   expect((await request.get("/api/visage/metrics")).status()).toBe(404);
+});
+
+test("the browser learns how much of the rate is left", async ({ request }) => {
+  const headers = (await request.get("/api/visage/labels")).headers();
+  for (const name of ["limit", "remaining", "reset"]) expect(Number(headers[`x-ratelimit-${name}`])).toBeGreaterThan(0);
 });
 
 test("the first page is light and quick", async ({ page }) => {

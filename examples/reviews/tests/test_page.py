@@ -121,3 +121,21 @@ def test_a_camera_that_is_refused_can_be_asked_for_again(tmp_path: Path) -> None
         await tell([element("start").disabled, element("start").hidden, document.activeElement.id]);
     """
     assert told_by(script, tmp_path) == [False, False, "start"]
+
+
+def test_a_search_by_text_gives_up_a_picture_that_is_read(tmp_path: Path) -> None:
+    script = """
+        const { fetch } = window;
+        const slow = new Promise(() => {});
+        window.fetch = (path, options) => (path === "predict_emotion" ? slow : fetch(path, options));
+        const chosen = new DataTransfer();
+        chosen.items.add(new File(["picture"], "face.jpg"));
+        element("file").files = chosen.files;
+        element("file").dispatchEvent(new Event("change"));
+        const before = element("emotion").textContent;
+        element("query").value = "a present";
+        element("text").requestSubmit();
+        await until(() => element("failure").textContent);
+        await tell([before, element("emotion").textContent]);
+    """
+    assert told_by(script, tmp_path) == ["Reading the picture …", ""]

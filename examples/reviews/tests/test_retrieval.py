@@ -142,6 +142,13 @@ def test_own_reviews_are_read(tmp_path: Path) -> None:
     assert (second.id, second.stars) == ("b", 1)
 
 
+def test_a_line_ends_at_a_line_feed_alone(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    texts = ["One\u2028two\u0085three.", "Four."]
+    path.write_bytes("\r\n".join(json.dumps({"text": text}, ensure_ascii=False) for text in texts).encode())
+    assert [review.text for review in read_reviews(path)] == texts
+
+
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"text": ""}', '{"text": 3}', '{"text": "a", "stars": "b"}', '{"text": "\\ud800"}', "7"]
 )

@@ -191,10 +191,16 @@ def read(picture: Picture) -> tuple[str, bytes]:
         return "picture", bytes(picture)
     try:
         if isinstance(picture, (str, os.PathLike)):
-            return Path(picture).name, Path(picture).read_bytes()
-        return Path(str(getattr(picture, "name", "picture"))).name, picture.read()
-    except OSError as error:
-        raise VisageError("unreadable_file", f"The file cannot be read: {error.strerror or error}.") from error
+            return _name_of(picture), Path(picture).read_bytes()
+        return _name_of(str(getattr(picture, "name", "picture"))), picture.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VisageError("unreadable_file", f"The file cannot be read: {reason}.") from error
+
+
+def _name_of(path: str | os.PathLike[str]) -> str:
+    """The name of a file, with a question mark for what is not UTF-8."""
+    return Path(path).name.encode("utf-8", "replace").decode()
 
 
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[Path]:

@@ -101,10 +101,11 @@ class Conversation:
         return None
 
     def ended(self, code: int | None) -> VisageError:
-        """Why a stream ended without a summary."""
+        """Why a stream gives no more messages."""
         if self._last_error is not None:
             return self._last_error
-        return VisageError("disconnected", f"The stream ended without a summary (code {code}).")
+        summary = "with its summary" if self.summary is not None else "without a summary"
+        return VisageError("disconnected", f"The stream ended {summary} (code {code}).")
 
 
 class BaseStream:

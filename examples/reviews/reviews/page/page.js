@@ -25,6 +25,7 @@ async function run(work) {
   const mine = latest;
   const current = () => mine === latest;
   element("failure").textContent = "";
+  element("emotion").textContent = "";
   element("results").hidden = true;
   document.querySelector("main").setAttribute("aria-busy", "true");
   try {
@@ -67,8 +68,8 @@ function readFace(picture) {
   if (preview.src) URL.revokeObjectURL(preview.src);
   preview.src = URL.createObjectURL(picture);
   preview.hidden = false;
-  element("emotion").textContent = "Reading the picture …";
   return run(async (current) => {
+    element("emotion").textContent = "Reading the picture …";
     const form = new FormData();
     form.append("file", picture, "picture");
     let face;

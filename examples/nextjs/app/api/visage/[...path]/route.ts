@@ -7,7 +7,9 @@ const ROUTES: Record<string, readonly string[]> = {
   POST: ["predict", "predict/batch", "predict/compare"],
 };
 const PASSED_ON = ["content-type", "accept", "accept-language"];
-const PASSED_BACK = ["content-type", "content-disposition", "retry-after", "x-request-id"];
+// The client sends no more pictures at once than the rate has left.
+const RATE = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+const PASSED_BACK = ["content-type", "content-disposition", "retry-after", "x-request-id", ...RATE];
 
 async function handle(request: NextRequest, { params }: { params: Promise<{ path: string[] }> }): Promise<Response> {
   const path = (await params).path.join("/");
