@@ -1,7 +1,7 @@
 /** The About view: how a photo is processed, with the times of the last one, and the card of each model. */
 
 import { Chart, reliabilityChart } from "./charts.js";
-import { $, copy, h } from "./dom.js";
+import { $, copy, glyph, h } from "./dom.js";
 import { capital, duration, ratio } from "./format.js";
 import { emoji } from "./levels.js";
 import { photo } from "./one-photo.js";
@@ -159,7 +159,7 @@ function numbers(metrics) {
 /** One row for each true label. The darker a cell, the larger its share of the row. */
 function confusion(rows, labels) {
   // Where there is no room for the words of the columns, their emoji stand alone.
-  const head = h("tr", {}, h("td", {}), labels.map((label) => h("th", { scope: "col" }, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)), h("span", { class: "confusion__word" }, capital(label)))));
+  const head = h("tr", {}, h("td", {}), labels.map((label) => h("th", { scope: "col" }, glyph(emoji(label)), h("span", { class: "confusion__word" }, capital(label)))));
   const body = rows.map((row, index) => {
     const total = row.reduce((sum, value) => sum + value, 0) || 1;
     const cells = row.map((value) => {
@@ -167,7 +167,7 @@ function confusion(rows, labels) {
       cell.style.background = `color-mix(in srgb, var(--accent) ${Math.round((value / total) * 50)}%, var(--panel))`;
       return cell;
     });
-    return h("tr", {}, h("th", { scope: "row" }, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(labels[index])), ` ${capital(labels[index])}`), cells);
+    return h("tr", {}, h("th", { scope: "row" }, glyph(emoji(labels[index])), ` ${capital(labels[index])}`), cells);
   });
   const caption = h("caption", {}, "Of 100 faces that people gave the label of a row, how many the model gave the label of a column. The diagonal is right.");
   return h("div", {}, h("table", { class: "confusion" }, caption, h("thead", {}, head), h("tbody", {}, body)));

@@ -7,9 +7,9 @@ const TIMEOUT_MS = 60_000;
 
 let key = "";
 
-/** Sets the API key. It is kept in memory only, until the page is closed. */
+/** Sets the API key, as the bytes of a header. It is kept in memory only, until the page is closed. */
 export function useKey(value) {
-  key = value.trim();
+  key = String.fromCharCode(...new TextEncoder().encode(value.trim()));
 }
 
 export const hasKey = () => key !== "";

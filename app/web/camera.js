@@ -13,24 +13,28 @@ const REASONS = {
 
 /**
  * Shows a camera in a video element: the one that looks at the person, or another `which`, as constraints. The caller
- * stops it with `closeCamera`.
+ * stops it with `closeCamera`. One that is no longer `wanted` is stopped at once.
  */
-export async function openCamera(video, longest, which = { facingMode: "user" }) {
+export async function openCamera(video, longest, which = { facingMode: "user" }, wanted = () => true) {
   if (!navigator.mediaDevices?.getUserMedia) throw new CallError("camera_insecure");
   try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({
+    const stream = await navigator.mediaDevices.getUserMedia({
       audio: false,
       video: { ...which, width: { ideal: longest }, height: { ideal: (longest * 3) / 4 } },
     });
+    if (!wanted()) return stop(stream);
+    video.srcObject = stream;
     await video.play();
   } catch (error) {
-    closeCamera(video);
+    if (wanted()) closeCamera(video);
     throw new CallError(REASONS[error.name] ?? "camera_busy");
   }
 }
 
+const stop = (stream) => stream.getTracks().forEach((track) => track.stop());
+
 export function closeCamera(video) {
-  video.srcObject?.getTracks().forEach((track) => track.stop());
+  if (video.srcObject) stop(video.srcObject);
   video.srcObject = null;
 }
 

@@ -1,10 +1,10 @@
 /** Several models on one photo: what each says of the chosen face, with its bars, its map and its time. */
 
 import * as api from "./api.js";
-import { h } from "./dom.js";
+import { glyph, h } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { capital, duration, percent, plural } from "./format.js";
-import { drawHeat } from "./heatmap.js";
+import { drawHeat, MOST_OCCLUDED } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { cutFace, openPicture } from "./picture-file.js";
 import { Bars, seen } from "./probability-bars.js";
@@ -69,12 +69,14 @@ export class Comparison {
     const { signal } = (this.#call = new AbortController());
     button.disabled = true;
     const { file, result: known, query } = this.#source;
+    const few = (known.faces?.length ?? 1) <= MOST_OCCLUDED;
     try {
       const results = [];
       for (const name of names) {
         const has = name === known.model.name && known.explanation;
-        const method = service.model(name)?.explain_methods?.includes(query.explain_method) ? query.explain_method : "";
-        const asked = { ...query, model: name, faces: "all", explain: "grid", explain_method: method, details: "" };
+        const model = service.model(name);
+        const method = few && model?.explain_methods?.includes(query.explain_method) ? query.explain_method : "";
+        const asked = { ...query, model: name, faces: "all", explain: few || model?.explains_by !== "occlusion" ? "grid" : "", explain_method: method, details: "" };
         results.push(has ? known : await api.predict(file, asked, signal));
       }
       this.#picture = await openPicture(file);
@@ -115,8 +117,8 @@ export class Comparison {
       { class: "compared__model", data: { level } },
       h("h2", {}, `${model.name} ${model.version}`),
       this.#map(face, image),
-      h("p", { class: "compared__says" }, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(face.emotion)), ` ${capital(adjective(face.emotion))}`),
-      h("p", { class: "badge" }, h("span", { class: "emoji", "aria-hidden": "true" }, levelEmoji(level)), `${capital(percent(face.confidence))}, ${LEVELS[level].sure}`),
+      h("p", { class: "compared__says" }, glyph(emoji(face.emotion)), ` ${capital(adjective(face.emotion))}`),
+      h("p", { class: "badge" }, glyph(levelEmoji(level)), `${capital(percent(face.confidence))}, ${LEVELS[level].sure}`),
       place,
       h("p", { class: "small-print" }, `${duration(took)} for ${plural(found, "face")}`),
     );
@@ -132,7 +134,7 @@ export class Comparison {
     context.globalAlpha = MAP_STRENGTH;
     context.drawImage(cut(heat), 0, 0);
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Where it looked for “${explanation.label}”`);
+    canvas.setAttribute("aria-label", explanation ? `Where it looked for “${explanation.label}”` : "Face");
     return canvas;
   }
 }

@@ -33,7 +33,7 @@ const SMALLEST_FACE = 0.5;
 const [LEAST_SHARE, MOST_OF_SESSION] = [0.05, 8];
 
 /** The angles in words, seen from the person. */
-export function poseInWords({ yaw, pitch, roll }) {
+function poseInWords({ yaw, pitch, roll }) {
   const parts = [
     [yaw, "turned to their left", "turned to their right"],
     [pitch, "looking up", "looking down"],

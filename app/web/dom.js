@@ -18,6 +18,12 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+/** Listens to an element by its id. */
+export const listen = (id, name, act) => $(id).addEventListener(name, act);
+
+/** A character for the eye alone. */
+export const glyph = (text) => h("span", { class: "emoji", "aria-hidden": "true" }, text);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Creates an SVG element, where every key is an attribute. */
@@ -36,7 +42,7 @@ export function announce(text) {
 }
 
 export async function copy(text, button) {
-  const before = button.textContent;
+  const before = (button.dataset.text ??= button.textContent);
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";

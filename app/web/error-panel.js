@@ -33,7 +33,7 @@ export function showError(place, error, { file, ...actions }, { small = false } 
   const buttons = h("div", { class: "actions" });
   const parts = [title, named, h("p", {}, text), next];
   let main = true;
-  for (const name of new Set([...texts.actions, "another"])) {
+  for (const name of new Set([...(texts.actions ?? []), "another"])) {
     if (name === "wait" && actions.again) parts.push(countdown(error, actions.again, ends));
     else if (name === "ready" && actions.again) parts.push(waitUntilReady(actions.again, ends));
     else if (name === "online" && actions.again) parts.push(waitForConnection(actions.again, ends));
@@ -150,7 +150,7 @@ function keyForm(again) {
   return h(
     "form",
     { onsubmit: submit },
-    h("label", { for: "api-key" }, "API key", input),
+    h("label", {}, "API key", input),
     h("button", { class: "button button--main", type: "submit" }, icon("lock"), "Use this key"),
   );
 }

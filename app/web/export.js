@@ -16,7 +16,8 @@ const records = (items) =>
     .map(({ name, state, result }, index) => (state === "done" || state === "failed" ? { ...result, index, filename: name } : null))
     .filter(Boolean);
 
-export function asCsv(items, labels) {
+export function asCsv(items) {
+  const labels = [...new Set(items.flatMap(({ result }) => Object.keys(result?.probabilities ?? {})))];
   const head = [
     ...["index", "filename", "success", "emotion", "confidence", "is_uncertain"],
     ...labels.map((label) => `p_${label}`),

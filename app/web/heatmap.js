@@ -1,5 +1,10 @@
 /** Draws the explanation of a prediction over the picture. */
 
+import { h } from "./dom.js";
+
+/** The most faces of a picture for maps by occlusion. */
+export const MOST_OCCLUDED = 8;
+
 /** The colours of the values from 0 to 1, at equal distances. */
 const RAMP = [
   [42, 69, 216],
@@ -18,9 +23,7 @@ function colour(value) {
 
 /** The grid as a picture with one pixel per cell. The lower its value, the more transparent a cell is. */
 function tinted(grid) {
-  const small = document.createElement("canvas");
-  small.width = grid[0].length;
-  small.height = grid.length;
+  const small = h("canvas", { width: grid[0].length, height: grid.length });
   const context = small.getContext("2d");
   const image = context.createImageData(small.width, small.height);
   grid.flat().forEach((value, index) => image.data.set([...colour(value), 60 + 195 * value], index * 4));

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { cameras, closeCamera, openCamera, snapshot } from "./camera.js";
 import { UnitsChart } from "./details.js";
 import { DeviceStream } from "./device-stream.js";
-import { $, announce, h } from "./dom.js";
+import { $, announce, glyph, h, listen } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { FaceMarks } from "./faces-over-video.js";
 import { capital, percent } from "./format.js";
@@ -81,18 +81,19 @@ class Live {
 
   enter() {
     this.#timeline ??= new Timeline($("live-timeline"), service.labels);
-    $("live-practice-choice").hidden = !service.profiles.includes(PROFILE);
+    const offer = () => ($("live-practice-choice").hidden = !service.profiles.includes(PROFILE));
+    offer();
     if (this.#marks) return;
     this.#marks = new FaceMarks($("live-boxes"));
-    service.addEventListener("loaded", () => ($("live-practice-choice").hidden = !service.profiles.includes(PROFILE)));
-    $("live-on").addEventListener("click", () => this.#startCamera());
-    $("live-open").addEventListener("click", () => $("live-file").click());
-    $("live-file").addEventListener("change", () => this.take([...$("live-file").files]));
-    $("live-camera").addEventListener("change", () => this.#session && this.#startCamera());
-    $("live-off").addEventListener("click", () => this.#finish("Stopped"));
-    $("live-play").addEventListener("click", () => ($("live-video").paused ? $("live-video").play() : $("live-video").pause()));
+    service.addEventListener("loaded", offer);
+    listen("live-on", "click", () => this.#startCamera());
+    listen("live-open", "click", () => $("live-file").click());
+    listen("live-file", "change", () => this.take([...$("live-file").files]));
+    listen("live-camera", "change", () => this.#session && $("live-play").hidden && this.#startCamera());
+    listen("live-off", "click", () => this.#finish("Stopped"));
+    listen("live-play", "click", () => ($("live-video").paused ? $("live-video").play() : $("live-video").pause()));
     for (const name of ["play", "pause"]) $("live-video").addEventListener(name, () => ($("live-play").textContent = $("live-video").paused ? "Play" : "Pause"));
-    $("live-video").addEventListener("ended", () => this.#finish("The video is over"));
+    listen("live-video", "ended", () => this.#finish("The video is over"));
     device.addEventListener("change", () => this.#finish("Stopped"));
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.#finish("Stopped while you were away");
@@ -110,6 +111,7 @@ class Live {
     $("live-file").value = "";
     if (!file) return this.#fail(new api.CallError("no_video"), () => $("live-file").click());
     await this.#finish("Opening the video");
+    this.#hideError();
     const [video, turn] = [$("live-video"), (this.#opening += 1)];
     this.#show("opening", "Opening the video");
     video.src = URL.createObjectURL(file);
@@ -119,30 +121,32 @@ class Live {
       if (turn === this.#opening) this.#fail(new api.CallError("video_unreadable"), () => $("live-file").click());
       return;
     }
-    if (turn === this.#opening) this.#begin(new FileSource(video));
+    if (turn === this.#opening) this.#begin(new FileSource(video), () => this.take(files));
   }
 
   /** Opens the chosen camera: for a new session, or in place of the one that is open. */
   async #startCamera() {
     const [video, turn, session] = [$("live-video"), (this.#opening += 1), this.#session];
+    const wanted = () => turn === this.#opening;
     this.#hideError();
     if (!session) this.#show("opening", "Opening the camera");
     closeCamera(video);
     try {
-      await openCamera(video, CAMERA_SIDE, chosenCamera());
+      await openCamera(video, CAMERA_SIDE, chosenCamera(), wanted);
     } catch (error) {
+      if (!wanted()) return;
       await this.#finish("Nothing to read yet");
       return this.#fail(error, () => this.#startCamera());
     }
-    if (turn !== this.#opening || document.hidden) return closeCamera(video);
+    if (!wanted()) return;
     const [track] = video.srcObject.getVideoTracks();
     track.addEventListener("ended", () => this.#session && this.#finish("The camera was taken away"));
     $("live-mirror").toggleAttribute("data-mirrored", track.getSettings().facingMode !== "environment");
     await listCameras(track);
-    if (!session) this.#begin(new CameraSource(video));
+    if (!session && wanted()) this.#begin(new CameraSource(video), () => this.#startCamera());
   }
 
-  #begin(source) {
+  #begin(source, again) {
     const isFile = source instanceof FileSource;
     const profile = !device.on && !$("live-practice-choice").hidden && $("live-practise").checked ? PROFILE : null;
     const measures = service.hasDetails && $("live-measure").checked;
@@ -152,7 +156,6 @@ class Live {
     const { videoWidth, videoHeight } = source.video;
     if (isFile) $("live-mirror").removeAttribute("data-mirrored");
     $("live-frame").style.aspectRatio = Math.min(Math.max(videoWidth / videoHeight, NARROWEST), WIDEST);
-    if (service.labels.join() !== this.#timeline.labels.join()) this.#timeline = new Timeline($("live-timeline"), service.labels);
     this.#reset();
     $("live-report").hidden = true;
     $("live-play").hidden = !isFile;
@@ -161,15 +164,16 @@ class Live {
     this.#show("on", "Looking for a face");
     $("live-off").focus({ preventScroll: true });
     this.#connection(device.on ? "Loading the engine" : "Connecting");
-    this.#listen(session);
+    this.#listen(session, again);
     session.stream.run();
   }
 
-  #listen(session) {
+  #listen(session, again) {
     const { stream, log } = session;
     const on = (name, act) => stream.addEventListener(name, ({ detail }) => this.#session === session && act(detail));
     on("started", ({ labels }) => {
       log.begin(labels);
+      if (labels.join() !== this.#timeline.labels.join()) this.#timeline = new Timeline($("live-timeline"), labels);
       this.#connection(connected());
     });
     // Also those that arrive while the session ends.
@@ -181,22 +185,22 @@ class Live {
     on("waiting", ({ error, seconds }) => this.#connection(reason(error), ` Trying again in ${seconds} s.`));
     on("fatal", async (error) => {
       await this.#finish("Nothing to read yet");
-      this.#fail(error, () => this.#startCamera());
+      // What was read has its report.
+      if ($("view-live").dataset.state === "idle" && $("live-error").hidden) this.#fail(error, again);
     });
   }
 
   /** Ends the session, with its report if anything was read. */
   async #finish(lead) {
     const session = this.#session;
-    this.#opening += 1;
+    if (!session && $("view-live").dataset.state !== "opening") return;
+    const turn = (this.#opening += 1);
     this.#session = null;
     this.#close();
-    if (!session) {
-      if ($("view-live").dataset.state === "opening") this.#show("idle", lead);
-      return;
-    }
+    if (!session) return this.#show("idle", lead);
     this.#show("ending", "Adding up");
     const summary = await session.stream.finish(session.log);
+    if (turn !== this.#opening) return;
     if (!session.log.frames.length) {
       this.#show("idle", lead);
       $("live-on").focus({ preventScroll: true });
@@ -205,17 +209,19 @@ class Live {
 
   async #report({ stream, log, profile }, summary) {
     let note = "";
+    const turn = this.#opening;
     if (!summary) {
       note = "The connection was lost on the way. This report follows the largest face of each frame that was read.";
       try {
         summary = await api.analyzeSession(log.asSeries(profile));
       } catch (error) {
+        if (turn !== this.#opening) return;
         this.#show("idle", "Nothing to read yet");
         return this.#fail(error, () => this.#report({ stream, log, profile }, null));
       }
       summary.frames.failed = stream.figures.failed;
     }
-    if (this.#session) return;
+    if (turn !== this.#opening) return;
     this.#hideError();
     this.#show("report", "Nothing to read yet");
     showReport($("live-report"), summary, { log, note, again: () => this.#again() });
@@ -240,7 +246,10 @@ class Live {
   #show(state, lead) {
     $("view-live").dataset.state = state;
     $("live-off").disabled = state !== "on";
-    if (state !== "on") this.#reset();
+    if (state !== "on") {
+      this.#reset();
+      $("live-play").hidden = true;
+    }
     $("live-lead").textContent = lead;
   }
 
@@ -251,6 +260,7 @@ class Live {
     this.#marks.clear();
     this.#timeline.clear();
     $("live-faces").replaceChildren();
+    $("live-faces").dataset.tracks = "";
     $("live-units").replaceChildren();
     $("live-now").dataset.level = $("live-timeline").dataset.level = "none";
     $("live-label").textContent = NOTHING;
@@ -323,7 +333,7 @@ class Live {
     const [label, share] = likeliest(face);
     $("live-now").dataset.level = $("live-timeline").dataset.level = face.level;
     $("live-lead").textContent = LEVELS[face.level].lead;
-    $("live-label").replaceChildren(`${capital(adjective(label))} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)));
+    $("live-label").replaceChildren(`${capital(adjective(label))} `, glyph(emoji(label)));
     const warnings = face.warnings.filter(({ code }) => code !== "multiple_faces").map(({ code, message }) => WARNINGS[code]?.[0] ?? message);
     $("live-warnings").textContent = warnings.join(" · ");
     this.#timeline.add(face.smoothed ?? face.probabilities, label);
@@ -361,11 +371,7 @@ class Live {
     this.#close();
     this.#show("idle", "Nothing to read yet");
     this.#hideError();
-    const retry = () => {
-      this.#hideError();
-      again();
-    };
-    this.#hideError = showError($("live-error"), error, { again: retry }, { small: true });
+    this.#hideError = showError($("live-error"), error, { again }, { small: true });
   }
 }
 

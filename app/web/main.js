@@ -27,7 +27,7 @@ let view = null;
 
 const viewOfAddress = () => {
   const name = location.hash.slice(1);
-  return name in LOADERS ? name : "photo";
+  return Object.hasOwn(LOADERS, name) ? name : "photo";
 };
 
 async function show(name, { focus }) {

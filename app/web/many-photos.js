@@ -1,7 +1,7 @@
 /** The Many view: a grid that fills as results arrive, a few photos per request and one request at a time. */
 
 import * as api from "./api.js";
-import { $, announce, h, icon, save } from "./dom.js";
+import { $, announce, glyph, h, icon, listen, save } from "./dom.js";
 import { isPicture } from "./dropped-files.js";
 import { showError } from "./error-panel.js";
 import { asCsv, asRecords } from "./export.js";
@@ -23,7 +23,10 @@ const TEMPORARY = new Set([
   ...["unsupported_browser", "model_file_unreachable", "model_file_missing", "model_file_mismatch", "engine_failed"],
 ]);
 
-const line = (symbol, text) => h("span", {}, h("span", { class: "emoji", "aria-hidden": "true" }, symbol), ` ${text}`);
+/** As the service's bounds and the client's rate allow. */
+const photosPerRequest = () => Math.min(PHOTOS_PER_REQUEST, service.limits.batchFiles, service.allowance?.limit ?? Infinity);
+
+const line = (symbol, text) => h("span", {}, glyph(symbol), ` ${text}`);
 
 class Many {
   #items = [];
@@ -48,16 +51,16 @@ class Many {
         this.take(kind === "folder" ? files.filter(isPicture) : files);
       });
     }
-    $("many-cancel").addEventListener("click", () => this.#cancel());
-    $("many-retry").addEventListener("click", () => this.#retry());
-    $("many-clear").addEventListener("click", () => this.#clear());
-    $("many-csv").addEventListener("click", () => save("visage.csv", "text/csv", asCsv(this.#items, service.labels)));
-    $("many-json").addEventListener("click", () => save("visage.json", "application/json", asRecords(this.#items)));
+    listen("many-cancel", "click", () => this.#cancel());
+    listen("many-retry", "click", () => this.#retry());
+    listen("many-clear", "click", () => this.#clear());
+    listen("many-csv", "click", () => save("visage.csv", "text/csv", asCsv(this.#items)));
+    listen("many-json", "click", () => save("visage.json", "application/json", asRecords(this.#items)));
   }
 
   #showLimits() {
-    const { fileSize, batchFiles } = service.limits;
-    $("many-limits").textContent = `Up to ${fileSize} a photo, ${Math.min(PHOTOS_PER_REQUEST, batchFiles)} photos a request; the page makes larger ones smaller. A folder may hold any number.`;
+    const { fileSize } = service.limits;
+    $("many-limits").textContent = `Up to ${fileSize} a photo, ${plural(photosPerRequest(), "photo")} a request; the page makes larger ones smaller. A folder may hold any number.`;
   }
 
   take(files) {
@@ -143,10 +146,15 @@ class Many {
   async #prepareBatch(signal) {
     const batch = [];
     let bytes = 0;
-    while (batch.length < Math.min(PHOTOS_PER_REQUEST, service.limits.batchFiles) && !signal.aborted) {
+    while (batch.length < photosPerRequest() && !signal.aborted) {
       const item = this.#items.find(({ state }) => state === "waiting");
       if (!item) break;
-      item.ready ??= (await prepare(item.file, service.limits.fileBytes)).file;
+      try {
+        item.ready ??= (await prepare(item.file, service.limits.fileBytes)).file;
+      } catch ({ code }) {
+        this.#end(item, { success: false, error: code, message: textsFor(code).text });
+        continue;
+      }
       if (!item.picture.childElementCount) {
         const small = await thumbnail(item.ready, THUMB_SIDE);
         if (small) item.picture.append(small);
@@ -190,14 +198,8 @@ class Many {
 
   /** Shows a temporary error, and goes on by itself where it can. */
   #pause(error) {
-    const place = h("div");
-    $("many-error").replaceChildren(place);
-    const end = showError(place, error, { again: () => this.#resume(), service: () => this.#useService() }, { small: true });
-    this.#hideError = () => {
-      end();
-      $("many-error").replaceChildren();
-      this.#hideError = () => {};
-    };
+    const actions = { again: () => this.#resume(), service: () => this.#useService() };
+    this.#hideError = showError($("many-error"), error, actions, { small: true });
   }
 
   #resume() {
@@ -229,7 +231,7 @@ class Many {
 
   #clear() {
     this.#items = [];
-    this.#filter = "all";
+    this.#choose("all");
     $("many-tiles").replaceChildren();
     $("many-overview").hidden = true;
     $("view-many").dataset.state = "empty";

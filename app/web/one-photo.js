@@ -3,10 +3,10 @@
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
 import { Details } from "./details.js";
-import { $, announce, copy, h, icon } from "./dom.js";
+import { $, announce, copy, glyph, h, icon, listen } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { capital, duration, percent, plural } from "./format.js";
-import { drawHeat } from "./heatmap.js";
+import { drawHeat, MOST_OCCLUDED } from "./heatmap.js";
 import { emoji, levelEmoji, shownLevel } from "./levels.js";
 import { device } from "./on-device.js";
 import { cutFace, prepare } from "./picture-file.js";
@@ -16,9 +16,8 @@ import { adjective, LEVELS, WARNINGS } from "./texts.js";
 
 const CAMERA_SIDE = 1280;
 
-/** The methods of explanations, and the most faces of a picture for the one that takes long. */
+/** The methods of explanations. */
 const METHODS = { contrast: "comparing the labels", cam: "this label alone", occlusion: "covering parts (slow)" };
-const MOST_OCCLUDED = 8;
 /**
  * With more faces than the first, their numbers and boxes are drawn smaller, and the Tab key goes to their list alone. With
  * more than the second, only the number of the chosen face is shown.
@@ -47,33 +46,33 @@ class Photo {
   #hideError = () => {};
 
   start() {
-    $("photo-choose").addEventListener("click", () => $("photo-file").click());
-    $("photo-file").addEventListener("change", (event) => {
+    listen("photo-choose", "click", () => $("photo-file").click());
+    listen("photo-file", "change", (event) => {
       const [file] = event.target.files;
       event.target.value = "";
       if (file) this.take([file]);
     });
-    $("photo-another").addEventListener("click", () => this.reset());
-    $("photo-camera").addEventListener("click", () => this.#openPreview());
-    $("preview-close").addEventListener("click", () => this.reset());
-    $("preview-take").addEventListener("click", () => this.#takePhoto());
-    $("samples").addEventListener("click", (event) => {
+    listen("photo-another", "click", () => this.reset());
+    listen("photo-camera", "click", () => this.#openPreview());
+    listen("preview-close", "click", () => this.reset());
+    listen("preview-take", "click", () => this.#takePhoto());
+    listen("samples", "click", (event) => {
       const button = event.target.closest("[data-sample]");
       if (button) this.#takeSample(button.dataset.sample);
     });
-    $("heatmap-opacity").addEventListener("input", () => this.#setOpacity());
-    $("heatmap-opacity").addEventListener("change", () => this.#requestExplanation());
-    $("model").addEventListener("change", (event) => {
+    listen("heatmap-opacity", "input", () => this.#setOpacity());
+    listen("heatmap-opacity", "change", () => this.#requestExplanation());
+    listen("model", "change", (event) => {
       this.#model = event.target.value;
       if (!service.model(this.#model)?.explain_methods?.includes(this.#method)) this.#method = "";
       this.#predict();
     });
-    $("explain-method").addEventListener("change", (event) => {
+    listen("explain-method", "change", (event) => {
       this.#method = event.target.value;
       this.#wantsExplanation = true;
       this.#predict();
     });
-    $("compare").addEventListener("toggle", () => this.#offerComparison());
+    listen("compare", "toggle", () => this.#offerComparison());
     for (const button of document.querySelectorAll("#request [data-copy]")) {
       button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
     }
@@ -105,9 +104,14 @@ class Photo {
 
   async take([file]) {
     const run = this.#begin();
-    const picture = await prepare(file, service.limits.fileBytes, { what: device.on ? "read" : "sent" });
-    if (run.signal.aborted) return;
-    this.#picture = { ...picture, original: file };
+    try {
+      const picture = await prepare(file, service.limits.fileBytes, { what: device.on ? "read" : "sent" });
+      if (run.signal.aborted) return;
+      this.#picture = { ...picture, original: file };
+    } catch (error) {
+      if (!run.signal.aborted) this.#showError(error, () => this.take([file]));
+      return;
+    }
     this.#preview();
     await this.#predict();
   }
@@ -207,7 +211,7 @@ class Photo {
   }
 
   #query() {
-    const explain = this.#wantsExplanation || this.#explainsQuickly ? "grid" : "";
+    const explain = this.#explainsQuickly || (this.#wantsExplanation && this.#few) ? "grid" : "";
     const method = explain && this.#method;
     return { faces: "all", explain, explain_method: method, model: this.#model, on_no_face: this.#onNoFace, details: this.#details.query };
   }
@@ -217,24 +221,33 @@ class Photo {
     return (this.#method || service.model(this.#model || service.defaultModel)?.explains_by) !== "occlusion";
   }
 
+  /** Whether the faces are few enough for occlusion maps. */
+  get #few() {
+    return !this.#result || facesOf(this.#result).length <= MOST_OCCLUDED;
+  }
+
   #offerMethods() {
     const model = service.model(this.#model || service.defaultModel);
-    const few = !device.on && facesOf(this.#result).length <= MOST_OCCLUDED;
-    const methods = (model?.explain_methods ?? []).filter((name) => few || name !== "occlusion");
+    const methods = (model?.explain_methods ?? []).filter((name) => (!device.on && this.#few) || name !== "occlusion");
     const chosen = this.#method || model?.explains_by;
     $("explain-method-picker").hidden = methods.length < 2;
     $("explain-method").replaceChildren(...methods.map((name) => h("option", { value: name, selected: name === chosen }, METHODS[name] ?? name)));
   }
 
+  /** Whether a result is shown. */
+  get #shows() {
+    return this.#result && ["busy", "done"].includes($("view-photo").dataset.state);
+  }
+
   #requestExplanation() {
-    if (this.#wantsExplanation || this.#explainsQuickly || $("view-photo").dataset.state !== "done") return;
+    if (this.#wantsExplanation || this.#explainsQuickly || !this.#shows || !this.#few) return;
     this.#wantsExplanation = true;
     this.#predict();
   }
 
   /** Asks for the details, or takes them away. */
   #changeDetails() {
-    if ($("view-photo").dataset.state !== "done") return;
+    if (!this.#shows) return;
     const face = facesOf(this.#result)[this.#face];
     if (this.#details.query && face.description === undefined) this.#predict();
     else this.#details.show(face, this.#result.image);
@@ -243,9 +256,9 @@ class Photo {
   async #predict() {
     this.#stop();
     const run = (this.#call = new AbortController());
-    const fresh = $("view-photo").dataset.state !== "done";
+    const again = this.#shows;
     this.#setState("busy");
-    if (fresh) this.#clearResult();
+    if (!again) this.#clearResult();
     try {
       const result = await this.#read(this.#picture.file, run.signal);
       if (run.signal.aborted) return;
@@ -268,6 +281,7 @@ class Photo {
   }
 
   #showError(error, again) {
+    this.#result = null;
     this.#setState("error");
     if (error.code === "not_ready") service.check();
     this.#hideError = showError($("photo-error"), error, {
@@ -339,7 +353,7 @@ class Photo {
     $("prediction-lead").textContent = LEVELS[level].lead;
     $("prediction-label").replaceChildren(
       h("span", { class: "shown" }, capital(adjective(face.emotion))),
-      h("span", { class: "emoji", "aria-hidden": "true" }, emoji(face.emotion)),
+      glyph(emoji(face.emotion)),
     );
     for (const stack of [$("prediction-sure"), $("warnings")]) {
       [...stack.children].forEach((each, place) => each.toggleAttribute("data-shown", place === index));
@@ -361,7 +375,7 @@ class Photo {
     return h(
       "p",
       { class: "prediction__sure", data: { level } },
-      h("span", { class: "badge" }, h("span", { class: "emoji", "aria-hidden": "true" }, levelEmoji(level)), `${capital(percent(face.confidence))}, ${LEVELS[level].sure}`),
+      h("span", { class: "badge" }, glyph(levelEmoji(level)), `${capital(percent(face.confidence))}, ${LEVELS[level].sure}`),
       runnerUp,
       this.#warningsOf(face).map((code) => h("span", { class: "note" }, icon("warn"), WARNINGS[code]?.[0] ?? capital(code.replaceAll("_", " ")))),
     );
@@ -484,11 +498,13 @@ class Photo {
 
   async #openPreview() {
     this.#stop();
+    const { signal } = (this.#call = new AbortController());
     this.#setState("camera");
     try {
-      await openCamera($("preview-video"), CAMERA_SIDE);
-      $("preview-take").focus({ preventScroll: true });
+      await openCamera($("preview-video"), CAMERA_SIDE, undefined, () => !signal.aborted);
+      if (!signal.aborted) $("preview-take").focus({ preventScroll: true });
     } catch (error) {
+      if (signal.aborted) return;
       this.#picture = null;
       this.#showError(error, () => this.#openPreview());
     }

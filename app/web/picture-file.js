@@ -1,8 +1,10 @@
 /** Prepares a chosen file for sending: upright, no larger than useful, in a format that the service reads. */
 
+import { CallError } from "./api.js";
+import { h } from "./dom.js";
 import { megabytes } from "./format.js";
 
-export const LONGEST_SIDE = 2048;
+const LONGEST_SIDE = 2048;
 
 const QUALITY = 0.9;
 
@@ -26,14 +28,13 @@ export function openPicture(file) {
 }
 
 function draw(bitmap, scale) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const canvas = h("canvas", { width, height });
   const context = canvas.getContext("2d");
   context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, width, height);
   return canvas;
 }
 
@@ -41,10 +42,18 @@ const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg
 
 /**
  * Returns `{ file, width, height, note }`: what to send or to read here, its upright size (0 if the browser cannot open
- * it), and a sentence that says what was changed. A file that needs no change stays as it is, byte for byte.
+ * it), and a sentence that says what was changed. A file that needs no change stays as it is, byte for byte, in memory:
+ * the one on the disk may change before it is sent.
  */
 export async function prepare(file, maxBytes, { longest = LONGEST_SIDE, what = "sent" } = {}) {
-  const [bitmap, format] = await Promise.all([openPicture(file), formatOf(file)]);
+  let format;
+  try {
+    if (file.size <= maxBytes) file = new File([await file.arrayBuffer()], file.name, { type: file.type });
+    format = await formatOf(file);
+  } catch {
+    throw new CallError("file_unreadable");
+  }
+  const bitmap = await openPicture(file);
   if (!bitmap) return { file, width: 0, height: 0, note: "" };
   const { width, height } = bitmap;
   let scale = Math.min(1, longest / Math.max(width, height));
@@ -84,8 +93,7 @@ export function cutFace(image, { x, y, width, height }, scale, margin, side) {
 
 /** The square of `size` pixels around a point of an image, drawn at `side` pixels. */
 function cutOut(image, x, y, size, side) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = side;
+  const canvas = h("canvas", { width: side, height: side });
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(image, x - size / 2, y - size / 2, size, size, 0, 0, side, side);

@@ -1,6 +1,6 @@
 /** One bar for each label that is not nearly nothing, in the model's order, and one line for the others. */
 
-import { h } from "./dom.js";
+import { glyph, h } from "./dom.js";
 import { capital, percent } from "./format.js";
 import { emoji } from "./levels.js";
 
@@ -33,7 +33,7 @@ export class Bars {
       const row = h(
         "li",
         { class: "bar" },
-        h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)),
+        glyph(emoji(label)),
         h("span", {}, capital(label)),
         h("span", { class: "bar__track", "aria-hidden": "true" }, fill),
         value,

@@ -23,7 +23,7 @@ const UP = new Set(["ready", "cold", "busy"]);
 
 class Service extends EventTarget {
   state = "checking";
-  limits = { fileSize: "5 MB", fileBytes: 5 * 1024 * 1024, batchFiles: 32, batchBytes: 64 * 1024 * 1024, perMinute: 600, rate: "", formats: [] };
+  limits = { fileSize: "5 MB", fileBytes: 5 * 1024 * 1024, batchFiles: 32, batchBytes: 64 * 1024 * 1024, perMinute: 600, formats: [] };
   models = [];
   defaultModel = "";
   labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
@@ -122,7 +122,6 @@ class Service extends EventTarget {
     if (limits.max_batch_size_mb) this.limits.batchBytes = limits.max_batch_size_mb * 1024 * 1024;
     if (limits.max_batch_files) this.limits.batchFiles = limits.max_batch_files;
     this.limits.formats = limits.formats ?? [];
-    this.limits.rate = limits.rate_limit ?? "";
     this.limits.perMinute = perMinute(limits.rate_limit) ?? this.limits.perMinute;
     this.models = about.models ?? [];
     this.defaultModel = about.default_model ?? this.models[0]?.name ?? "";

@@ -1,7 +1,7 @@
 /** The report of a session: shares, a strip of the whole time, changes, caveats, the profile, and downloads. */
 
 import { sessionUnits } from "./details.js";
-import { $, h, save, svg } from "./dom.js";
+import { $, glyph, h, save, svg } from "./dom.js";
 import { capital, plural, ratio } from "./format.js";
 import { colour, emoji } from "./levels.js";
 
@@ -13,12 +13,14 @@ const LEVEL_BOUNDS = [0.2, 0.35, 0.5, 0.65, 0.8];
 const LEAST = 0.005;
 
 /** Minutes and seconds. */
-export const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+const clock = (seconds) => {
+  const tenths = Math.round(seconds * 10);
+  return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+};
 
 /** Shows a summary. `log` has its frames, `note` is said above the figures, `again` begins another session. */
 export function showReport(place, summary, { log, note = "", again }) {
-  const span = { from: Math.min(...summary.tracks.map(({ from }) => from), Infinity), length: summary.duration || 1 };
-  if (!Number.isFinite(span.from)) span.from = 0;
+  const span = { from: log.frames[0].t, length: summary.duration || 1 };
   const faces = [...summary.tracks].sort((a, b) => b.frames - a.frames);
   const others = faces.slice(MOST_FACES);
   place.replaceChildren(
@@ -87,7 +89,7 @@ function shareRow(label, share) {
     "li",
     { class: "bar" },
     swatch,
-    h("span", {}, `${capital(label)} `, h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label))),
+    h("span", {}, `${capital(label)} `, glyph(emoji(label))),
     h("span", { class: "bar__track", "aria-hidden": "true" }, fill),
     h("span", { class: "bar__value" }, ratio(share)),
   );
@@ -135,7 +137,11 @@ const axis = (span) => h("p", { class: "report__axis", "aria-hidden": "true" }, 
 /** The changes that held for a while; the shortest are noise. */
 function changes({ track, to }, all) {
   const own = all.filter((change) => change.track === track);
-  const held = own.filter((change, index) => (own[index + 1]?.t ?? to) - change.t >= HELD_S);
+  const held = [];
+  own.forEach((change, index) => {
+    const from = held.at(-1)?.to ?? own[0].from;
+    if ((own[index + 1]?.t ?? to) - change.t >= HELD_S && change.to !== from) held.push({ ...change, from });
+  });
   if (!held.length) return h("p", { class: "report__facts" }, "No change of expression that lasted.");
   const lines = held.map((change) => h("li", {}, h("span", { class: "report__time" }, clock(change.t)), ` ${capital(change.from)} → ${change.to}`));
   const more = lines.splice(MOST_CHANGES);

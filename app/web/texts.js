@@ -26,8 +26,8 @@ export const WARNINGS = {
 };
 
 /**
- * By error code: a title, what happened, what helps, and the actions that the page offers. With `asSaid` the service's
- * own sentence is shown, which names sizes and limits; with `aboutFile` the name and the size of the file.
+ * By error code: a title, what happened, what helps, and the actions that are offered beside another photo. With `asSaid` the
+ * service's own sentence is shown, which names sizes and limits; with `aboutFile` the name and the size of the file.
  * `wait` counts down and sends again; `ready` waits until the service is ready, `online` until the connection is back.
  */
 export const ERRORS = {
@@ -41,7 +41,7 @@ export const ERRORS = {
     title: "More than one face",
     text: "The service was asked to read exactly one.",
     next: ["Read all of them and choose one in the photo."],
-    actions: ["again", "another"],
+    actions: ["again"],
   },
   unsupported_media_type: {
     title: "Not a format it reads",
@@ -49,14 +49,17 @@ export const ERRORS = {
     next: ["From an iPhone, share the photo as “Most compatible”, or take a screenshot of it.", "From a document, export the page as a PNG."],
     aboutFile: true,
     asSaid: true,
-    actions: ["another"],
+  },
+  file_unreadable: {
+    title: "The file cannot be read",
+    text: "It was moved, changed or deleted.",
+    next: ["Choose it again."],
   },
   file_too_large: {
     title: "The file is too large",
     text: "The service takes less than this in one request. The page makes a photo smaller if it can open it.",
     next: ["Export it as a JPEG, or crop it to the face."],
     aboutFile: true,
-    actions: ["another"],
   },
   image_too_large: {
     title: "Too many pixels",
@@ -64,7 +67,6 @@ export const ERRORS = {
     next: ["Crop it to the face, or export a smaller copy."],
     aboutFile: true,
     asSaid: true,
-    actions: ["another"],
   },
   image_too_small: {
     title: "The photo is too small",
@@ -72,49 +74,46 @@ export const ERRORS = {
     next: ["Use the original rather than a thumbnail of it."],
     aboutFile: true,
     asSaid: true,
-    actions: ["another"],
   },
   too_many_files: {
     title: "Too many files at once",
     text: "The service takes fewer photos in one request.",
     next: ["Send fewer at a time."],
     asSaid: true,
-    actions: ["again", "another"],
+    actions: ["again"],
   },
   invalid_image: {
     title: "The file is damaged",
     text: "It starts like a photo, but cannot be read to the end. A download may have been cut off.",
     next: ["Open it in a photo viewer and export it again."],
     aboutFile: true,
-    actions: ["another"],
   },
   empty_file: {
     title: "The file is empty",
     text: "It holds no bytes at all. It may still be on its way from a cloud drive.",
     next: ["Open the file once, so that it is downloaded, and choose it again."],
     aboutFile: true,
-    actions: ["another"],
   },
   rate_limited: {
     title: "A short pause",
     text: "This service reads only so many photos a minute for each person. The photo goes out again by itself.",
-    actions: ["wait", "another"],
+    actions: ["wait"],
   },
   overloaded: {
     title: "Busy with others",
     text: "More photos are waiting than can be read at once. Yours goes out again by itself.",
-    actions: ["wait", "another"],
+    actions: ["wait"],
   },
   timeout: {
     title: "That took too long",
     text: "The request was dropped so that it would not hold up others.",
     next: ["If it happens again, try a smaller photo."],
-    actions: ["wait", "another"],
+    actions: ["wait"],
   },
   not_ready: {
     title: "Waking up",
     text: "The service is starting, or another takes its place. That mostly takes 5 to 30 seconds. The photo goes out as soon as it is ready.",
-    actions: ["ready", "another"],
+    actions: ["ready"],
   },
   unauthorized: {
     title: "This service asks for a key",
@@ -136,7 +135,7 @@ export const ERRORS = {
     text: "The service does not offer the chosen model any more.",
     next: ["The default model can read the photo."],
     asSaid: true,
-    actions: ["default", "another"],
+    actions: ["default"],
   },
   invalid_request: {
     title: "The service did not understand",
@@ -149,7 +148,7 @@ export const ERRORS = {
     title: "The request arrived broken",
     text: "Something between this page and the service changed it on the way, such as a proxy or an extension.",
     asSaid: true,
-    actions: ["again", "another"],
+    actions: ["again"],
   },
   headers_too_large: {
     title: "The browser sent too much",
@@ -160,7 +159,7 @@ export const ERRORS = {
   details_unavailable: {
     title: "No details of the face",
     text: "This service does not measure the parts of a face. Try again to read the photo without them.",
-    actions: ["again", "another"],
+    actions: ["again"],
   },
   model_rejected: {
     title: "A model was refused",
@@ -181,28 +180,28 @@ export const ERRORS = {
     title: "Something went wrong there",
     text: "The fault is the service's, not your photo's.",
     next: ["Try once more. If it fails again, give whoever runs it the request id below."],
-    actions: ["again", "another"],
+    actions: ["again"],
   },
   offline: {
     title: "You are offline",
     text: "The photo has not left this device. It goes out when the connection is back.",
-    actions: ["online", "another"],
+    actions: ["online"],
   },
   unreachable: {
     title: "Not reachable",
     text: "The service may be restarting, or the connection dropped. The photo goes out as soon as it can be reached.",
-    actions: ["ready", "another"],
+    actions: ["ready"],
   },
   unsupported_browser: {
     title: "This browser cannot do it",
     text: "Reading on the device needs WebAssembly with SIMD, which this browser does not have.",
     next: ["Current versions of Chrome, Edge, Firefox and Safari have it."],
-    actions: ["service", "another"],
+    actions: ["service"],
   },
   model_file_unreachable: {
     title: "The engine is not here yet",
     text: "It has to be loaded once, with a network. The photo has not left this device.",
-    actions: ["again", "service", "another"],
+    actions: ["again", "service"],
   },
   model_file_missing: {
     title: "A part of the engine is missing",
@@ -220,7 +219,7 @@ export const ERRORS = {
     title: "The engine failed",
     text: "This browser could not run it, for want of memory perhaps. The photo has not left this device.",
     next: ["Close other pages and try again."],
-    actions: ["again", "service", "another"],
+    actions: ["again", "service"],
   },
   camera_denied: {
     title: "The camera is blocked",
@@ -255,7 +254,6 @@ export const ERRORS = {
     title: "The camera needs a secure address",
     text: "Browsers open cameras only on https or on localhost.",
     next: ["Open this page over https, or choose a photo instead."],
-    actions: [],
   },
 };
 

@@ -1,6 +1,6 @@
 /** The probability of each label, as it is and over the last minute. One row for each label. */
 
-import { h } from "./dom.js";
+import { glyph, h } from "./dom.js";
 import { capital, percent } from "./format.js";
 import { emoji } from "./levels.js";
 
@@ -24,7 +24,7 @@ export class Timeline {
         const row = h(
           "div",
           { class: "timeline__row" },
-          h("span", { class: "emoji", "aria-hidden": "true" }, emoji(label)),
+          glyph(emoji(label)),
           h("span", {}, capital(label)),
           canvas,
           h("span", { class: "bar__track", "aria-hidden": "true" }, fill),

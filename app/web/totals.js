@@ -110,7 +110,7 @@ class Totals {
     const end = showError(place, error, {
       again: () => {
         end();
-        this.enter();
+        this.#refresh();
       },
     }, { small: true });
   }
@@ -138,7 +138,7 @@ class Totals {
     this.#figures.replaceChildren(
       figure("Pictures read", count(pictures), `since the start ${since(uptime)} ago`),
       figure("Faces", count(faces), pictures ? `${(faces / pictures).toFixed(2)} a picture` : "none yet"),
-      figure("Without a face", count(faceless), `of ${plural(pictures + faceless, "picture")}`),
+      figure("Photos without a face", count(faceless), "frames of streams not counted"),
       figure("Uncertain", all?.faces ? ratio(all.uncertain / all.faces) : "–", all ? `${plural(all.uncertain, "face")} of ${count(all.faces)} read` : "none yet"),
       figure("Middle time", all && median(all.latency_ms) ? short(median(all.latency_ms)) : "–", "or less for half of the pictures"),
       figure("Errors", count(sum(Object.values(faults))), "requests and photos that failed"),

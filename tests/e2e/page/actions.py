@@ -92,6 +92,37 @@ def shoot(page: Page) -> None:
     page.click("#preview-take")
 
 
+_HOLD = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.cameras = { asked: [], tracks: [] };
+  navigator.mediaDevices.getUserMedia = (wanted) => new Promise((allow, deny) => {
+    window.cameras.asked.push(async (denied) => {
+      if (denied) return deny(new DOMException("", "NotAllowedError"));
+      const stream = await open(wanted);
+      window.cameras.tracks.push(...stream.getTracks());
+      allow(stream);
+    });
+  });
+}"""
+
+
+def hold_cameras(page: Page) -> None:
+    """From now on a camera opens, or does not, only with :func:`answer_camera`."""
+    page.evaluate(_HOLD)
+
+
+def answer_camera(page: Page, *, deny: bool = False) -> None:
+    """Answers the question whether the page may use the camera, the first time and then with the same again."""
+    until(page, "window.cameras.asked.length > 0")
+    page.evaluate(f"window.cameras.asked[0]({str(deny).lower()})")
+    settled(page)
+
+
+def cameras_on(page: Page) -> int:
+    on: int = page.evaluate("window.cameras.tracks.filter(({ readyState }) => readyState === 'live').length")
+    return on
+
+
 def read_sample(page: Page, name: str = "happy_sample") -> None:
     page.click(f"[data-sample={name}]")
     page.wait_for_selector(DONE)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from app.inference.further import FurtherValue
 from tests.api.fakes import FakeModel, FakeRegistry
 from tests.api.meshes import meshed
-from tests.e2e.page.actions import DONE, go, read_sample, rect, text
+from tests.e2e.page.actions import BUSY, DONE, go, read_sample, rect, text
 from tests.e2e.page.application import Application, shipped_card
 from tests.e2e.page.conftest import OpenPage, Start
 from tests.e2e.page.pictures import SURE, FaceIn
@@ -75,6 +75,17 @@ def test_turned_off_it_is_gone_and_turned_on_again_nothing_is_sent(page: Page, m
     assert page.locator("#picture-mesh > *").count() == 0
     turn_on(page)
     assert len(measured.predictions) == sent
+
+
+def test_the_switch_can_be_turned_on_while_the_photo_is_read_again(page: Page, measured: Application) -> None:
+    read_sample(page)
+    with measured.held():
+        page.select_option("#explain-method", "cam")
+        page.wait_for_selector(BUSY)
+        page.check(SWITCH)
+    page.wait_for_selector("#details .details__text:not(:empty)")
+    assert "details=" in measured.predictions[-1]
+    assert "explain_method=cam" in measured.predictions[-1]
 
 
 def test_the_next_photo_has_it_at_once(page: Page, measured: Application) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,18 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.page.actions import go, picked, rect, settled, table, text, until
+from tests.e2e.page.actions import (
+    answer_camera,
+    cameras_on,
+    go,
+    hold_cameras,
+    picked,
+    rect,
+    settled,
+    table,
+    text,
+    until,
+)
 from tests.e2e.page.application import Application
 from tests.e2e.page.browser import on_a_desktop
 from tests.e2e.page.conftest import OpenPage, Start
@@ -167,6 +179,90 @@ def test_a_session_ends_with_a_report(running: Page, application: Application) -
     running.click("#report-again")
     expect(running.locator("#live-on")).to_be_focused()
     expect(running.locator("#live-report")).to_be_hidden()
+
+
+@on_a_desktop
+def test_a_second_session_is_like_the_first(running: Page) -> None:
+    for _ in range(2):
+        expect(running.locator("#live-label")).to_have_text("Happy 😄")
+        expect(running.locator("#live-faces button")).to_have_count(1)
+        finish(running)
+        running.click("#report-again")
+        running.click("#live-on")
+        running.wait_for_selector(BOX)
+
+
+@on_a_desktop
+def test_a_video_is_read_once_its_key_is_there(start: Start, open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(start(api_keys="web:schlüssel–0123456789"))
+    hold_cameras(page)
+    go(page, "live")
+    page.set_input_files("#live-file", write_video(tmp_path / "clip.webm", [scene(collins())] * 60))
+    page.fill("#api-key", "nobody–0123456789abcdef")
+    page.click("text=Use this key")
+    expect(page.locator("#live-error h2")).to_have_text("This key is not valid")
+    page.fill("#api-key", "schlüssel–0123456789")
+    page.click("text=Use this key")
+    page.wait_for_selector(BOX)
+    expect(page.locator("#live-play")).to_have_text("Pause")
+    # Another camera is for the next session.
+    page.evaluate("document.querySelector('#live-camera').add(new Option('Back', 'environment'))")
+    page.select_option("#live-camera", "environment")
+    page.wait_for_selector(REPORT)
+    assert page.evaluate("window.cameras.asked.length") == 0
+
+
+@on_a_desktop
+def test_a_report_begins_with_the_first_frame_and_lists_what_held(page: Page, application: Application) -> None:
+    application.faces = ()
+    go(page, "live")
+    page.click("#live-on")
+    frames(page, 3)
+    began = time.monotonic()
+    until(page, f"performance.now() > {1500} && true")
+    application.faces = (FaceIn(LEFT),)
+    page.wait_for_selector(BOX)
+    while time.monotonic() - began < 2:
+        page.wait_for_timeout(100)
+    finish(page)
+    summary: dict[str, Any] = json.loads(download(page, "#report-json"))
+    begin_at, end_at = page.locator(".report__axis").first.locator("span").all_inner_texts()
+    assert begin_at.startswith("0:00.")
+    assert abs(float(end_at.split(":")[1]) - float(begin_at.split(":")[1]) - summary["duration"]) < 0.2
+    mark = page.locator(".report__strip rect").nth(1)
+    assert float(mark.get_attribute("x") or 0) > 20
+
+
+@on_a_desktop
+def test_a_session_that_begins_while_another_is_added_up_goes_on(page: Page, application: Application) -> None:
+    go(page, "live")
+    with application.held():
+        page.click("#live-on")
+        expect(page.locator("#live-connection")).to_have_text("Connected")
+        until(page, "document.querySelector('#live-video').videoWidth > 0")
+        page.click("#live-off")
+        page.wait_for_selector("#view-live[data-state=ending]")
+        page.click("#live-on")
+        page.wait_for_selector(ON)
+        # The page waits for the summary of the first for eight seconds.
+        page.wait_for_timeout(8500)
+    frames(page, 3)
+    assert page.locator(ON).count() == 1
+    finish(page)
+
+
+@on_a_desktop
+def test_the_camera_is_allowed_after_a_video_was_chosen(page: Page, application: Application, tmp_path: Path) -> None:
+    hold_cameras(page)
+    go(page, "live")
+    page.click("#live-on")
+    page.set_input_files("#live-file", write_video(tmp_path / "clip.webm", [scene(collins())] * 200))
+    page.wait_for_selector(BOX)
+    for deny in (False, True):
+        answer_camera(page, deny=deny)
+        frames(page, int(text(page, "#live-frames")) + 2)
+        assert cameras_on(page) == 0
+    expect(page.locator("#live-error h2")).to_have_count(0)
 
 
 @on_a_desktop

@@ -157,6 +157,30 @@ def test_a_limit_is_waited_for(start: Start, open_page: OpenPage, folder: Path) 
     expect(page.locator("#many-error")).to_be_empty()
 
 
+@on_a_desktop
+def test_a_rate_that_allows_less_than_a_full_request_is_kept(start: Start, open_page: OpenPage, folder: Path) -> None:
+    page = open_page(start(rate_limit="2/second"))
+    go(page, "many")
+    page.set_input_files("#many-files-input", [folder / f"photo {number}.jpg" for number in range(5)])
+    page.wait_for_selector(DONE)
+    assert text(page, "#many-count") == "5 of 5 photos read"
+
+
+@on_a_desktop
+def test_a_file_that_is_gone_is_said_to_be(page: Page, application: Application, folder: Path) -> None:
+    go(page, "many")
+    with application.held():
+        page.set_input_files("#many-folder-input", str(folder))
+        until(page, "document.querySelectorAll('.tile canvas').length >= 8")
+        (folder / "photo 6.jpg").unlink()
+    page.wait_for_selector(DONE)
+    assert text(page, "#many-count") == "7 of 9 photos read, 2 could not be"
+    tile = page.locator(".tile", has_text="photo 6.jpg")
+    expect(tile).to_contain_text("The file cannot be read")
+    tile.locator("button").click()
+    expect(page.locator("#photo-error h1")).to_have_text("The file cannot be read")
+
+
 def test_several_dropped_photos_come_here_and_one_opens_alone(page: Page) -> None:
     drop(page, picked("a.jpg", sample("happy_sample")), picked("b.jpg", sample("neutral_sample")))
     page.wait_for_selector(DONE)

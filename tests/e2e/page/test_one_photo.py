@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,9 +14,12 @@ from playwright.sync_api import Page, expect
 from tests.e2e.page.actions import (
     BUSY,
     DONE,
+    answer_camera,
+    cameras_on,
     choose,
     drop,
     go,
+    hold_cameras,
     paste,
     picked,
     read_sample,
@@ -368,6 +372,32 @@ def test_what_matters_is_seen_without_scrolling(page: Page, screen: Screen) -> N
     for part in ("#photo-another", "#faces", "#prediction"):
         box = rect(page, part)
         assert box["y"] >= frame["y"] + frame["height"] or box["x"] >= frame["x"] + frame["width"], part
+
+
+@on_a_desktop
+@pytest.mark.parametrize("deny", [False, True])
+def test_a_camera_that_is_no_longer_wanted_changes_nothing(page: Page, deny: bool) -> None:
+    hold_cameras(page)
+    page.click("#photo-camera")
+    drop(page, picked("photo.jpg", sample("happy_sample")))
+    page.wait_for_selector(DONE)
+    answer_camera(page, deny=deny)
+    page.wait_for_timeout(200)
+    assert cameras_on(page) == 0
+    assert page.locator(DONE).count() == 1
+    assert said(page).startswith("Looks Happy")
+
+
+@on_a_desktop
+def test_a_file_that_changes_after_it_was_read_can_be_read_again(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(sample("happy_sample"))
+    page.set_input_files("#photo-file", file)
+    page.wait_for_selector(DONE)
+    file.unlink()
+    page.select_option("#explain-method", "cam")
+    page.wait_for_selector(DONE)
+    assert said(page).startswith("Looks Happy")
 
 
 def test_another_sample_is_one_tap_away(page: Page) -> None:

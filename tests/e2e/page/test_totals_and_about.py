@@ -36,7 +36,7 @@ def test_totals_count_what_was_predicted(start: Start, open_page: OpenPage) -> N
     totals = text(page, ".figures")
     assert "Pictures read 8" in totals
     assert "Uncertain 13 % 1 face of 8 read" in totals
-    assert "Without a face 2 of 10 pictures" in totals
+    assert "Photos without a face 2" in totals
     assert "Errors 0" in totals
     assert figures(page, "Expressions")["😄 Happy"] == "5 63 %"
     assert figures(page, "What was asked") == {"/predict": "10"}
