@@ -25,7 +25,7 @@ from pydantic import (
 
 MANIFEST_FILE = "manifest.json"
 MODEL_NAME = r"^[a-z0-9][a-z0-9._-]*$"
-TEMPERATURES = (0.05, 20.0)
+TEMPERATURES = (0.05, 20)
 """The least and the most that a manifest may have."""
 _LARGEST_MANIFEST = 1_000_000
 _TAGS = {"eyes", "box", "regression", "multilabel", "float", "tuple[float, ...]"}

@@ -46,7 +46,7 @@ export default defineConfig({
   ],
   webServer: [
     {
-      command: `exec ${PYTHON} -m app`,
+      command: `exec "${PYTHON}" -m app`,
       cwd: ROOT,
       env: {
         HOST: "127.0.0.1",
