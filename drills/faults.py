@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from drills.client import Response, get, send, until, upload
@@ -59,6 +60,8 @@ def _full_disk(report: Report, folder: Path) -> None:
         # Until there is room again, no file of the process may grow.
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, resource.RLIM_INFINITY))
         full = asyncio.run(_predict(server))
+        # A thread of its own writes the lines, some at a time.
+        time.sleep(1)
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         again = asyncio.run(_predict(server))
         _end(report, server, "after the disk was full")
