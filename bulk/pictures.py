@@ -68,8 +68,9 @@ class PictureScorer:
         rows = [face_row(result, number) | shared for number, result in enumerate(results)]
         if not self._exact:
             return rows
-        exact = [probability_cells(self.model.manifest.labels, face.probabilities) for face in predicted.faces]
-        return [row | cells for row, cells in zip(rows, exact, strict=True)]
+        labels = self.model.manifest.labels
+        exact = [dict(zip(labels, face.probabilities, strict=True)) for face in predicted.faces]
+        return [row | probability_cells(probabilities) for row, probabilities in zip(rows, exact, strict=True)]
 
     def _predict(self, pipeline: Pipeline, data: bytes) -> list[Row]:
         if len(data) > self.largest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.api.csv_table import DETAIL_COLUMNS, detail_cells
@@ -44,7 +44,7 @@ def face_row(face: PredictedFace, number: int) -> Row:
         "emotion": face["emotion"],
         "confidence": face["confidence"],
         "is_uncertain": face["is_uncertain"],
-        **probability_cells(face["probabilities"].keys(), face["probabilities"].values()),
+        **probability_cells(face["probabilities"]),
         **face["face"]["box"],
         "score": face["face"]["score"],
         "warnings": " ".join(warning["code"] for warning in face["warnings"]),
@@ -52,8 +52,8 @@ def face_row(face: PredictedFace, number: int) -> Row:
     }
 
 
-def probability_cells(labels: Iterable[str], probabilities: Iterable[float]) -> Row:
-    return {f"p_{label}": probability for label, probability in zip(labels, probabilities, strict=True)}
+def probability_cells(probabilities: Mapping[str, float]) -> Row:
+    return {f"p_{label}": probability for label, probability in probabilities.items()}
 
 
 def error_row(code: str, message: str) -> Row:

@@ -186,8 +186,7 @@ class Many {
   #end(item, result) {
     item.result = result;
     item.state = result.success ? "done" : "failed";
-    // The prepared bytes are needed again only if the photo is sent again.
-    if (result.success) item.ready = null;
+    item.ready = null;
     this.#showState(item);
   }
 
