@@ -123,7 +123,7 @@ def test_without_the_networks_of_details_the_photo_is_read_all_the_same(page: Pa
     page.route("**/face_mesh-*.onnx", lambda route: route.abort())
     ready(page)
     read(page)
-    page.check("#details-switch")
+    page.click("#details-switch")
     expect(page.locator("#photo-error h1")).to_have_text("The engine is not here yet")
     page.click("#photo-error >> text=Try again")
     expect(page.locator("#prediction-label")).to_contain_text("Happy")
