@@ -51,8 +51,9 @@ test: ## Run every test
 
 test-environment: $(DEV) $(if $(shell command -v npm),$(NODE)) ## Install what the tests of the service use
 
+# Where the machine pauses, a test may wait in vain: what fails runs once more, and the end of the output lists it.
 service-test: test-environment ## Run the tests of the service (TESTS=tests/api: some of them)
-	$(BIN)/python -m pytest --cov --cov-report=$(COVERAGE) $(TESTS)
+	$(BIN)/python -m pytest --reruns 1 -r fER --cov --cov-report=$(COVERAGE) $(TESTS)
 
 lint: $(DEV) ## Check style, types and the directions of imports
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ export default defineConfig({
   testDir: "tests",
   outputDir: "test-results/output",
   workers: 1,
+  retries: 1,
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],

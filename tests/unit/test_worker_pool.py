@@ -291,7 +291,7 @@ async def test_a_request_over_its_deadline_is_answered_and_its_work_stops_at_the
     gate, shed = Gate(), list[str]()
     async with running(limits(), shed=shed) as pool:
         await pool.warm()
-        run = asyncio.create_task(pool.run(pool.reserve(time.monotonic() + 0.05), gate.job))
+        run = asyncio.create_task(pool.run(pool.reserve(time.monotonic() + 0.5), gate.job))
         await entered(gate)
         with pytest.raises(Timeout):
             await run
@@ -371,7 +371,7 @@ async def test_a_thread_that_hangs_is_replaced_after_its_request_was_answered() 
     async with running(limits(hang_grace=0.05)) as pool:
         await pool.warm()
         with pytest.raises(Timeout):
-            await pool.run(pool.reserve(time.monotonic() + 0.05), lambda *_: hang.wait(PATIENCE))
+            await pool.run(pool.reserve(time.monotonic() + 0.5), lambda *_: hang.wait(PATIENCE))
         await until(lambda: pool.restarts == 1)
         assert await pool.run(pool.reserve(), lambda *_: 7) == 7
         assert not pool.stuck
