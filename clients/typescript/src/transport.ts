@@ -34,10 +34,14 @@ async function once(request: Request, { fetch, timeout }: TransportOptions): Pro
   throwIfAborted(request.signal);
   request.signal.addEventListener("abort", abort);
   let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    controller.abort();
-  }, timeout * 1000);
+  // A timer takes no more than 24 days, and fires at once if it is asked for more.
+  const timer = setTimeout(
+    () => {
+      late = true;
+      controller.abort();
+    },
+    Math.min(timeout * 1000, 2 ** 31 - 1),
+  );
   try {
     const response = await fetch(request, { signal: controller.signal });
     // The time counts until the last byte. All that the service sends is text, which React Native reads best as such.

@@ -168,6 +168,10 @@ describe("errors", () => {
     expect(await failure(new Visage({ url: silent, timeout: 0.1 }).info())).toMatchObject({ code: "no_response" });
   });
 
+  it("takes a timeout that no timer can keep", async () => {
+    expect(await new Visage({ url: inject("open"), timeout: Infinity }).labels()).toHaveProperty("labels");
+  });
+
   it("says that the device is offline", async () => {
     vi.stubGlobal("navigator", { onLine: false });
     try {
