@@ -42,17 +42,20 @@ async function fromCacheFirst(request) {
   const kept = await cache.match(request.url, { ignoreVary: true });
   if (kept) return kept;
   const response = await fetch(request);
-  if (response.ok) await cache.put(request.url, response.clone());
+  if (response.ok) await keep(cache, request.url, response);
   return response;
 }
 
-async function fromNetworkFirst(request, address, keep = false) {
+async function fromNetworkFirst(request, address, keeps = false) {
   const cache = await caches.open(PAGE_CACHE);
   try {
     const response = await fetch(request);
-    if (keep && response.ok) await cache.put(address, response.clone());
+    if (keeps && response.ok) await keep(cache, address, response);
     return response;
   } catch {
     return (await cache.match(address, { ignoreVary: true })) ?? Response.error();
   }
 }
+
+/** Without room it is not kept, but still used. */
+const keep = (cache, address, response) => cache.put(address, response.clone()).catch(() => {});

@@ -66,6 +66,19 @@ def test_a_photo_is_read_after_the_first_visit_without_a_network(open_page: Open
     read(page)
 
 
+@on_a_desktop
+def test_a_browser_without_room_still_loads_the_engine(open_page: OpenPage, application: Application) -> None:
+    page = open_page(application, service_workers="allow")
+    page.wait_for_selector(OFFLINE_READY)
+    page.reload()
+    page.evaluate("caches.keys().then((names) => caches.delete(names.find((name) => name.includes('engine'))))")
+    session = page.context.new_cdp_session(page)
+    used = page.evaluate("navigator.storage.estimate().then(({ usage }) => usage)")
+    session.send("Storage.overrideQuotaForOrigin", {"origin": application.url.rstrip("/"), "quotaSize": used})
+    ready(page)
+    read(page)
+
+
 def test_nothing_leaves_the_device_while_a_photo_is_read(page: Page, application: Application) -> None:
     ready(page)
     expect(page.locator("#status-text")).to_have_text("On this device")
