@@ -41,6 +41,9 @@ export function announce(text) {
   $("announcements").textContent = text;
 }
 
+/** Takes the focus if what had it is gone or hidden. */
+export const focusIfLost = (element) => document.activeElement.offsetParent || element.focus({ preventScroll: true });
+
 export async function copy(text, button) {
   const before = (button.dataset.text ??= button.textContent);
   try {

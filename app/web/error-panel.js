@@ -1,7 +1,7 @@
 /** The panel that shows an error: what happened, what helps, and buttons for the next step. */
 
 import { hasKey, health, useKey } from "./api.js";
-import { announce, h, icon } from "./dom.js";
+import { announce, focusIfLost, h, icon } from "./dom.js";
 import { megabytes } from "./format.js";
 import { service } from "./service.js";
 import { textsFor } from "./texts.js";
@@ -53,6 +53,7 @@ export function showError(place, error, { file, ...actions }, { small = false } 
   place.classList.toggle("error--small", small);
   place.replaceChildren(...parts.filter(Boolean));
   place.hidden = false;
+  focusIfLost(title);
   announce(`${texts.title}. ${text}`);
   return () => {
     ends.forEach((end) => end());

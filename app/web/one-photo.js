@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { closeCamera, openCamera, snapshot } from "./camera.js";
 import { Details } from "./details.js";
-import { $, announce, copy, glyph, h, icon, listen } from "./dom.js";
+import { $, announce, copy, focusIfLost, glyph, h, icon, listen } from "./dom.js";
 import { showError } from "./error-panel.js";
 import { capital, duration, percent, plural } from "./format.js";
 import { drawHeat, MOST_OCCLUDED } from "./heatmap.js";
@@ -58,7 +58,10 @@ class Photo {
     listen("preview-take", "click", () => this.#takePhoto());
     listen("samples", "click", (event) => {
       const button = event.target.closest("[data-sample]");
-      if (button) this.#takeSample(button.dataset.sample);
+      if (!button) return;
+      // Its result has the focus.
+      button.blur();
+      this.#takeSample(button.dataset.sample);
     });
     listen("heatmap-opacity", "input", () => this.#setOpacity());
     listen("heatmap-opacity", "change", () => this.#requestExplanation());
@@ -154,10 +157,8 @@ class Photo {
   }
 
   #setState(state) {
-    const before = $("view-photo").dataset.state;
     $("view-photo").dataset.state = state;
     const has = state === "busy" || state === "done" || state === "error";
-    const hadFocus = ["intro", "frame-drop", "samples"].some((id) => $(id).contains(document.activeElement));
     $("frame-drop").hidden = state !== "empty";
     $("intro").hidden = has;
     $("result").hidden = !(state === "busy" || state === "done");
@@ -165,7 +166,7 @@ class Photo {
     $("frame-blank").hidden = !has || this.#picture?.width !== 0;
     $("preview").hidden = state !== "camera";
     $("result").setAttribute("aria-busy", state === "busy");
-    if (before === "empty" && has && hadFocus) $("photo-another").focus({ preventScroll: true });
+    if (has) focusIfLost($("photo-another"));
     if (state !== "done" && state !== "busy") {
       $("picture-boxes").replaceChildren();
       $("faces").hidden = true;
@@ -177,8 +178,6 @@ class Photo {
     this.#url = "";
     const { file, width, note } = this.#picture;
     $("photo-note").textContent = note;
-    $("picture").hidden = !width;
-    $("frame-blank").hidden = width !== 0;
     if (!width) return;
     this.#url = URL.createObjectURL(file);
     const image = $("picture-image");

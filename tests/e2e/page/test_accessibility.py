@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page.actions import DONE, choose, go, picked, read_sample, rect, said, text, until
+from tests.e2e.page.actions import DONE, ERROR_TITLE, choose, go, picked, read_sample, rect, said, text, until
 from tests.e2e.page.application import Application, two_models
 from tests.e2e.page.browser import DESKTOP, PHONE, Screen, on_a_desktop, open_context
 from tests.e2e.page.conftest import READY, OpenPage, Start
@@ -155,6 +155,24 @@ def test_the_first_view_works_with_the_keyboard_alone(page: Page) -> None:
 
 
 @on_a_desktop
+def test_the_focus_follows_what_becomes_of_a_photo(page: Page) -> None:
+    another = page.locator("#photo-another")
+    page.focus("#photo-choose")
+    page.set_input_files("#photo-file", [picked("no_face.jpg", sample("no_face"))])
+    expect(page.locator(ERROR_TITLE)).to_be_focused()
+    page.get_by_role("button", name="Read the middle anyway").press("Enter")
+    page.wait_for_selector(DONE)
+    expect(another).to_be_focused()
+    another.press("Enter")
+    page.locator("#photo-camera").press("Enter")
+    expect(page.locator("#preview-take")).to_be_focused()
+    until(page, "document.querySelector('#preview-video').videoWidth > 0")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(DONE)
+    expect(another).to_be_focused()
+
+
+@on_a_desktop
 def test_faces_and_views_work_with_the_keyboard_alone(page: Page) -> None:
     read_sample(page, "multiple_faces")
     page.focus("#picture-boxes .box >> nth=1")
@@ -191,6 +209,7 @@ def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     page.focus(".tile button >> nth=0")
     page.keyboard.press("Enter")
     page.wait_for_selector(DONE)
+    expect(page.locator("#photo-another")).to_be_focused()
 
 
 NARROW = Screen("narrow", 320, 640, touch=True)
