@@ -38,7 +38,6 @@ class Service extends EventTarget {
   /** What is left of the client's rate: `{ limit, remaining, at }`, or null where there is none. */
   allowance = null;
   #timer = 0;
-  #since = 0;
   #knows = false;
   #paused = false;
 
@@ -87,13 +86,8 @@ class Service extends EventTarget {
   }
 
   #setState(state) {
-    const before = this.state;
-    this.state = state;
-    if (state === "starting" && before !== "starting") this.#since = performance.now();
-    const waited = state === "starting" ? Math.floor((performance.now() - this.#since) / 1000) : 0;
-    $("status").dataset.state = state;
-    const text = waited > 1 ? `${TEXT[state]}, ${waited} s` : TEXT[state];
-    if ($("status-text").textContent !== text) $("status-text").replaceChildren(text);
+    this.state = $("status").dataset.state = state;
+    if ($("status-text").textContent !== TEXT[state]) $("status-text").textContent = TEXT[state];
     // A service that was away may be another one when it is back.
     if (state === "device") return;
     if (!UP.has(state)) this.#knows = false;

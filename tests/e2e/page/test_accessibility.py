@@ -212,6 +212,20 @@ def test_many_photos_work_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#photo-another")).to_be_focused()
 
 
+@on_a_desktop
+def test_progress_is_said_at_each_quarter_alone(page: Page) -> None:
+    go(page, "many")
+    page.evaluate("""() => {
+      window.spoken = [];
+      for (const place of document.querySelectorAll("[role=status]"))
+        new MutationObserver(() => window.spoken.push(place.textContent)).observe(place, { childList: true });
+    }""")
+    page.set_input_files("#many-files-input", [picked(f"{n}.jpg", sample("happy_sample")) for n in range(32)])
+    page.wait_for_selector("#view-many[data-state=done]")
+    quarters = [f"{count} of 32 photos read" for count in (8, 16, 24, 32)]
+    assert list(dict.fromkeys(page.evaluate("window.spoken"))) == quarters
+
+
 NARROW = Screen("narrow", 320, 640, touch=True)
 LARGE_TEXT = Screen("large text", 195, 422, touch=True)
 """A phone of 390 pixels whose text is twice as large, in units of that text."""
