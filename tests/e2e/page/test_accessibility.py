@@ -226,6 +226,26 @@ def test_progress_is_said_at_each_quarter_alone(page: Page) -> None:
     assert list(dict.fromkeys(page.evaluate("window.spoken"))) == quarters
 
 
+@on_a_desktop
+@pytest.mark.parametrize("selector", [".details__switch input", "#faces button", "#picture-boxes button", ".tabs a"])
+def test_what_is_chosen_shows_in_forced_colours(page: Page, selector: str) -> None:
+    page.emulate_media(forced_colors="active")
+    read_sample(page, "multiple_faces")
+    place = page.locator(selector).last
+    looks = []
+    for chosen in ("true", "false"):
+        place.evaluate(
+            """(element, chosen) => {
+              if (element.type === "checkbox") element.checked = chosen === "true";
+              else if (element.matches("a")) element.toggleAttribute("aria-current", chosen === "true");
+              else element.setAttribute("aria-pressed", chosen);
+            }""",
+            chosen,
+        )
+        looks.append(place.screenshot(animations="disabled"))
+    assert looks[0] != looks[1]
+
+
 NARROW = Screen("narrow", 320, 640, touch=True)
 LARGE_TEXT = Screen("large text", 195, 422, touch=True)
 """A phone of 390 pixels whose text is twice as large, in units of that text."""
