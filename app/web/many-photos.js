@@ -1,7 +1,7 @@
 /** The Many view: a grid that fills as results arrive, a few photos per request and one request at a time. */
 
 import * as api from "./api.js";
-import { $, announce, glyph, h, icon, listen, save } from "./dom.js";
+import { $, announce, focusIfLost, glyph, h, icon, listen, save } from "./dom.js";
 import { isPicture } from "./dropped-files.js";
 import { showError } from "./error-panel.js";
 import { asCsv, asRecords } from "./export.js";
@@ -203,6 +203,7 @@ class Many {
 
   #resume() {
     this.#hideError();
+    focusIfLost($("many-cancel"));
     if (this.#run) this.#work(this.#run.signal);
   }
 

@@ -25,6 +25,9 @@ export const WARNINGS = {
   face_assumed: ["No face found", "No face was found, so the middle of the photo was read.", "Trust this only if a face does fill the middle."],
 };
 
+const RELOAD = ["Reload the page. If that does not help, tell whoever runs it."];
+const UNFIT = "The page and the service do not fit together; one of them may be older.";
+
 /**
  * By error code: a title, what happened, what helps, and the actions that are offered beside another photo. With `asSaid` the
  * service's own sentence is shown, which names sizes and limits; with `aboutFile` the name and the size of the file.
@@ -140,7 +143,7 @@ export const ERRORS = {
   invalid_request: {
     title: "The service did not understand",
     text: "The page asked in a way that this version of the service does not know.",
-    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    next: RELOAD,
     asSaid: true,
     actions: ["reload"],
   },
@@ -168,12 +171,12 @@ export const ERRORS = {
   },
   not_found: {
     title: "Nothing at that address",
-    text: "The page and the service do not fit together; one of them may be older.",
+    text: UNFIT,
     actions: ["reload"],
   },
   method_not_allowed: {
     title: "The service refused the request",
-    text: "The page and the service do not fit together; one of them may be older.",
+    text: UNFIT,
     actions: ["reload"],
   },
   internal_error: {
@@ -206,13 +209,13 @@ export const ERRORS = {
   model_file_missing: {
     title: "A part of the engine is missing",
     text: "The service no longer has a file that the engine needs. The photo has not left this device.",
-    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    next: RELOAD,
     actions: ["reload", "service"],
   },
   model_file_mismatch: {
     title: "A part of the engine was changed",
     text: "One of its files is not the one that its hash describes, so it is not used. The photo has not left this device.",
-    next: ["Reload the page. If that does not help, tell whoever runs it."],
+    next: RELOAD,
     actions: ["reload", "service"],
   },
   engine_failed: {

@@ -172,6 +172,18 @@ def test_a_key_is_asked_for_and_sent(start: Start, open_page: OpenPage) -> None:
 
 
 @on_a_desktop
+def test_many_photos_go_on_once_their_key_is_there(start: Start, open_page: OpenPage) -> None:
+    page = open_page(start(api_keys="page:a-key-for-the-page"))
+    go(page, "many")
+    page.set_input_files("#many-files-input", [picked("a.jpg", sample("happy_sample"))])
+    page.fill("#api-key", "a-key-for-the-page")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#view-many[data-state=done]")
+    # It was on the button to cancel, which is gone.
+    expect(page.locator("#many-clear")).to_be_focused()
+
+
+@on_a_desktop
 def test_a_wrong_key_is_called_wrong(start: Start, open_page: OpenPage) -> None:
     key = "a-key-of-sixteen-letters"
     page = open_page(start(api_keys=f"phone:{key}"))
