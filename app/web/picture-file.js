@@ -14,6 +14,20 @@ const MAGIC = [
   ["bmp", [0x42, 0x4d]],
 ];
 
+/** The orientation in the EXIF data of a WebP, in either order of bytes. */
+const ORIENTATION = /\x12\x01\x03\0\x01\0{3}(.)|\x01\x12\0\x03\0{3}\x01\0(.)/s;
+/** By orientation, from 2 on: the transform that turns a picture upright, without its shift. */
+const TURNS = [[-1, 0, 0, 1], [-1, 0, 0, -1], [1, 0, 0, -1], [0, 1, 1, 0], [0, 1, -1, 0], [0, -1, -1, 0], [0, -1, 1, 0]];
+
+/** How a WebP has to be turned, and a copy that no browser turns: they do not agree on it. */
+async function unturned(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const found = ORIENTATION.exec(new TextDecoder("latin1").decode(bytes));
+  const turn = TURNS[(found?.[1] ?? found?.[2])?.charCodeAt() - 2];
+  if (turn) bytes.fill(0, found.index, found.index + 2);
+  return { turn, file: turn ? new Blob([bytes]) : file };
+}
+
 async function formatOf(file) {
   const head = new Uint8Array(await file.slice(0, 12).arrayBuffer());
   const found = MAGIC.find(([, bytes]) => bytes.every((byte, index) => head[index] === byte));
@@ -27,10 +41,11 @@ export function openPicture(file) {
   return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
 }
 
-function draw(bitmap, scale) {
+function draw(bitmap, scale, [a, b, c, d] = [1, 0, 0, 1]) {
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
-  const canvas = h("canvas", { width, height });
+  const canvas = h("canvas", b ? { width: height, height: width } : { width, height });
   const context = canvas.getContext("2d");
+  context.setTransform(a, b, c, d, a + c < 0 ? canvas.width : 0, b + d < 0 ? canvas.height : 0);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
@@ -53,24 +68,25 @@ export async function prepare(file, maxBytes, { longest = LONGEST_SIDE, what = "
   } catch {
     throw new CallError("file_unreadable");
   }
-  const bitmap = await openPicture(file);
+  const { turn, file: shown } = format === "webp" ? await unturned(file) : { file };
+  const bitmap = await openPicture(shown);
   if (!bitmap) return { file, width: 0, height: 0, note: "" };
   const { width, height } = bitmap;
   let scale = Math.min(1, longest / Math.max(width, height));
-  if (scale === 1 && format && file.size <= maxBytes) {
+  if (scale === 1 && format && !turn && file.size <= maxBytes) {
     bitmap.close();
     return { file, width, height, note: `${width} × ${height}, ${megabytes(file.size)}, ${what} as it is.` };
   }
-  let canvas = draw(bitmap, scale);
+  let canvas = draw(bitmap, scale, turn);
   let blob = await encode(canvas);
   while (blob.size > maxBytes && canvas.width > 320) {
     scale *= 0.75;
-    canvas = draw(bitmap, scale);
+    canvas = draw(bitmap, scale, turn);
     blob = await encode(canvas);
   }
   bitmap.close();
   const name = `${file.name.replace(/\.[^.]*$/, "") || "photo"}.jpg`;
-  const done = canvas.width < width ? "Made smaller" : "Turned into a JPEG";
+  const done = scale < 1 ? "Made smaller" : "Turned into a JPEG";
   const note =
     `${done} here before it was ${what}: ${width} × ${height}, ${megabytes(file.size)} ` +
     `→ ${canvas.width} × ${canvas.height}, ${megabytes(blob.size)}.`;

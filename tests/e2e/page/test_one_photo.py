@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import Page, expect
 
 from tests.e2e.page.actions import (
@@ -156,6 +156,27 @@ def test_a_large_photo_is_made_smaller_and_turned_upright(page: Page, applicatio
     assert isinstance(left, tuple)
     assert right[2] > 120 > left[2]
     assert text(page, "#photo-note").startswith("Made smaller here before it was sent: 3000 × 3600")
+
+
+@on_a_desktop
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_webp_is_sent_upright(page: Page, application: Application, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.endian = "<" if orientation % 2 else ">"
+    out = io.BytesIO()
+    picture = hopper().resize((300, 200))
+    picture.save(out, "WEBP", lossless=True, exif=exif.tobytes())
+    choose(page, picked("me.webp", out.getvalue(), "image/webp"))
+    page.wait_for_selector(DONE)
+    [data] = application.uploads
+    sent = Image.open(io.BytesIO(data))
+    # The service turns what is sent as it is.
+    assert (sent.format == "WEBP") == (orientation == 1)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(out.getvalue()))).convert("RGB")
+    assert sent.size == upright.size
+    difference = ImageChops.difference(sent.convert("RGB"), upright)
+    assert max(ImageStat.Stat(difference).mean) < 8
 
 
 @on_a_desktop
