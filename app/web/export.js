@@ -40,7 +40,8 @@ export function asCsv(items) {
       record.message,
     ];
   });
-  return asTable([head, ...rows]);
+  // The mark by which Excel knows UTF-8.
+  return `\ufeff${asTable([head, ...rows])}`;
 }
 
 /** Rows as CSV. No text in it begins like a formula. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -67,7 +68,9 @@ def test_the_sheet_is_filtered_by_label(filled: Page) -> None:
 def test_csv_opens_safely_in_a_spreadsheet(filled: Page) -> None:
     with filled.expect_download() as download:
         filled.click("#many-csv")
-    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    data = Path(download.value.path()).read_bytes()
+    assert data.startswith(codecs.BOM_UTF8), "Excel takes it for another encoding"
+    rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
     assert [row["index"] for row in rows] == [str(index) for index in range(9)]
     by_name = {row["filename"]: row for row in rows}
     assert by_name["holiday/photo 3.jpg"]["emotion"] == "happy"
@@ -87,7 +90,7 @@ def test_csv_is_the_one_of_the_api(page: Page, application: Application) -> None
     response = httpx.post(
         f"{application.url}predict/batch?faces=largest", files=files, headers={"Accept": "text/csv"}, trust_env=False
     )
-    assert table(Path(download.value.path()).read_text()) == table(response.text)
+    assert table(Path(download.value.path()).read_text("utf-8-sig")) == table(response.text)
 
 
 @on_a_desktop
@@ -97,7 +100,7 @@ def test_csv_disarms_formulas(page: Page) -> None:
     page.wait_for_selector(DONE)
     with page.expect_download() as download:
         page.click("#many-csv")
-    names = [row[1] for row in csv.reader(io.StringIO(Path(download.value.path()).read_text()))]
+    names = [row[1] for row in csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig")))]
     assert names == ["filename", "'=1+1.jpg", "b.jpg"]
 
 
