@@ -61,7 +61,7 @@ const heading = (name) => [...$(`view-${name}`).querySelectorAll("h1")].find((ti
 /** Files that were dropped or pasted anywhere on the page go to the view that can use them. */
 async function take(files) {
   let name = "photo";
-  if (files.length > 1 || current === "many") name = "many";
+  if (files.length !== 1 || current === "many") name = "many";
   else if (files[0].type.startsWith("video/")) name = "live";
   location.hash = name;
   await show(name, { focus: false });
@@ -97,7 +97,7 @@ function listenForDrops() {
     overlay(false);
     const { filesOf } = await import("./dropped-files.js");
     const files = await filesOf(event.dataTransfer);
-    if (files.length) take(files);
+    take(files);
   });
   window.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];

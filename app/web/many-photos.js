@@ -64,10 +64,8 @@ class Many {
   }
 
   take(files) {
-    if (!files.length) {
-      announce("There are no photos in this folder");
-      return;
-    }
+    if (!files.length) return announce(($("many-limits").textContent = "There are no photos in this folder."));
+    this.#showLimits();
     const inOrder = [...files].sort((a, b) => byName.compare(a.webkitRelativePath || a.name, b.webkitRelativePath || b.name));
     const added = inOrder.map((file) => this.#addTile(file));
     this.#items.push(...added);

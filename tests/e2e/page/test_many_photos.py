@@ -125,6 +125,30 @@ def test_a_file_that_the_page_cannot_make_smaller_is_not_sent(page: Page, applic
 
 
 @on_a_desktop
+def test_a_folder_without_photos_is_said_to_have_none(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    go(page, "many")
+    limits = text(page, "#many-limits")
+    page.set_input_files("#many-folder-input", tmp_path)
+    expect(page.locator("#many-limits")).to_have_text("There are no photos in this folder.")
+    drop(page, picked("a.jpg", sample("happy_sample")))
+    page.wait_for_selector(DONE)
+    expect(page.locator("#many-limits")).to_have_text(limits)
+
+
+@on_a_desktop
+def test_a_dropped_folder_without_photos_is_said_to_have_none(page: Page) -> None:
+    page.evaluate("""() => {
+      const reader = { readEntries: (done) => done([]) };
+      const folder = { isDirectory: true, createReader: () => reader };
+      const dataTransfer = { types: ["Files"], files: [], items: [{ webkitGetAsEntry: () => folder }] };
+      const dropped = new Event("drop", { bubbles: true, cancelable: true });
+      document.body.dispatchEvent(Object.assign(dropped, { dataTransfer }));
+    }""")
+    expect(page.locator("#many-limits")).to_have_text("There are no photos in this folder.")
+
+
+@on_a_desktop
 def test_what_failed_is_tried_again(filled: Page, application: Application) -> None:
     application.faces = (FaceIn(COLLINS),)
     filled.click("#many-retry")
