@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -36,9 +37,11 @@ def frames_of(item: Item, fps: float | None, most_pixels: int) -> Iterator[Frame
     import av  # noqa: PLC0415 - only runs with video need it
 
     try:
-        with _source(item) as file, av.open(file, options=_OPTIONS) as container:
+        with _source(item) as file, av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise Unreadable("The file has no video stream.")
+            if container.streams.video[0].codec_context is None:
+                raise Unreadable("The codec of the video is not known.")
             yield from _decoded(container, fps, most_pixels)
     except (av.error.FFmpegError, OSError) as error:
         raise Unreadable(f"The video cannot be read to its end: {reason_of(error)}.") from None
@@ -83,11 +86,13 @@ def _length(container: Any, stream: Any) -> float:
     """The seconds that a video has by its header, 0 where that says nothing."""
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
-    # Matroska's is a tag of the stream. That of the file is its longest stream's, which may be the sound.
-    if tag := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = map(float, tag.split(":"))
-        return 3600 * hours + 60 * minutes + seconds
-    return float(container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
+    # Matroska's is a tag of the stream. That of the file is its longest stream's, which may be the sound. Both are the
+    # time of the end, and the first frame need not be at 0.
+    start = float((stream.start_time or 0) * stream.time_base)
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = map(float, tag.groups())
+        return 3600 * hours + 60 * minutes + seconds - start
+    return float(container.duration or 0) / 1e6 - start if len(container.streams) == 1 else 0.0
 
 
 def _check_size(frame: Any, most_pixels: int) -> None:

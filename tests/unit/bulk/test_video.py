@@ -187,6 +187,28 @@ def test_a_face_in_few_frames_has_one_track_while_it_is_in_view(tmp_path: Path) 
     assert [row["track"] for row in rows(tmp_path / "out")] == [1, 1, 1, None, None, 2]
 
 
+@pytest.mark.parametrize("text", [b"00:00:00", b"ENCODER", b"Lavf"])
+def test_tags_of_any_bytes_end_no_run(tmp_path: Path, text: bytes) -> None:
+    whole = make(tmp_path / "a.mkv", 5).read_bytes()
+    assert text in whole
+    (tmp_path / "a.mkv").write_bytes(whole.replace(text, b"\xe4" * len(text)))
+    assert len(times(tmp_path / "a.mkv", None)) == 5
+
+
+def test_a_codec_that_is_not_known(tmp_path: Path) -> None:
+    video = make(tmp_path / "a.mkv", 5)
+    video.write_bytes(video.read_bytes().replace(b"V_MPEG4/ISO", b"V_OTHER/ISO"))
+    with pytest.raises(Unreadable, match="codec"):
+        times(video, None)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_times_begin_with_the_first_frame(tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (3, 48, 64, 3), dtype=np.uint8)
+    video = encoded(tmp_path / name, list(noise), [1_000_000, 1_000_500, 1_001_000])
+    assert times(video, None) == [(0, 0.0), (1, 0.5), (2, 1.0)]
+
+
 def test_a_file_whose_index_is_cut_off(tmp_path: Path) -> None:
     whole = make(tmp_path / "whole.mp4", 20).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
