@@ -16,6 +16,8 @@ from bulk.sources import Item, Unreadable, is_url, opened, reason_of
 _HALF_A_FRAME: Final = 1e-3
 _MISSING_SECONDS, _MISSING_SHARE = 2.0, 0.05
 """What may be missing at the end of a video before it counts as cut off. FFmpeg does not say so."""
+_APPENDED: Final = 1.0
+"""Seconds by which times fall where another recording was appended, which goes on from there."""
 _BLOCK: Final = 1 << 22
 """Bytes that are asked of a store at once."""
 _OPTIONS: Final = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,matroska,webm,gif"}
@@ -61,11 +63,15 @@ def _decoded(container: Any, fps: float | None, most_pixels: int) -> Iterator[Fr
     _check_size(stream.codec_context, most_pixels)
     rate = float(stream.average_rate or 25)
     first: float | None = None
-    wanted = t = end = 0.0
+    wanted = t = end = before = 0.0
     number = -1
     for number, frame in enumerate(container.decode(stream)):
         time = frame.time if frame.time is not None else number / rate
-        first = time if first is None else first
+        if first is None:
+            first = time
+        elif time < before - _APPENDED:
+            first = time - t
+        before = time
         # Times in damaged files fall; those of a session do not.
         t = max(t, time - first)
         end = max(end, t + float((frame.duration or 0) * frame.time_base))

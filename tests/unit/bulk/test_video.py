@@ -209,6 +209,13 @@ def test_times_begin_with_the_first_frame(tmp_path: Path, name: str) -> None:
     assert times(video, None) == [(0, 0.0), (1, 0.5), (2, 1.0)]
 
 
+def test_an_appended_recording_goes_on_where_the_first_ends(tmp_path: Path) -> None:
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    one = encoded(tmp_path / "one.mkv", [grey] * 4, [0, 1000, 2000, 3000]).read_bytes()
+    (tmp_path / "two.mkv").write_bytes(one + one)
+    assert [t for _, t in times(tmp_path / "two.mkv", 1)] == [0, 1, 2, 3, 4, 5, 6]
+
+
 def test_a_file_whose_index_is_cut_off(tmp_path: Path) -> None:
     whole = make(tmp_path / "whole.mp4", 20).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
