@@ -286,7 +286,9 @@ def _parquet(location: str) -> Table:
 def _csv(location: str) -> Table:
     with opened(location) as file:
         text = file.read().decode("utf-8-sig", "surrogateescape")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    # Spreadsheets separate columns with semicolons where a comma is that of numbers.
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = list(reader)
     return Table(location, tuple(reader.fieldnames or ()), lambda name: [row[name] for row in rows])
 

@@ -98,7 +98,7 @@ def test_every_face_and_its_details(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "largest")) == 1
 
 
-@pytest.mark.parametrize("kind", ["glob", "list", "table", "parquet", "tar", "url"])
+@pytest.mark.parametrize("kind", ["glob", "list", "table", "semicolons", "parquet", "tar", "url"])
 def test_every_kind_of_source(archive: Path, tmp_path: Path, kind: str) -> None:
     column: list[str] = []
     if kind == "glob":
@@ -109,6 +109,9 @@ def test_every_kind_of_source(archive: Path, tmp_path: Path, kind: str) -> None:
     elif kind == "table":
         source, column = str(archive / "table.csv"), ["--column", "picture"]
         Path(source).write_text('picture,other\na.jpg,"two\nlines"\ninner/b.jpg,1\n')
+    elif kind == "semicolons":
+        source = str(archive / "table.csv")
+        Path(source).write_text("path;share\r\na.jpg;0,5\r\ninner/b.jpg;1,0\r\n", "utf-8-sig")
     elif kind == "parquet":
         import pyarrow as arrow
         from pyarrow import parquet
