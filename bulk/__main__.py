@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] == "serve":
+    if arguments in ([], ["serve"]):
         from app.__main__ import main as serve  # noqa: PLC0415 - its imports take long
 
         serve()
@@ -202,32 +203,37 @@ def _details(text: str) -> tuple[Detail, ...]:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("it must be at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("it must be a whole number of at least 1")
+    return int(text)
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError("it must be above 0 and at most 1000")
     return value
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError("it must be between 0 and 1")
     return value
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
-    shard = (_count(number), _count(count))
-    if shard[0] > shard[1]:
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError("it must be K/N with K at most N, such as 3/10")
-    return shard
+    return int(number), int(count)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -21,7 +21,7 @@ import fsspec
 import pytest
 
 from bulk import score as score_module
-from bulk.__main__ import run
+from bulk.__main__ import main, run
 from bulk.output import part_writer
 from bulk.score import split
 from bulk.sources import Item
@@ -240,6 +240,32 @@ def test_bad_input_gets_one_sentence(archive: Path, tmp_path: Path, capsys: pyte
     assert "There is no model nowhere" in refusal(capsys, archive, "--model", "nowhere", out=out)
     assert "none of action_units" in refusal(capsys, archive, "--details", "mesh", out=out)
     assert "cannot be written to" in refusal_of_disk(capsys, archive, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--limit", "x", "it must be a whole number of at least 1"),
+        ("--fps", "x", "it must be above 0 and at most 1000"),
+        ("--shard", "3", "it must be K/N with K at most N, such as 3/10"),
+        ("--shard", "4/3", "it must be K/N with K at most N, such as 3/10"),
+    ],
+)
+def test_a_value_that_is_none_is_told_what_it_must_be(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, said: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(["score", "pictures", "--out", "table", option, value])
+    assert capsys.readouterr().err.endswith(f"error: argument {option}: {said}\n")
+
+
+@pytest.mark.parametrize(("option", "status"), [("--help", 0), ("--port=80", 2)])
+def test_serve_has_help_and_no_options(monkeypatch: pytest.MonkeyPatch, option: str, status: int) -> None:
+    monkeypatch.setattr(sys, "argv", ["visage", "serve", option])
+    monkeypatch.setattr("app.__main__.main", lambda: pytest.fail("It serves."))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
 
 
 def compressed(archive: Path) -> Path:
