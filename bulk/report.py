@@ -50,6 +50,10 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f} %"
 
 
+def _probability(value: float) -> str:
+    return "under 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def _with_interval(figure: Mapping[str, Any]) -> str:
     interval = figure["interval"]
     return _percent(figure["value"]) + (
@@ -145,7 +149,7 @@ def _calibration(result: Mapping[str, Any]) -> str:
         text += "<p>No confidence reaches the wanted precision.</p>"
     else:
         text += (
-            f"<p>From a confidence of {threshold['confidence']:.2f} on, {threshold['precision'] * 100:.0f} % of "
+            f"<p>From a confidence of {threshold['confidence']:.2f} on, {threshold['precision'] * 100:g} % of "
             f"predictions are right; {_percent(threshold['share'])} of the faces reach it.</p>"
         )
     return f"<h2>Calibration</h2>{text}{_svg(figure, 'Confidence and share that is right')}"
@@ -154,14 +158,14 @@ def _calibration(result: Mapping[str, Any]) -> str:
 def _group(name: str, groups: Mapping[str, Any]) -> str:
     rows = []
     for group, each in groups.items():
-        gap = each.get("gap")
+        gap, accuracy = each.get("gap"), each["accuracy"]
         if gap is None:
-            rows.append([group, str(each["accuracy"]["count"]), _with_interval(each["accuracy"]), each["note"], ""])
+            rows.append([group, str(accuracy["count"]), _with_interval(accuracy), each["note"], ""])
         else:
             low, high = gap["interval"]
             points = f"{gap['value'] * 100:+.1f} ({low * 100:+.1f} to {high * 100:+.1f})"
             rows.append(
-                [group, str(each["accuracy"]["count"]), _with_interval(each["accuracy"]), points, f"{gap['p']:.3f}"]
+                [group, str(accuracy["count"]), _with_interval(accuracy), points, _probability(gap["p"])],
             )
     head = ("Group", "Faces", "Accuracy", "Points from all others", "p, corrected")
     caption = "A gap counts as shown where the corrected p is below 0.05 (Holm, over all groups that are compared)"
@@ -181,7 +185,7 @@ def _comparison(comparison: Mapping[str, Any] | None) -> str:
     ]
     text = (
         f"<p>On {comparison['faces']} faces, only the first is right on {comparison['only_first_right']}, only the "
-        f"second on {comparison['only_second_right']}: p = {comparison['p']:.3f} by McNemar's exact test.</p>"
+        f"second on {comparison['only_second_right']}; p by McNemar's exact test: {_probability(comparison['p'])}.</p>"
     )
     return f"<h2>Comparison</h2>{_table('Accuracy on the same faces', ('Model', 'Accuracy'), rows)}{text}"
 

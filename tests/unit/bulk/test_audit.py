@@ -21,6 +21,7 @@ from app.inference.classifier import load_classifier
 from app.inference.session import SessionSpec
 from bulk.__main__ import run
 from bulk.audit import Labelled, Outcome, compared, figures, write_temperature
+from bulk.report import page
 from bulk.sources import Item
 from bulk.statistics import wilson
 from tests.unit.bulk.test_score import FACELESS, HAPPY, SAMPLES
@@ -247,6 +248,15 @@ def test_two_models_on_the_same_faces(outcome: Outcome) -> None:
     assert (comparison["only_first_right"], comparison["only_second_right"]) == (2, 10)
     assert comparison["p"] == pytest.approx(158 / 4096)
     assert [share["hits"] for share in comparison["accuracy"]] == [82, 90]
+
+
+def test_the_page_rounds_no_figure_to_what_it_is_not(outcome: Outcome) -> None:
+    wrong = [row | {"p_happy": 0.2, "p_sad": 0.8} for row in outcome.rows]
+    result = figures(outcome, 0.6, 0.995) | {"model": {"name": "one", "version": "1"}}
+    result["comparison"] = compared(outcome, replace(outcome, rows=wrong), ("one", "other"))
+    shown = page(result, {})
+    assert "99.5 % of predictions are right" in shown
+    assert "p by McNemar's exact test: under 0.001." in shown
 
 
 def test_the_temperature_is_fitted_on_one_half_and_tested_on_the_other(outcome: Outcome) -> None:
