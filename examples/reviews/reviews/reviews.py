@@ -32,7 +32,7 @@ class Review:
 def read_reviews(path: Path) -> list[Review]:
     """The reviews of a file with one JSON object a line, which needs `text`; the other fields are optional."""
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"The reviews in {path} cannot be read: {error}.") from error
     found = [_review(line, number, path) for number, line in enumerate(lines, 1) if line.strip()]

@@ -134,9 +134,11 @@ def test_many_reviews_get_hnsw_that_finds_what_an_exact_search_finds(monkeypatch
     assert np.allclose(scores[numbers[:, 0] == np.arange(50), 0][0], 1, atol=1e-4)
 
 
-def test_own_reviews_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_own_reviews_are_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "own.jsonl"
-    path.write_text(json.dumps({"text": "Good."}) + "\n\n" + json.dumps({"id": "b", "text": "Bad.", "stars": 1}))
+    lines = json.dumps({"text": "Good."}) + "\n\n" + json.dumps({"id": "b", "text": "Bad.", "stars": 1})
+    path.write_text(lines, encoding)
     first, second = read_reviews(path)
     assert (first.id, first.text, first.emotion, first.synthetic) == ("1", "Good.", None, False)
     assert (second.id, second.stars) == ("b", 1)
