@@ -7,8 +7,8 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -131,16 +131,26 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
         said += _write_threshold(folder / "settings.env", result["threshold"])
     progress.end(said)
     if options.write_temperature:
-        value = result["temperature"]["value"]
-        write_temperature(Path(options.write_temperature), settings, model.manifest.name, value)
+        copy, value = Path(options.write_temperature), result["temperature"]["value"]
+        with _written(copy):
+            write_temperature(copy, settings, model.manifest.name, value)
     return 0
 
 
-def _make(folder: Path) -> None:
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turns what a disk raises into one sentence."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
+        # A copy of a folder lists what failed: source, target and reason.
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else reason_of(error)
+        raise Stop(f"{shown(str(folder))} cannot be written to: {reason}.") from None
+
+
+def _make(folder: Path) -> None:
+    with _written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _check_new_model(target: Path) -> None:
@@ -157,11 +167,11 @@ def _check_new_model(target: Path) -> None:
 
 def _write_threshold(path: Path, found: Mapping[str, Any] | None) -> str:
     """Writes the threshold, or says that there is none, in place of one of an earlier run."""
-    path.unlink(missing_ok=True)
-    if found is None:
-        return f" No confidence reaches that precision: {shown(str(path))} is not written."
-    path.write_text(f"CONFIDENCE_THRESHOLD={found['confidence']}\n", "utf-8")
-    return ""
+    with _written(path.parent):
+        path.unlink(missing_ok=True)
+        if found is not None:
+            path.write_text(f"CONFIDENCE_THRESHOLD={found['confidence']}\n", "utf-8")
+    return "" if found else f" No confidence reaches that precision: {shown(str(path))} is not written."
 
 
 def find_labelled(options: AuditOptions) -> list[Labelled]:
@@ -403,12 +413,10 @@ def _right_by_item(outcome: Outcome) -> dict[Item, bool]:
 
 
 def _write(folder: Path, result: Mapping[str, Any], outcome: Outcome, pictures: Mapping[str, bytes]) -> None:
-    try:
+    with _written(folder):
         (folder / "audit.json").write_text(json.dumps(result, indent=2), "utf-8")
         (folder / "audit.html").write_text(page(result, pictures), "utf-8")
         (folder / "predictions.csv").write_text(_predictions(outcome), "utf-8")
-    except OSError as error:
-        raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
 
 
 def _said(accuracy: Mapping[str, Any], report: str) -> str:

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -263,6 +264,17 @@ def test_the_temperature_is_fitted_on_one_half_and_tested_on_the_other(outcome: 
     found = figures(outcome, 0.6, 0.9)["temperature"]
     assert found["value"] != 1.0
     assert 0 <= found["calibration_error_after"] < found["calibration_error_before"]
+
+
+def test_files_beside_the_report_that_cannot_be_written_get_one_sentence(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, full = tmp_path / "out", shutil.Error([("from", "to", "No space left on device")])
+    (out / "settings.env").mkdir(parents=True)
+    assert "cannot be written to: Is a directory." in refusal(capsys, faces, "--write-threshold", out=out)
+    monkeypatch.setattr("bulk.audit.shutil.copytree", Mock(side_effect=full))
+    said = refusal(capsys, faces, "--write-temperature", tmp_path / "mine", out=out)
+    assert "mine cannot be written to: No space left on device." in said
 
 
 def test_pictures_of_mistakes_are_small(faces: Path, tmp_path: Path) -> None:
