@@ -60,9 +60,11 @@ def describe(shown: Shown, language: Language) -> str:
     words = _words(language)
     ranked = sorted(shown.probabilities.items(), key=lambda pair: -pair[1])
     sentences = [words["expression"].format(shares=_shares(ranked, words)), *_movements(ranked[0][0], shown, words)]
-    reasons = [*(["uncertain"] if shown.uncertain else []), *shown.warnings]
+    # That there are more faces, or no mesh, makes the expression no less sure.
+    codes = [*(["uncertain"] if shown.uncertain else []), *shown.warnings]
+    reasons = [words["reasons"][code] for code in codes if code in words["reasons"]]
     if reasons:
-        listed = _list([words["reasons"][reason] for reason in reasons[:_MOST_REASONS]], words)
+        listed = _list(reasons[:_MOST_REASONS], words)
         sentences.append(words["unsure"].format(reasons=listed))
     return " ".join(sentences)
 

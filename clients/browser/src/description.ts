@@ -57,14 +57,10 @@ export function describe(shown: Shown, words: Words, knowledge: UnitKnowledge): 
   const ranked = [...shown.probabilities].sort((one, other) => other[1] - one[1]);
   const sentences = [filled(words.expression, { shares: shares(ranked, words) })];
   sentences.push(...movements(ranked[0][0], shown, words, knowledge));
-  const reasons = [...(shown.uncertain ? ["uncertain"] : []), ...shown.warnings];
-  if (reasons.length) {
-    const listed = list(
-      reasons.slice(0, MOST_REASONS).map((reason) => words.reasons[reason]),
-      words,
-    );
-    sentences.push(filled(words.unsure, { reasons: listed }));
-  }
+  // That there are more faces, or no mesh, makes the expression no less sure.
+  const codes = [...(shown.uncertain ? ["uncertain"] : []), ...shown.warnings];
+  const reasons = codes.filter((code) => code in words.reasons).map((code) => words.reasons[code]);
+  if (reasons.length) sentences.push(filled(words.unsure, { reasons: list(reasons.slice(0, MOST_REASONS), words) }));
   return sentences.join(" ");
 }
 
