@@ -196,6 +196,9 @@ def _loaded(body: bytes, header: Header, name: str, factor: int) -> ImageFile.Im
     if name == "jpeg" and factor > 1:
         image.draft(None, (header.width // factor, header.height // factor))
     image.load()
+    if name == "bmp" and image.mode == "RGBA" and image.getchannel("A").getbbox() is None:
+        # Many programs leave the alpha channel of a BMP empty. Viewers ignore it then.
+        image.putalpha(255)
     return image
 
 

@@ -143,6 +143,16 @@ def test_what_is_transparent_shows_white_paper(form: str) -> None:
     assert close(found, [WHITE, (127, 127, 127), WHITE, WHITE], within=1)
 
 
+@pytest.mark.parametrize(("alpha", "expected"), [(0, 10), (51, 206)])
+def test_an_empty_alpha_channel_of_a_bmp_is_none(alpha: int, expected: int) -> None:
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, 64, 64, 1, 32, 3, 64 * 64 * 4, 0, 0, 0, 0) + masks
+    pixels = bytes((10, 10, 10, alpha)) * 64 * 64
+    data = b"BM" + struct.pack("<IHHI", 122 + len(pixels), 0, 0, 122) + header.ljust(108, b"\0") + pixels
+
+    assert (decode(data, LIMITS).pixels == expected).all()
+
+
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
 def test_one_transparent_colour_shows_white_paper(mode: str) -> None:
     source = Image.new(mode, (64, 64), 0 if mode != "RGB" else (0, 0, 0))
