@@ -288,7 +288,9 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
         # 16 bits per pixel, which Pillow's own conversion clips at 255.
         grey = np.asarray(image).astype(np.uint32)
-        return np.repeat(((grey * 255 + 32_767) // 65_535).astype(np.uint8)[..., None], 3, axis=2)
+        shown = ((grey * 255 + 32_767) // 65_535).astype(np.uint8)
+        shown[grey == image.info.get("transparency", -1)] = 255
+        return np.repeat(shown[..., None], 3, axis=2)
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image.convert("RGBA"))

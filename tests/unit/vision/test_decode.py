@@ -153,7 +153,7 @@ def test_an_empty_alpha_channel_of_a_bmp_is_none(alpha: int, expected: int) -> N
     assert (decode(data, LIMITS).pixels == expected).all()
 
 
-@pytest.mark.parametrize("mode", ["P", "L", "RGB"])
+@pytest.mark.parametrize("mode", ["P", "L", "I;16", "RGB"])
 def test_one_transparent_colour_shows_white_paper(mode: str) -> None:
     source = Image.new(mode, (64, 64), 0 if mode != "RGB" else (0, 0, 0))
     transparent = 0 if mode != "RGB" else (0, 0, 0)
