@@ -91,7 +91,7 @@ def assess(
     codes: list[WarningCode] = []
     if face.assumed:
         codes.append("face_assumed")
-    elif face.box.width < THRESHOLDS["face_too_small"]["value"]:
+    elif round(face.box.width) < THRESHOLDS["face_too_small"]["value"]:
         codes.append("face_too_small")
     grey = _grey(picture, face)
     if grey is not None:

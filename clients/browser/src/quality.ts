@@ -39,7 +39,7 @@ export type Turn = { readonly yaw: number } | null;
 export function assess(picture: Pixels, face: Face, facesDetected: number, turn?: Turn): WarningCode[] {
   const codes: WarningCode[] = [];
   if (face.assumed) codes.push("face_assumed");
-  else if (face.box.width < THRESHOLDS.face_too_small) codes.push("face_too_small");
+  else if (rint(face.box.width) < THRESHOLDS.face_too_small) codes.push("face_too_small");
   const grey = greyFace(picture, face);
   if (grey) {
     codes.push(...light(grey));

@@ -81,6 +81,15 @@ def test_a_small_face(astronaut: np.ndarray) -> None:
     assert codes(shown(small), ASTRONAUT.scaled(240 / 512, 240 / 512)) == ["face_too_small"]
 
 
+@pytest.mark.parametrize(("width", "small"), [(47.4, True), (47.6, False)])
+def test_a_face_is_as_small_as_its_box_in_the_result(astronaut: np.ndarray, width: float, small: bool) -> None:
+    scale = width / ASTRONAUT.box.width
+    side = round(512 * scale)
+    reduced = cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA)
+
+    assert ("face_too_small" in codes(shown(reduced), ASTRONAUT.scaled(scale, scale))) == small
+
+
 def test_a_face_is_as_large_as_in_the_full_picture(astronaut: np.ndarray) -> None:
     reduced = cv2.resize(astronaut, (128, 128), interpolation=cv2.INTER_AREA)
 
