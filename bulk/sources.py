@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import posixpath
+import stat
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,14 +159,26 @@ def _globbed(pattern: str) -> Iterator[Item]:
 def _kinds(locations: Iterable[str]) -> Iterator[Item]:
     for location in locations:
         suffix = PurePosixPath(location).suffix.lower()
-        if suffix in PICTURES | VIDEOS:
+        if suffix not in PICTURES | VIDEOS | {".tar"}:
+            continue
+        if not is_url(location) and _is_device(location):
+            yield Item(shown(location), location, fault="It is a pipe or a device, not a file.")
+        elif suffix != ".tar":
             yield Item(shown(location), location)
-        elif suffix == ".tar":
+        else:
             # One that is damaged ends no run over its folder.
             try:
                 yield from _members(location)
             except Stop as error:
                 yield Item(shown(location), location, fault=str(error))
+
+
+def _is_device(location: str) -> bool:
+    """Whether reading it might wait without end: a pipe, a terminal. An archive that was unpacked may hold pipes."""
+    try:
+        return not stat.S_ISREG(os.stat(location).st_mode)  # noqa: PTH116 - a path of a million files
+    except OSError:
+        return False
 
 
 def _walk(top: str) -> Iterator[Item]:
@@ -207,7 +220,7 @@ def _members(location: str) -> Iterator[Item]:
     """The pictures in a tar archive, each with its place, so that any of them can be read by itself."""
     try:
         with opened(location) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            members = archive.getmembers()
+            members = list(_checked(archive))
     except Exception as error:  # Each store has errors of its own.
         raise Stop(f"{shown(location)} cannot be read as a tar archive: {reason_of(error)}.") from None
     by_name = {posixpath.normpath(each.name): each for each in members}
@@ -220,6 +233,16 @@ def _members(location: str) -> Iterator[Item]:
             yield Item(source, location, fault="It is a link to a file that is not in the archive.")
         else:
             yield Item(source, location, (target.offset_data, target.size))
+
+
+def _checked(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive. Where a header has a negative size, Python might list the same members for ever."""
+    last = -1
+    for member in archive:
+        if member.size < 0 or member.offset <= last:
+            raise tarfile.ReadError("a member has a negative size")
+        last = member.offset
+        yield member
 
 
 def _target(member: tarfile.TarInfo, by_name: Mapping[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:

@@ -52,8 +52,8 @@ def folder(tmp_path: Path) -> Path:
     return many
 
 
-def start(folder: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, "score", str(folder), "--quiet", "--out", str(out), *more]
+def start(source: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, "score", str(source), "--quiet", "--out", str(out), *more]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
 
 
@@ -138,6 +138,9 @@ def test_a_second_node_joins_takes_work_and_may_be_lost(folder: Path, tmp_path: 
     picture = folder / "000.jpg"
     picture.unlink()
     os.mkfifo(picture)
+    # Pipes are only waited for where they are named.
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(map(str, sorted(folder.iterdir()))))
     # Ray listens on the address of the machine, also when it is told another.
     address = f"{ray.util.get_node_ip_address()}:{free_port()}"
     temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Longer names are too long for Ray's sockets.
@@ -146,7 +149,7 @@ def test_a_second_node_joins_takes_work_and_may_be_lost(folder: Path, tmp_path: 
         out = tmp_path / "ray"
         until(lambda: first.poll() is not None or named(first, "raylet"))
         assert first.poll() is None, "Ray did not start."
-        process = start(folder, out, "--engine", "ray", "--address", address, "--actors", "2")
+        process = start(names, out, "--engine", "ray", "--address", address, "--actors", "2")
         until(lambda: actors_of(first))
         with node(f"--address={address}") as second:
             until(lambda: parts(out) >= 3)
@@ -155,7 +158,7 @@ def test_a_second_node_joins_takes_work_and_may_be_lost(folder: Path, tmp_path: 
         make_readable(picture)
         said_by(process, 0)
     shutil.rmtree(temporary, ignore_errors=True)
-    said_by(start(folder, tmp_path / "local"), 0)
+    said_by(start(names, tmp_path / "local"), 0)
     assert rows(out) == rows(tmp_path / "local")
 
 

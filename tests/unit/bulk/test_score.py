@@ -203,6 +203,30 @@ def test_links_in_an_archive_are_followed(archive: Path, tmp_path: Path) -> None
     assert {row["message"] for row in found[3:]} == {"It is a link to a file that is not in the archive."}
 
 
+@pytest.mark.parametrize("size", [b"-1", b"-512"])
+def test_an_archive_with_a_negative_size_is_a_row(archive: Path, tmp_path: Path, size: bytes) -> None:
+    member = tarfile.TarInfo("a.jpg")
+    member.pax_headers = {"size": "77777"}
+    header = member.tobuf(tarfile.PAX_FORMAT).replace(b"size=77777", b"size=%5b" % size)
+    (archive / "shard.tar").write_bytes(header + bytes(4096))
+    assert score(archive, out=tmp_path / "out") == 1
+    by_name = {Path(row["source"]).name: row for row in rows(tmp_path / "out")}
+    assert by_name["shard.tar"]["message"].endswith("a member has a negative size.")
+    assert by_name["a.jpg"]["success"]
+
+
+def test_pipes_and_devices_are_not_waited_for(archive: Path, tmp_path: Path) -> None:
+    os.mkfifo(archive / "pipe.jpg")
+    os.mkfifo(archive / "pipe.tar")
+    (archive / "link.jpg").symlink_to(archive / "pipe.jpg")
+    (archive / "clip.mp4").symlink_to("/dev/zero")
+    for number, source in enumerate((archive, f"{archive}/*")):
+        out = tmp_path / str(number)
+        assert score(source, out=out) == 1
+        faults = {Path(row["source"]).name for row in rows(out) if "a pipe or a device" in (row["message"] or "")}
+        assert faults == {"pipe.jpg", "pipe.tar", "link.jpg", "clip.mp4"}
+
+
 def test_a_file_that_is_gone_or_too_large_is_a_row(archive: Path, tmp_path: Path) -> None:
     (archive / "list.txt").write_text("a.jpg\ngone.jpg\nlarge.jpg\n")
     (archive / "large.jpg").write_bytes(b"\xff" * 6_000_000)
