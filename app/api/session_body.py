@@ -40,7 +40,7 @@ _NEXT_KEY: Final = re.compile(rb"%b,%b" % (_BLANK, _KEY), re.DOTALL)
 _SCALAR: Final = re.compile(rb'%b|[^"{}\[\],\s]++' % _TEXT, re.DOTALL)
 _FRAME: Final = re.compile(rb"%b(\{%b\})%b(,?)" % (_BLANK, _VALUE, _BLANK), re.DOTALL)
 _END_OF_FRAMES: Final = re.compile(rb"%b\]" % _BLANK)
-_END: Final = re.compile(rb"%b\}%b\Z" % (_BLANK, _BLANK))
+_END: Final = re.compile(rb"%b\}%b" % (_BLANK, _BLANK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class PostedSession:
                 raise InvalidRequest(f"{name}: the body has it twice.")
             seen.add(name)
             position = self._find_frames(key.end()) if name == "frames" else self._read_profile(key.end())
-        if "frames" not in seen or not _END.match(self._body, position):
+        end = self._match(_END, position)
+        if "frames" not in seen or end is None or end.end() < len(self._body):
             raise _no_series()
 
     def _read_profile(self, position: int) -> int:
@@ -123,7 +124,7 @@ class PostedSession:
             position, more = found.end(), found[2]
             if not more:
                 break
-        end = _END_OF_FRAMES.match(self._body, position)
+        end = self._match(_END_OF_FRAMES, position)
         if end is None or more:
             raise InvalidRequest(
                 f"frames[{self.count}]: this is not valid JSON, not a frame, or longer than {_LONGEST_FRAME} bytes."

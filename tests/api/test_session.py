@@ -160,6 +160,8 @@ def test_csv_has_the_figures_of_the_profile(start: Start) -> None:
         ("{}", "The body has to be"),
         ('{"frames": []', "The body has to be"),
         ('{"frames": []}}', "The body has to be"),
+        ('{"frames": []}' + " " * 9000, "The body has to be"),
+        ('{"frames": [{"t": 0}' + " " * 20000 + "]}", "frames[1]"),
         ('{"frames": [], "frames": []}', "frames: the body has it twice"),
         ('{"frames": [], "profile": 3}', "profile"),
         ('{"frames": [], "profile": ["a"]}', "profile"),
