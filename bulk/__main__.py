@@ -241,7 +241,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"{message}\n")
+    # Names in a table may hold sequences that a terminal obeys.
+    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+    sys.stderr.write(f"{safe}\n")
 
 
 if __name__ == "__main__":

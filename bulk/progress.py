@@ -19,7 +19,7 @@ class Progress:
     """Counts items, rows and errors. Any thread may call it."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, markup=False)
         self._lock = threading.Lock()
         self._codes: Counter[str] = Counter()
         self._items = self._frames = self._total = 0

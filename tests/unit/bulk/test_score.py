@@ -298,6 +298,15 @@ def compressed(archive: Path) -> Path:
     return archive / "shard.tar.gz"
 
 
+def test_what_is_said_moves_no_terminal(archive: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (archive / "table.csv").write_text("\x1b[2J\u202eimage\na.jpg\n")
+    assert run(["score", str(archive / "table.csv"), "--out", str(tmp_path / "out")]) == 2
+    assert r"it has \x1b[2J\u202eimage. " in capfd.readouterr().err
+    out = tmp_path / "out [red]" / "[" / "x]"
+    assert run(["score", str(archive / "a.jpg"), "--out", str(out)]) == 0
+    assert f"The rows are in {out}." in capfd.readouterr().err
+
+
 def test_models_that_do_not_load_end_the_run(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
