@@ -17,7 +17,9 @@ from app.service import Phase, Service
 
 logger = logging.getLogger("visage.admission")
 
-PROBES: Final = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+PROBES: Final = frozenset({"/health", "/health/live", "/health/ready"})
+"""Their responses come first. Those of /metrics take a hundred times as long, and anybody may ask for them."""
+
 PREDICTION_PATHS: Final = frozenset(
     {
         "/predict",
@@ -64,7 +66,7 @@ class Admission:
 
     async def _admit(self, scope: Scope) -> None:
         path = route_path(scope)
-        if path in PROBES:
+        if path in PROBES or path == "/metrics":
             return
         service = service_of(scope)
         if service.phase is Phase.DRAINING:

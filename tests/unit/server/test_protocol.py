@@ -552,26 +552,28 @@ async def test_lengths_that_conflict_are_refused_behind_an_offer_too(size: bytes
         assert await peer.closed()
 
 
-async def test_probes_overtake_a_burst_of_other_requests() -> None:
+@pytest.mark.parametrize("path", [b"/", b"/metrics"])
+async def test_probes_overtake_a_burst_of_other_requests(path: bytes) -> None:
     """Of a hundred requests at once, some are still to start when a later probe has its response."""
     started = 0
+    get = GET.replace(b"/", path, 1)
 
     async def counts(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal started
-        started += scope["path"] == "/"
+        started += scope["path"] == path.decode()
         await answer(send, 200, b"%d" % started)
 
     async with serving(counts, connections=200) as port, AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(connected(port)) for _ in range(101)]
         for peer in peers[:-1]:
-            peer.writer.write(GET)
+            peer.writer.write(get)
         peers[-1].writer.write(GET.replace(b"/", b"/health/live", 1))
         assert int((await peers[-1].response())[2]) < 100
         for peer in peers[:50]:
             peer.writer.close()
         for peer in peers[50:-1]:
             assert (await peer.response())[0] == 200
-        await peers[-1].send(GET)
+        await peers[-1].send(get)
         assert int((await peers[-1].response())[2]) <= 101
 
 
