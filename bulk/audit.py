@@ -22,7 +22,6 @@ from app.api.details import NOTHING_ASKED
 from app.config import Settings
 from app.errors import VisageError
 from app.expression.labels import usual_name
-from app.inference import golden
 from app.inference.manifest import MANIFEST_FILE, MODEL_NAME, TEMPERATURES
 from app.pipeline import Pipeline
 from app.vision.decode import ImageLimits, decode
@@ -114,6 +113,8 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     if not labelled:
         raise Stop("There is no picture with a label to audit.")
     if options.write_temperature:
+        if options.write_threshold:
+            raise Stop("--write-temperature changes every confidence: audit the copy for its threshold.")
         _check_new_model(Path(options.write_temperature))
     folder = Path(out)
     _make(folder)
@@ -455,12 +456,17 @@ def _predictions(outcome: Outcome) -> str:
 
 
 def write_temperature(target: Path, settings: Settings, name: str, value: float) -> None:
-    """A copy of the model whose manifest has the temperature that was found. Its golden vectors would not fit that."""
-    shutil.copytree(settings.models_dir / name, target, ignore=shutil.ignore_patterns(golden.FILE))
+    """A copy of the model whose manifest has the temperature that was found, without what was measured at another:
+    figures, card and golden vectors."""
     path = target / MANIFEST_FILE
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = json.loads((settings.models_dir / name / MANIFEST_FILE).read_text("utf-8"))
     output = manifest["output"]
     low, high = TEMPERATURES
     output["temperature"] = round(min(max(output.get("temperature", 1.0) * value, low), high), 4)
-    manifest["name"] = target.name
-    path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    manifest |= {"name": target.name, "metrics": {}}
+    try:
+        target.mkdir()
+        shutil.copyfile(settings.models_dir / name / manifest["file"], target / manifest["file"])
+        path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise Stop(f"{shown(str(target))} cannot be written to: {reason_of(error)}.") from None

@@ -25,6 +25,7 @@ from bulk.audit import Labelled, Outcome, compared, figures, write_temperature
 from bulk.report import page
 from bulk.sources import Item
 from bulk.statistics import wilson
+from bulk.stops import Stop
 from tests.unit.bulk.test_score import FACELESS, HAPPY, SAMPLES
 
 pytest.importorskip("pyarrow", reason="The packages of visage[bulk] are not installed.")
@@ -149,6 +150,7 @@ def test_a_table_may_be_the_source_and_name_its_column(faces: Path, tmp_path: Pa
     [
         (["--compare", "default"], "--compare takes two models"),
         (["--compare", "default,accurate", "--model", "default"], "no --model beside them"),
+        (["--write-threshold", "--write-temperature", "{}/mine"], "audit the copy for its threshold"),
         (["--write-temperature", "{}/My model"], "is no name of a model"),
         (["--write-temperature", "{}/file/mine"], "cannot be written to"),
     ],
@@ -170,14 +172,22 @@ def test_two_models(faces: Path, tmp_path: Path) -> None:
 
 def test_what_was_found_can_be_used(faces: Path, tmp_path: Path) -> None:
     copy = tmp_path / "mine"
-    figures = audit(faces, "--precision", 0.5, "--write-threshold", "--write-temperature", copy, out=tmp_path / "out")
+    audit(faces, "--precision", 0.5, "--write-threshold", out=tmp_path / "out")
     assert (tmp_path / "out" / "settings.env").read_text() == "CONFIDENCE_THRESHOLD=0.0\n"
+    figures = audit(faces, "--write-temperature", copy, out=tmp_path / "out")
     before = json.loads((SAMPLES.parent / "models" / "default" / "manifest.json").read_text("utf-8"))
     after = json.loads((copy / "manifest.json").read_text("utf-8"))
     wanted = before["output"]["temperature"] * figures["temperature"]["value"]
     assert after["output"]["temperature"] == pytest.approx(wanted, abs=1e-4)
     assert after["name"] == "mine"
-    assert (copy / "model.onnx").is_file()
+    assert after["metrics"] == {}, "they were measured at the other temperature"
+    assert {path.name for path in copy.iterdir()} == {"manifest.json", "model.onnx"}
+
+
+def test_a_temperature_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Stop, match="mine cannot be written to: Not a directory"):
+        write_temperature(tmp_path / "file" / "mine", load_settings(), "default", 1.0)
 
 
 def test_a_model_with_any_temperature_that_is_found_can_be_served(tmp_path: Path) -> None:
