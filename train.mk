@@ -54,6 +54,7 @@ ship: $(TRAINING) ## Turn the trained network $MODEL into models/$MODEL
 	$(TRAIN) export --run runs/$(MODEL) --model runs/float/$(MODEL)
 	$(TRAIN) quantize --model runs/float/$(MODEL) --to models/$(MODEL)
 	$(TRAIN) calibrate --model models/$(MODEL)
+	$(TRAIN) golden --model models/$(MODEL)
 
 evaluate: $(TRAINING) ## Print every figure of models/$MODEL
 	$(TRAIN) evaluate --model models/$(MODEL)
