@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import SIDE
+from training.whole_files import written_whole
 
 SPLITS: Final = ("train", "valid", "test")
 ARRAYS: Final = "ferplus.npz"
@@ -21,7 +22,7 @@ _USAGES: Final = dict(zip(("Training", "PublicTest", "PrivateTest"), SPLITS, str
 
 
 class MissingData(Exception):
-    """A file of the data folder is missing; the message names it."""
+    """The data folder lacks a file, or a file there is not as it must be; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def build_arrays(data: Path) -> None:
         arrays[f"{name}_votes"] = np.array([row[1] for row in kept], dtype=np.uint8)
         arrays[f"{name}_fer2013"] = np.array([row[2] for row in kept], dtype=np.int8)
         arrays[f"{name}_id"] = np.array([row[3] for row in kept], dtype=np.int32)
-    np.savez_compressed(data / ARRAYS, **arrays)
+    with written_whole(data / ARRAYS) as unfinished:
+        np.savez_compressed(unfinished, **arrays)
 
 
 def _body(lines: Iterator[str]) -> Iterator[str]:
@@ -109,7 +111,13 @@ def has_photos(data: Path, name: str) -> bool:
 
 def read_photos(data: Path, name: str) -> Iterator[Photo]:
     """The photos of ``wild-train`` or ``wild-dev``, in the order of their CSV file."""
-    with (data / f"wild-{name}.csv").open(newline="") as listing, zipfile.ZipFile(data / f"wild-{name}.zip") as archive:
+    listing, photos = data / f"wild-{name}.csv", data / f"wild-{name}.zip"
+    with listing.open(newline="") as lines, zipfile.ZipFile(photos) as archive:
         places = {Path(place).name: place for place in archive.namelist()}
-        for row in csv.DictReader(listing):
+        rows = csv.DictReader(lines)
+        if not {"file", "label"} <= set(rows.fieldnames or ()):
+            raise MissingData(f"{listing} has not the columns file and label.")
+        for row in rows:
+            if row["file"] not in places:
+                raise MissingData(f"{listing} names {row['file']}, which {photos.name} does not have.")
             yield Photo(row["file"], row["label"], archive.read(places[row["file"]]))

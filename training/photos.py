@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ImageTooSmall, NoFaceDetected
+from app.errors import ImageTooSmall, NoFaceDetected, VisageError
 from app.inference.classifier import Classifier
 from app.pipeline import ClassifyOptions, DetectedPicture, DetectOptions, Pipeline
 from app.vision import crop
@@ -20,7 +20,7 @@ from app.vision.crop import EyeFraming
 from app.vision.decode import ImageLimits
 from app.vision.detectors import make_detector
 from training.data import EYE_CENTER, EYE_DISTANCE, SIDE
-from training.dataset import Photo
+from training.dataset import MissingData, Photo
 from training.metrics import Labels
 
 _LIMITS: Final = ImageLimits(max_pixels=50_000_000)
@@ -54,11 +54,16 @@ def open_pipeline() -> Iterator[Pipeline]:
 
 
 def find_face(pipeline: Pipeline, photo: Photo) -> FacePhoto | None:
-    """The largest face of a photo; None if the service finds none or refuses the photo as too small."""
+    """The largest face of a photo; None if the service finds none or refuses the photo as too small.
+
+    Raises :class:`MissingData` for a photo that cannot be read.
+    """
     try:
         return FacePhoto(photo, pipeline.detect(photo.data, DetectOptions(faces="largest"), never_cancel))
     except (ImageTooSmall, NoFaceDetected):
         return None
+    except VisageError as error:
+        raise MissingData(f"{photo.name}: {error.message}") from None
 
 
 def training_face(detected: DetectedPicture) -> NDArray[np.uint8]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from training.data import EMOTIONS, NO_LABEL, SIDE, Faces, is_face, vote_targets
 from training.dataset import (
     ARRAYS,
     SPLITS,
+    MissingData,
     Photo,
     Split,
     build_arrays,
@@ -45,13 +45,15 @@ def clean(splits: dict[str, Split]) -> dict[str, Faces]:
 def photo_faces(pipeline: Pipeline, labelled: Iterable[Photo]) -> Faces:
     """The largest face of each photo, cropped as in the service; photos without a face are left out."""
     images, votes, ids = [], [], []
-    for photo in labelled:
+    for number, photo in enumerate(labelled):
+        if photo.label not in FERPLUS:
+            raise MissingData(f"{photo.name} has the label {photo.label}, which is none of {', '.join(FERPLUS)}.")
         found = photos.find_face(pipeline, photo)
         if found is None:
             continue
         images.append(photos.training_face(found.detected))
         votes.append(np.eye(EMOTIONS, dtype=np.float32)[FERPLUS.index(photo.label)])
-        ids.append(int("".join(re.findall(r"\d", photo.name))))
+        ids.append(number)
     return Faces(
         np.array(images, dtype=np.uint8).reshape(-1, SIDE, SIDE),
         np.array(votes, dtype=np.float32).reshape(-1, EMOTIONS),

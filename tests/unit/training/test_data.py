@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.unit.training.synthetic import write_data
-from training import duplicates, protocols
+from training import duplicates, photos, protocols
 from training.data import NO_LABEL, is_face, majority, plurality, vote_targets
-from training.dataset import ARRAYS, SPLITS, MissingData, build_arrays, data_folder, read_split
+from training.dataset import ARRAYS, SPLITS, MissingData, build_arrays, data_folder, read_photos, read_split
 from training.labels import FER2013, FERPLUS
+from training.prepare import photo_faces
+
+SAMPLES = Path(__file__).parents[3] / "sample_images"
 
 
 def votes(*row: int) -> np.ndarray:
@@ -99,3 +103,36 @@ def test_exact_and_near_duplicates_are_found() -> None:
     assert duplicates.exact(pictures, pictures[2:]).tolist() == [False, False, True]
     assert (duplicates.similarity(pictures, others) > duplicates.NEAR).tolist() == [True, True, False]
     assert duplicates.groups(np.concatenate([pictures, pictures[:1]])) == 1
+
+
+@pytest.fixture
+def own_photos(tmp_path: Path) -> Path:
+    """A data folder with two photos whose names have no number."""
+    with zipfile.ZipFile(tmp_path / "wild-train.zip", "w") as archive:
+        for name, file in (("anna.jpg", "happy_sample.jpg"), ("ben.jpg", "neutral_sample.jpg")):
+            archive.write(SAMPLES / file, f"photos/{name}")
+        archive.writestr("text.jpg", "no picture")
+    (tmp_path / "wild-train.csv").write_text("file,label\nanna.jpg,happy\nben.jpg,neutral\n")
+    return tmp_path
+
+
+def test_photos_may_have_any_name(own_photos: Path) -> None:
+    with photos.open_pipeline() as pipeline:
+        faces = photo_faces(pipeline, read_photos(own_photos, "train"))
+    assert faces.ids.tolist() == [0, 1]
+    assert faces.votes.argmax(1).tolist() == [FERPLUS.index("happy"), FERPLUS.index("neutral")]
+
+
+@pytest.mark.parametrize(
+    ("listing", "said"),
+    [
+        ("photo,label\nanna.jpg,happy\n", "has not the columns file and label"),
+        ("file,label\ncarl.jpg,happy\n", r"names carl\.jpg, which wild-train\.zip does not have"),
+        ("file,label\nanna.jpg,joy\n", r"anna\.jpg has the label joy, which is none of neutral, happy"),
+        ("file,label\ntext.jpg,happy\n", r"text\.jpg: "),
+    ],
+)
+def test_photos_that_cannot_be_used_are_named(own_photos: Path, listing: str, said: str) -> None:
+    (own_photos / "wild-train.csv").write_text(listing)
+    with photos.open_pipeline() as pipeline, pytest.raises(MissingData, match=said):
+        photo_faces(pipeline, read_photos(own_photos, "train"))
