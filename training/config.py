@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from training.augment import Augmentation
 
@@ -189,6 +189,8 @@ def _run(values: dict[str, Any]) -> Run:
 
 
 def _build(kind: type[Any], values: dict[str, Any], place: str) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"{place.rstrip('.')} is a section, not a value")
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
@@ -199,6 +201,9 @@ def _build(kind: type[Any], values: dict[str, Any], place: str) -> Any:
             built[name] = _build(hints[name], value, f"{place}{name}.")
         else:
             built[name] = _frozen(value)
+            wanted = get_origin(hints[name]) or hints[name]
+            if not isinstance(built[name], (int, float) if wanted is float else wanted):
+                raise ValueError(f"{place}{name} is {value!r}, which is no {wanted.__name__}")
     return kind(**built)
 
 

@@ -23,6 +23,7 @@ from training import batch_norms, config, networks
 from training.config import Run
 from training.data import Faces
 from training.facenet import FaceNet, ResidualBlock
+from training.whole_files import written_whole
 
 _FACES: Final = 2048
 _FOLDED: Final = re.compile(r"onnx::Conv_(\d+)")
@@ -137,7 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         folder.mkdir(parents=True, exist_ok=True)
         config.write(run, folder / "run.json")
-        torch.save(network.state_dict(), folder / "weights.pt")
+        with written_whole(folder / "weights.pt") as unfinished:
+            torch.save(network.state_dict(), unfinished)
         print(f"{folder}: recovered from {options.model}")
 
 

@@ -13,6 +13,7 @@ from training import batch_norms
 from training.data import Faces
 from training.heads import TwoHeaded
 from training.predict import enlarged
+from training.whole_files import written_whole
 
 _FACES: Final = 1024
 _HEADS: Final = ("ferplus.", "fer2013.")
@@ -25,7 +26,9 @@ def save_start(network: TwoHeaded, prepared: Path, path: Path) -> None:
     faces = torch.from_numpy(train.subset(chosen).images)[:, None].float()
     batch_norms.unfold(network, enlarged(faces, network.side))
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({name: value for name, value in network.state_dict().items() if not name.startswith(_HEADS)}, path)
+    body = {name: value for name, value in network.state_dict().items() if not name.startswith(_HEADS)}
+    with written_whole(path) as unfinished:
+        torch.save(body, unfinished)
     print(path)
 
 

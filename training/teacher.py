@@ -16,6 +16,7 @@ from training import config, networks
 from training.data import NO_LABEL, Faces
 from training.heads import Logits
 from training.predict import predict
+from training.whole_files import written_whole
 
 SOFT_LABELS: Final = "soft_labels.npz"
 """File in the folder of a teacher with its predictions; a teacher without it is a finished run."""
@@ -45,7 +46,8 @@ class SoftLabels:
         """Saves the labels of some faces as 16-bit floats."""
         folder.mkdir(parents=True, exist_ok=True)
         halves = {name: getattr(self, name).numpy().astype(np.float16) for name in ("votes", "fer2013")}
-        np.savez(folder / SOFT_LABELS, faces=_names(faces), **halves)
+        with written_whole(folder / SOFT_LABELS) as unfinished:
+            np.savez(unfinished, faces=_names(faces), **halves)
 
     @staticmethod
     def load(folder: Path, faces: Faces) -> SoftLabels:

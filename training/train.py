@@ -26,8 +26,11 @@ from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS
 from training.muon import Muon
 from training.predict import predict
 from training.step import Average, Step
+from training.whole_files import written_whole
 
 _AUGMENTED_ON_GPU: Final = 32
+_OF_THE_MACHINE: Final = ("threads", "device", "recorded", "validate_every", "compiler")
+"""Settings that a run may change when it goes on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,7 +103,10 @@ class Trainer:
         """Restores the state after the last finished epoch, if there is one."""
         if not self._checkpoint.exists():
             return False
-        state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        try:
+            state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        except Exception:
+            raise SystemExit(f"{self._checkpoint} cannot be read: delete it to begin again.") from None
         self._network.load_state_dict(state["network"])
         self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -135,6 +141,8 @@ class Trainer:
         augmenter = Augmenter(run.augmentation, generator)
         side = run.side_at(epoch)
         steps = len(samples.images) // run.batch
+        if not steps:
+            raise SystemExit(f"batch is {run.batch}, but an epoch has only {len(samples.images)} faces.")
         self._begin_stage(epoch)
         total, started = torch.zeros((), device=self._device), time.monotonic()
         for step in range(steps):
@@ -212,9 +220,8 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "epoch": self._epoch,
         }
-        unfinished = self._checkpoint.with_suffix(".tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self._checkpoint)
+        with written_whole(self._checkpoint) as unfinished:
+            torch.save(state, unfinished)
 
     def _log(self, row: dict[str, float]) -> None:
         path = self._folder / "curves.csv"
@@ -324,6 +331,9 @@ def train(run: Run, prepared: Path, runs: Path) -> Path:
     torch.set_float32_matmul_precision("high")
     folder = runs / run.name
     folder.mkdir(parents=True, exist_ok=True)
+    if run.device.startswith("cuda") and not torch.cuda.is_available():
+        raise SystemExit(f"device is {run.device}, but this machine or this build of PyTorch has no CUDA.")
+    _check_begun(run, folder)
     config.write(run, folder / "run.json")
     data = TrainingData.load(prepared, run)
     trainer = Trainer(run, data, folder)
@@ -332,8 +342,19 @@ def train(run: Run, prepared: Path, runs: Path) -> Path:
     if run.fold >= 0:
         folds.save(folder, data.valid, predict(network, data.valid, torch.device(run.device)))
     path = folder / "weights.pt"
-    torch.save(network.state_dict(), path)
+    with written_whole(path) as unfinished:
+        torch.save(network.state_dict(), unfinished)
     return path
+
+
+def _check_begun(run: Run, folder: Path) -> None:
+    """Refuses to go on with a run that began with other settings than those of the machine."""
+    if not (folder / "checkpoint.pt").exists():
+        return
+    begun = config.read(folder / "run.json")
+    same = {name: getattr(run, name) for name in _OF_THE_MACHINE}
+    if dataclasses.replace(begun, **same) != run:
+        raise SystemExit(f"{folder} began with other settings: give this run another name, or delete that folder.")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -343,7 +364,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_args(arguments)
-    print(train(config.load(options.config, options.overrides), options.prepared, options.runs))
+    try:
+        run = config.load(options.config, options.overrides)
+    except ValueError as error:
+        raise SystemExit(f"{options.config or 'settings'}: {error}") from None
+    print(train(run, options.prepared, options.runs))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ def test_values_are_overridden_by_their_path() -> None:
     assert (run.schedule.epochs, run.network.widths, run.name) == (3, (8, 16), "other")
 
 
-@pytest.mark.parametrize("override", ["speed=3", "schedule.length=3", "epochs"])
-def test_unknown_settings_are_refused(override: str) -> None:
+@pytest.mark.parametrize("override", ["speed=3", "schedule.length=3", "epochs", "schedule.epochs=ten", "network=3"])
+def test_settings_that_are_none_are_refused(override: str) -> None:
     with pytest.raises(ValueError, match=override.split("=", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]):
         config.load(None, [override])
 

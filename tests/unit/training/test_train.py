@@ -69,6 +69,55 @@ def test_a_stopped_run_continues_and_gives_the_same_weights(
         assert torch.equal(value, parts[name]), name
 
 
+def test_weights_are_there_only_when_they_are_whole(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """make train takes a run with weights for finished."""
+    save = torch.save
+
+    def die_while_saving(state: dict[str, object], path: Path) -> None:
+        save(state, path)
+        if "optimizer" not in state:
+            raise Killed
+
+    monkeypatch.setattr(torch, "save", die_while_saving)
+    with pytest.raises(Killed):
+        train.train(tiny("schedule.epochs=1"), prepared, tmp_path)
+    assert not (tmp_path / "default" / "weights.pt").exists()
+
+
+def test_a_run_goes_on_with_its_own_settings_only(prepared: Path, tmp_path: Path) -> None:
+    train.train(tiny("schedule.epochs=1"), prepared, tmp_path)
+    with pytest.raises(SystemExit, match="began with other settings"):
+        train.train(tiny("schedule.epochs=2"), prepared, tmp_path)
+    assert config.read(tmp_path / "default" / "run.json").schedule.epochs == 1
+    train.train(tiny("schedule.epochs=1", "threads=2"), prepared, tmp_path)
+
+    checkpoint = tmp_path / "default" / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    with pytest.raises(SystemExit, match=r"checkpoint\.pt cannot be read"):
+        train.train(tiny("schedule.epochs=1"), prepared, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("network.nme=3", "settings: no such setting: network.nme"),
+        ("batch=5000", "batch is 5000, but an epoch has only"),
+        pytest.param(
+            "device=cuda",
+            "device is cuda, but this machine",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA"),
+        ),
+    ],
+)
+def test_settings_that_cannot_be_are_said_in_one_sentence(
+    prepared: Path, tmp_path: Path, override: str, said: str
+) -> None:
+    with pytest.raises(SystemExit, match=said):
+        train.main(["--prepared", str(prepared), "--runs", str(tmp_path), override])
+
+
 def test_a_lag_of_two_keeps_the_mean_of_all_steps() -> None:
     network = networks.build(Network(widths=(8, 8), depths=(0, 1)))
     followed = [network.ferplus.weight.detach().clone()]
