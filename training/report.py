@@ -35,7 +35,12 @@ def gather(models: Path, figures: Path, runs: Path, split: str) -> list[Subject]
     """The models that have figures. Settings and curves of finished runs are copied beside the figures."""
     subjects = []
     for path in sorted(figures.glob(f"*.{split}.json")):
-        name = path.name.split(".")[0]
+        name = path.name.removesuffix(f".{split}.json")
+        manifest, evaluation = load_manifest(models / name), FILE.validate_json(path.read_bytes())
+        if evaluation.sha256 != manifest.sha256:
+            raise SystemExit(
+                f"{path} has the figures of another file than {models / name}; run {evaluation.command} --to {path}"
+            )
         for file in (_CURVES, _RUN):
             if (runs / name / file).exists():
                 shutil.copyfile(runs / name / file, figures / f"{name}.{file}")
@@ -43,8 +48,8 @@ def gather(models: Path, figures: Path, runs: Path, split: str) -> list[Subject]
         subjects.append(
             Subject(
                 models / name,
-                load_manifest(models / name),
-                FILE.validate_json(path.read_bytes()),
+                manifest,
+                evaluation,
                 config.read(run) if run.exists() else None,
                 _read_curves(curves) if curves.exists() else [],
             )

@@ -18,7 +18,7 @@ from app.inference.classifier import load_classifier
 from app.inference.manifest import load_manifest
 from app.inference.session import SessionSpec
 from tests.unit.training.synthetic import write_data
-from training import __main__, config, export, networks, recover
+from training import __main__, config, export, networks, recover, report
 from training.config import Network, Run
 from training.data import Faces
 from training.ensemble import Ensemble, MirrorAverage
@@ -206,6 +206,17 @@ def test_figures_are_in_the_manifest_and_on_the_card(chain: Chain) -> None:
     card = (chain.model / "CARD.md").read_text()
     assert f"{100 * accuracy:.1f} %" in card
     assert "python -m training evaluate --model models/tiny --split valid" in card
+
+
+def test_figures_of_another_file_are_not_reported(chain: Chain, tmp_path: Path) -> None:
+    """Those of the model before, say, after make ship."""
+    kept = (chain.folder / "figures" / "tiny.valid.json").read_text()
+    (tmp_path / "tiny.valid.json").write_text(kept.replace(load_manifest(chain.model).sha256, "0" * 64))
+    card = (chain.model / "CARD.md").read_bytes()
+    where = ["--models", str(chain.model.parent), "--figures", str(tmp_path), "--to", str(tmp_path / "report")]
+    with pytest.raises(SystemExit, match=r"tiny\.valid\.json has the figures of another file"):
+        report.main([*where, "--split", "valid"])
+    assert (chain.model / "CARD.md").read_bytes() == card
 
 
 def test_every_plot_of_the_reports_is_there(chain: Chain) -> None:
