@@ -26,6 +26,8 @@ from training.heads import TwoHeaded
 from training.labels import SERVED_FROM_FERPLUS
 from training.shipped import Shipped, session
 
+ROOT = Path(__file__).parents[3]
+
 FACES = np.random.default_rng(3).integers(0, 256, (8, 48, 48), dtype=np.uint8)
 
 
@@ -217,6 +219,18 @@ def test_figures_of_another_file_are_not_reported(chain: Chain, tmp_path: Path) 
     with pytest.raises(SystemExit, match=r"tiny\.valid\.json has the figures of another file"):
         report.main([*where, "--split", "valid"])
     assert (chain.model / "CARD.md").read_bytes() == card
+
+
+def test_the_committed_cards_and_report_have_the_committed_figures(tmp_path: Path) -> None:
+    for model in ("default", "accurate"):
+        (tmp_path / model).mkdir()
+        shutil.copy(ROOT / "models" / model / "manifest.json", tmp_path / model)
+    figures = ROOT / "docs" / "training" / "figures"
+    where = ["--models", str(tmp_path), "--figures", str(figures), "--runs", str(tmp_path), "--to", str(tmp_path)]
+    report.main(where)
+    assert (tmp_path / "report.md").read_bytes() == (ROOT / "docs" / "training" / "report.md").read_bytes()
+    for model in ("default", "accurate"):
+        assert (tmp_path / model / "CARD.md").read_bytes() == (ROOT / "models" / model / "CARD.md").read_bytes()
 
 
 def test_every_plot_of_the_reports_is_there(chain: Chain) -> None:

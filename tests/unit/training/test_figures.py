@@ -8,7 +8,7 @@ import pytest
 
 from app.inference.manifest import load_manifest
 from training.dataset import ARRAYS, data_folder
-from training.evaluate import FILE, SAMPLE, evaluate
+from training.evaluate import FILE, SAMPLE, evaluate, headline
 
 ROOT = Path(__file__).parents[3]
 FIGURES = sorted((ROOT / "docs" / "training" / "figures").glob("*.test.json"))
@@ -33,6 +33,13 @@ def test_the_manifest_has_the_committed_figures(path: Path) -> None:
     kept = FILE.validate_json(path.read_bytes())
     manifest = load_manifest(ROOT / "models" / kept.model)
     assert manifest.sha256 == kept.sha256
-    assert manifest.metrics["ferplus7_plurality_accuracy"] == pytest.approx(
-        kept.ferplus7_plurality.accuracy.value, abs=1e-4
-    )
+    assert manifest.version == kept.version
+    assert manifest.metrics == headline(kept)
+
+
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.name)
+def test_the_readme_has_the_committed_figures(path: Path) -> None:
+    kept = FILE.validate_json(path.read_bytes())
+    (row,) = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if f"| [`{kept.model}`]" in line]
+    plurality = kept.ferplus7_plurality
+    assert row.endswith(f"| {100 * plurality.accuracy.value:.1f} % | {100 * plurality.macro_recall.value:.1f} % |")
