@@ -19,7 +19,7 @@ from training.dataset import data_folder, read_split
 from training.metrics import Floats, Labels, calibration_error, log_loss
 from training.model_folder import amend
 from training.protocols import ferplus7
-from training.shipped import Shipped
+from training.shipped import Shipped, check_labels
 
 
 def fit(logits: Floats, labels: Labels, output: OutputSpec) -> OutputSpec:
@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     labels = ferplus7(valid, "plurality")
     known = labels != NO_LABEL
     model = Shipped(options.model)
+    check_labels(model.manifest)
     logits = model.infer(valid.images[known]).served
     before, after = model.manifest.output, fit(logits, labels[known], model.manifest.output)
     amend(options.model, output=after)

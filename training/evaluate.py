@@ -24,7 +24,7 @@ from training.labels import FER2013, FERPLUS, SERVED_FROM_FERPLUS, TAGS
 from training.metrics import ClassFigures, Figure, Floats, Labels, ReliabilityBin
 from training.model_folder import amend
 from training.robustness import CHANGES
-from training.shipped import Outputs, Shipped, one_core_ms
+from training.shipped import Outputs, Shipped, check_labels, one_core_ms
 
 CONFIDENCE_THRESHOLD: Final = 0.6
 """The default of the service; predictions with a lower confidence are marked uncertain."""
@@ -302,6 +302,7 @@ def evaluate(folder: Path, data: Path, split_name: str, limit: int | None = None
     """Measures all figures; ``limit`` bounds the number of faces and photos."""
     model = Shipped(folder)
     manifest = model.manifest
+    check_labels(manifest)
     file = (folder / manifest.file).read_bytes()
     split = read_split(data, split_name).subset(slice(limit))
     outputs = model.infer(split.images)

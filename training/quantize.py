@@ -23,7 +23,7 @@ from training.labels import FER2013
 from training.metrics import Labels, by_class
 from training.model_folder import publish
 from training.protocols import ferplus7
-from training.shipped import Shipped, one_core_ms, tensor
+from training.shipped import Shipped, check_labels, one_core_ms, tensor
 
 LARGEST_LOSS: Final = 0.003
 LARGEST_LOSS_OF_A_CLASS: Final = 0.02
@@ -175,6 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="check on only this many faces")
     options = parser.parse_args(arguments)
     manifest = load_manifest(options.model)
+    check_labels(manifest)
     source = options.model / manifest.file
     train = Faces.load(options.prepared / "train.npz").images
     chosen = np.random.default_rng(0).permutation(len(train))[:_CALIBRATION_FACES]

@@ -14,7 +14,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from app.inference.manifest import InputSpec, load_manifest
+from app.inference.manifest import BadModel, InputSpec, Manifest, load_manifest
+from training.labels import FER2013
 
 FERPLUS_OUTPUT: Final = "ferplus"
 FER2013_OUTPUT: Final = "fer2013"
@@ -69,6 +70,13 @@ class Shipped:
         if self.manifest.output.kind == "probabilities":
             served = np.log(np.maximum(served, 1e-9))
         return Outputs(served, values.get(FERPLUS_OUTPUT), values.get(FER2013_OUTPUT))
+
+
+def check_labels(manifest: Manifest) -> None:
+    """Raises :class:`BadModel` for a model whose outputs are not the labels of the data, in their order."""
+    if manifest.labels != FER2013:
+        order = ", ".join(FER2013)
+        raise BadModel(f"Model {manifest.name}: its labels are not {order}, in this order. visage audit takes any.")
 
 
 def session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
