@@ -19,10 +19,11 @@ from app.memory_budget import process_memory
 from app.pipeline import Pipeline
 from app.service import Factories
 from app.system import configure_allocator, usable_workers
-from app.vision.detectors import PASS_BYTES
+from app.vision.detectors import PASS_BYTES, BadDetector
 from app.vision.mesh import MeshLoader
 from bulk.rows import Row
 from bulk.sources import Item, Unreadable, is_url
+from bulk.stops import Stop
 
 _READERS: Final = 4
 _READERS_OF_STORES: Final = 32
@@ -84,6 +85,8 @@ class LocalEngine:
         try:
             pipeline = pipeline or Factories().build_pipeline(self._settings, self.mesh)
             run.predict(pipeline)
+        except BadDetector as error:
+            raise Stop(f"MODELS_DIR: {error}.") from None
         finally:
             self._idle.put(pipeline)
 

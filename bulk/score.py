@@ -13,7 +13,7 @@ from typing import Any, Final
 import app
 from app.api.details import DetailsRequest
 from app.config import Settings
-from app.errors import NoFaceDetected
+from app.errors import DetailsUnavailable, NoFaceDetected
 from app.expression.details import Detail, needs_mesh
 from app.inference.classifier import Classifier
 from app.pipeline import FrameOptions, Pipeline, go_on
@@ -81,7 +81,10 @@ def score(options: ScoreOptions, target: Target, settings: Settings, engine: Loc
         video = any(item.is_video for item in items)
         scorer = Scorer(options, settings, model, video=video)
         if needs_mesh(frozenset(options.details)):
-            engine.mesh.get()
+            try:
+                engine.mesh.get()
+            except DetailsUnavailable as error:
+                raise Stop(f"--details: {engine.mesh.failure or error.message}") from None
         _begin(output, options, settings, model, items)
         parts = [part for part in split(items) if part.number % shard[1] == shard[0] - 1]
         done = output.names()

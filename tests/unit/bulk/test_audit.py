@@ -209,6 +209,15 @@ def test_a_folder_for_the_temperature_that_is_there_is_refused_before_anything_i
     assert not (tmp_path / "out").exists()
 
 
+def test_models_without_the_face_detector_get_one_sentence(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(SAMPLES.parent / "models" / "default", tmp_path / "models" / "default")
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path / "models"))
+    said = refusal(capsys, faces, out=tmp_path / "out")
+    assert said == "MODELS_DIR: the face detector's file face_detection_short_range.onnx cannot be read.\n"
+
+
 @pytest.fixture
 def outcome() -> Outcome:
     """A hundred happy faces: by day 60 of which 54 are right, by night 40 of which 28 are."""

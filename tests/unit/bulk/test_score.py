@@ -468,3 +468,16 @@ def test_a_video_is_a_part_of_its_own() -> None:
         ["d.jpg", "e.jpg"],
     ]
     assert [part.start for part in split(items)] == [0, 1, 2, 3]
+
+
+def test_details_that_cannot_be_had_are_refused(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DETAILS", "off")
+    assert "DETAILS=off" in refusal(capsys, archive, "--details", "action_units", out=tmp_path / "out")
+    monkeypatch.delenv("DETAILS")
+    for name in ("default", "face_detector"):
+        shutil.copytree(SAMPLES.parent / "models" / name, tmp_path / "models" / name)
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path / "models"))
+    said = refusal(capsys, archive, "--details", "action_units", out=tmp_path / "out")
+    assert said.endswith("--details: The networks of the face mesh cannot be read: face_mesh.onnx.")
