@@ -182,9 +182,10 @@ def check_inference(
         raise Defect(f"for two pictures its output has shape {raw.scores.shape}, not (2, {len(manifest.labels)})")
     if not np.isfinite(raw.scores).all():
         raise Defect("its outputs include numbers that are not finite")
-    kind = "probabilities" if _are_probabilities(raw.scores) else "logits"
-    if kind != manifest.output.kind:
-        raise Defect(f"output.kind is {manifest.output.kind}, but its outputs are {kind}")
+    if _are_probabilities(raw.scores) != (manifest.output.kind == "probabilities"):
+        # Those of a sigmoid are no logits either.
+        found = "probabilities" if manifest.output.kind == "logits" else "not at least 0 with a sum of 1"
+        raise Defect(f"output.kind is {manifest.output.kind}, but its outputs are {found}")
     for further, values in zip(manifest.outputs, raw.further, strict=True):
         _check_values(further, values)
     if weights is not None:

@@ -53,7 +53,7 @@ def _rehash(folder: Path) -> None:
         (Contract(), {"input__dtype": "uint8"}, "input.dtype is uint8, but the graph takes tensor(float)"),
         (Contract(), {"labels": ["happy", "sad"]}, "there are 2 labels, but the output is of shape"),
         (Contract(), {"output__tensor": "logits"}, "output.tensor names 'logits', but the graph gives scores."),
-        (Contract(), {"output__kind": "probabilities"}, "output.kind is probabilities, but its outputs are logits"),
+        (Contract(), {"output__kind": "probabilities"}, "but its outputs are not at least 0 with a sum of 1"),
         (models.NHWC_UINT8, {"output__kind": "logits"}, "output.kind is logits, but its outputs are probabilities"),
         (Contract(batch=4), {}, "its batch is fixed to 4"),
         (Contract(), {"explain__features": "nowhere"}, "which the graph does not compute"),
