@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from training.augment import Augmentation
+from training.whole_files import written_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ def read(path: Path) -> Run:
 
 def write(run: Run, path: Path) -> None:
     """Saves the settings of a run as JSON."""
-    path.write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
+    with written_whole(path) as unfinished:
+        unfinished.write_text(json.dumps(dataclasses.asdict(run), indent=2) + "\n")
 
 
 def without_weights(network: Network) -> Network:
