@@ -113,8 +113,6 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     if not labelled:
         raise Stop("There is no picture with a label to audit.")
     if options.write_temperature:
-        if options.write_threshold:
-            raise Stop("--write-temperature changes every confidence: audit the copy for its threshold.")
         _check_new_model(Path(options.write_temperature))
     folder = Path(out)
     _make(folder)
@@ -128,13 +126,16 @@ def audit(options: AuditOptions, out: str, settings: Settings, engine: LocalEngi
     pictures = _thumbnails(result["mistakes"], outcomes[0], settings) if options.pictures else {}
     _write(folder, result, outcomes[0], pictures)
     said = _said(result["accuracy"], shown(str(folder / "audit.html")))
-    if options.write_threshold:
-        said += _write_threshold(folder / "settings.env", result["threshold"])
-    progress.end(said)
+    found, temperature = result["threshold"], result["temperature"]["value"]
     if options.write_temperature:
-        copy, value = Path(options.write_temperature), result["temperature"]["value"]
+        copy = Path(options.write_temperature)
         with _written(copy):
-            write_temperature(copy, settings, model.manifest.name, value)
+            write_temperature(copy, settings, model.manifest.name, temperature)
+        probabilities = sharpened(outcomes[0].probabilities, temperature)
+        found = _threshold(probabilities, outcomes[0].truth, options.precision)
+    if options.write_threshold:
+        said += _write_threshold(folder / "settings.env", found)
+    progress.end(said)
     return 0
 
 
@@ -144,9 +145,7 @@ def _written(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # A copy of a folder lists what failed: source, target and reason.
-        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else reason_of(error)
-        raise Stop(f"{shown(str(folder))} cannot be written to: {reason}.") from None
+        raise Stop(f"{shown(str(folder))} cannot be written to: {reason_of(error)}.") from None
 
 
 def _make(folder: Path) -> None:
@@ -276,7 +275,6 @@ def figures(outcome: Outcome, threshold: float, precision: float) -> dict[str, A
     predicted = probabilities.argmax(1)
     right = predicted == truth
     pictures = len(truth) + sum(outcome.errors.values())
-    found = threshold_for(probabilities, truth, precision)
     return {
         "pictures": pictures,
         "faces": len(truth),
@@ -296,7 +294,7 @@ def figures(outcome: Outcome, threshold: float, precision: float) -> dict[str, A
         "calibration_error": calibration_error(probabilities, truth),
         "reliability": [asdict(each) for each in reliability(probabilities, truth)],
         "temperature": _temperature(probabilities, truth),
-        "threshold": None if found is None else {"confidence": found[0], "precision": precision, "share": found[1]},
+        "threshold": _threshold(probabilities, truth, precision),
         "groups": _groups(outcome, right),
         "warnings": _by_warning(outcome.rows, right),
         "mistakes": _mistakes(outcome, probabilities, predicted),
@@ -338,6 +336,11 @@ def _temperature(probabilities: Numbers, truth: Indexes) -> dict[str, float]:
         "calibration_error_before": calibration_error(probabilities[rest], truth[rest]),
         "calibration_error_after": calibration_error(sharpened(probabilities[rest], value), truth[rest]),
     }
+
+
+def _threshold(probabilities: Numbers, truth: Indexes, precision: float) -> dict[str, float] | None:
+    found = threshold_for(probabilities, truth, precision)
+    return None if found is None else {"confidence": found[0], "precision": precision, "share": found[1]}
 
 
 def _groups(outcome: Outcome, right: NDArray[np.bool_]) -> dict[str, Any]:
@@ -458,15 +461,11 @@ def _predictions(outcome: Outcome) -> str:
 def write_temperature(target: Path, settings: Settings, name: str, value: float) -> None:
     """A copy of the model whose manifest has the temperature that was found, without what was measured at another:
     figures, card and golden vectors."""
-    path = target / MANIFEST_FILE
     manifest = json.loads((settings.models_dir / name / MANIFEST_FILE).read_text("utf-8"))
     output = manifest["output"]
     low, high = TEMPERATURES
     output["temperature"] = round(min(max(output.get("temperature", 1.0) * value, low), high), 4)
     manifest |= {"name": target.name, "metrics": {}}
-    try:
-        target.mkdir()
-        shutil.copyfile(settings.models_dir / name / manifest["file"], target / manifest["file"])
-        path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise Stop(f"{shown(str(target))} cannot be written to: {reason_of(error)}.") from None
+    target.mkdir()
+    shutil.copyfile(settings.models_dir / name / manifest["file"], target / manifest["file"])
+    (target / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")

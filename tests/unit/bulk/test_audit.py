@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import io
 import json
 import math
@@ -25,7 +26,6 @@ from bulk.audit import Labelled, Outcome, compared, figures, write_temperature
 from bulk.report import page
 from bulk.sources import Item
 from bulk.statistics import wilson
-from bulk.stops import Stop
 from tests.unit.bulk.test_score import FACELESS, HAPPY, SAMPLES
 
 pytest.importorskip("pyarrow", reason="The packages of visage[bulk] are not installed.")
@@ -150,7 +150,6 @@ def test_a_table_may_be_the_source_and_name_its_column(faces: Path, tmp_path: Pa
     [
         (["--compare", "default"], "--compare takes two models"),
         (["--compare", "default,accurate", "--model", "default"], "no --model beside them"),
-        (["--write-threshold", "--write-temperature", "{}/mine"], "audit the copy for its threshold"),
         (["--write-temperature", "{}/My model"], "is no name of a model"),
         (["--write-temperature", "{}/file/mine"], "cannot be written to"),
     ],
@@ -184,10 +183,18 @@ def test_what_was_found_can_be_used(faces: Path, tmp_path: Path) -> None:
     assert {path.name for path in copy.iterdir()} == {"manifest.json", "model.onnx"}
 
 
-def test_a_temperature_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(Stop, match="mine cannot be written to: Not a directory"):
-        write_temperature(tmp_path / "file" / "mine", load_settings(), "default", 1.0)
+def test_a_threshold_beside_a_temperature_is_that_of_the_copy(tmp_path: Path) -> None:
+    folder = tmp_path / "happy"
+    folder.mkdir()
+    for number, picture in enumerate([HAPPY, HAPPY, NEUTRAL]):
+        shutil.copy(picture, folder / f"{number}.jpg")
+    out, thresholds = tmp_path / "out", []
+    for more in ([], ["--write-temperature", tmp_path / "mine"]):
+        figures = audit(folder, "--precision", 0.99, "--write-threshold", *more, out=out)
+        thresholds.append(float((out / "settings.env").read_text().removeprefix("CONFIDENCE_THRESHOLD=")))
+    assert figures["temperature"]["value"] != 1
+    assert thresholds[0] == figures["threshold"]["confidence"]
+    assert thresholds[0] != thresholds[1]
 
 
 def test_a_model_with_any_temperature_that_is_found_can_be_served(tmp_path: Path) -> None:
@@ -288,10 +295,10 @@ def test_the_temperature_is_fitted_on_one_half_and_tested_on_the_other(outcome: 
 def test_files_beside_the_report_that_cannot_be_written_get_one_sentence(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, full = tmp_path / "out", shutil.Error([("from", "to", "No space left on device")])
+    out, full = tmp_path / "out", OSError(errno.ENOSPC, "No space left on device")
     (out / "settings.env").mkdir(parents=True)
     assert "cannot be written to: Is a directory." in refusal(capsys, faces, "--write-threshold", out=out)
-    monkeypatch.setattr("bulk.audit.shutil.copytree", Mock(side_effect=full))
+    monkeypatch.setattr("bulk.audit.shutil.copyfile", Mock(side_effect=full))
     said = refusal(capsys, faces, "--write-temperature", tmp_path / "mine", out=out)
     assert "mine cannot be written to: No space left on device." in said
 
