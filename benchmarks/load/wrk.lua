@@ -31,7 +31,6 @@ function init(args)
   counts_from = now() + tonumber(args[5])
   counted, first, last = 0, 0, 0
   wrong = 0
-  example = ""
 end
 
 function request()
@@ -53,26 +52,23 @@ function response(status, headers, body)
   end
   if status ~= expected_status or not has_text(body) then
     wrong = wrong + 1
-    example = string.format("%d %s", status, string.sub(body, 1, 200))
   end
 end
 
 function done(summary, latency, requests)
-  local wrong, rate, example = 0, 0, ""
+  local wrong, rate = 0, 0
   for _, thread in ipairs(threads) do
     wrong = wrong + thread:get("wrong")
     if thread:get("counted") > 0 then
       rate = rate + thread:get("counted") / (thread:get("last") - thread:get("first"))
     end
-    example = thread:get("example")
   end
   local errors = summary.errors
   io.write(string.format(
     '\n{"requests": %d, "rate": %.6f, "wrong": %d, "broken": %d, ' ..
-    '"p50": %.3f, "p95": %.3f, "p99": %.3f, "max": %.3f, "example": "%s"}\n',
+    '"p50": %.3f, "p95": %.3f, "p99": %.3f, "max": %.3f}\n',
     summary.requests, rate, wrong,
     errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
-    string.gsub(example, '[%c"\\]', " ")
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3
   ))
 end
