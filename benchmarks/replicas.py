@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +34,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "sample_images/happy_sample.jpg"
 BUDGET = 30
 CLIENTS = 8
-LONGEST_START = 120.0
 
 WRK_SCRIPT = """
 local file = io.open("{body}", "rb")
@@ -106,25 +105,6 @@ class Replica:
 
     def stop(self) -> None:
         self.server.stop(patience=60)
-
-
-def status(port: int, path: str) -> int | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError:
-        return None
-    finally:
-        connection.close()
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LONGEST_START
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{what} is not there after {LONGEST_START:.0f} s")
-        time.sleep(0.02)
 
 
 def processes(proxy: Proxy) -> list[psutil.Process]:

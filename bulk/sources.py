@@ -26,7 +26,6 @@ _TABLES: Final = frozenset({".csv", ".parquet"})
 _FILES: Final = PICTURES | VIDEOS | _TABLES | {".txt", ".tar"}
 _COMPRESSED: Final = (".tar.gz", ".tgz", ".tar.zst", ".zip")
 _GLOB: Final = frozenset("*?[")
-_CHUNK: Final = 1 << 20
 _MOST_LINKS: Final = 10
 """Links that are followed from one to the next in an archive."""
 

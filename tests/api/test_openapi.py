@@ -145,7 +145,6 @@ def test_codes_are_closed_lists() -> None:
 
 
 EXPLAINED = {"method": "cam", "label": "happy", "corners": []}
-FAILED = {"index": 0, "filename": "a.jpg", "success": False, "error": "invalid_image", "message": "…"}
 
 
 @pytest.mark.parametrize(

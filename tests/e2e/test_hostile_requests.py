@@ -20,7 +20,6 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 FILE = b'Content-Disposition: form-data; name="file"; filename="a.jpg"'
 FORM = b"multipart/form-data; boundary="
 LONG = b"b" * 70
-NEARLY = b"\r\n--" + LONG[1:] + b"c"
 MIXED = b"\r\nContent-Type: multipart/mixed; boundary=c"
 UPGRADE = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
