@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _LONGEST: Final = 65_536
 _LONGEST_REASON: Final = 300
-_MODEL_NAME: Final = r"^[a-z0-9][a-z0-9._-]*$"
+MODEL_NAME: Final = r"^[a-z0-9][a-z0-9._-]*$"
 _PREFIX: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 _ORIGIN: Final = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
@@ -59,11 +59,11 @@ class Settings(BaseSettings):
 
     models_dir: DirectoryPath = Field(Path("models"), description="Folder with one subfolder per model.")
     default_model: str = Field(
-        "default", pattern=_MODEL_NAME, max_length=64, description="Model for requests that name none."
+        "default", pattern=MODEL_NAME, max_length=64, description="Model for requests that name none."
     )
     shadow_model: str = Field(
         "",
-        pattern=f"{_MODEL_NAME}|^$",
+        pattern=f"{MODEL_NAME}|^$",
         max_length=64,
         description="Second model that runs on a share of the traffic, only for metrics.",
     )

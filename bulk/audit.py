@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from app.api.csv_table import neutral
 from app.api.details import NOTHING_ASKED
-from app.config import Settings
+from app.config import MODEL_NAME, Settings
 from app.errors import VisageError
 from app.expression.labels import usual_name
-from app.inference.manifest import MANIFEST_FILE, MODEL_NAME, TEMPERATURES
+from app.inference.manifest import MANIFEST_FILE, TEMPERATURES
 from app.pipeline import Pipeline
 from app.vision.decode import ImageLimits, decode
 from bulk.engine import Loaded, LocalEngine, Part

@@ -23,8 +23,9 @@ from pydantic import (
     model_validator,
 )
 
+from app.config import MODEL_NAME
+
 MANIFEST_FILE = "manifest.json"
-MODEL_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 TEMPERATURES = (0.05, 20)
 """The least and the most that a manifest may have."""
 _LARGEST_MANIFEST = 1_000_000
