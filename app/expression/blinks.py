@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -42,13 +43,14 @@ class Blinks:
 
     def add(self, t: float, closed: ActionUnit) -> ActionUnit:
         """The blink that ends with the frame at ``t`` seconds, given how far its eyes are closed (AU43)."""
-        if self._last is not None and t - self._last > _LONGEST_GAP:
+        known = self._last is not None and t - self._last <= _LONGEST_GAP
+        self._last = t
+        if not known:
             self._closed_since = None
-        known, self._last = self._last is not None and t - self._last <= _LONGEST_GAP, t
         if closed.active:
             if self._closed_since is None:
                 # Eyes that are closed in the first frame may have been closed for long.
-                self._closed_since, self._peak = (t, 0.0) if known else (float("-inf"), 0.0)
+                self._closed_since, self._peak = t if known else -math.inf, 0.0
             self._peak = max(self._peak, closed.intensity)
             return ActionUnit("blink", 0.0, active=False)
         since, self._closed_since = self._closed_since, None
