@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -60,10 +61,6 @@ def error_row(code: str, message: str) -> Row:
     return {"success": False, "error": code, "message": message}
 
 
-def counted(rows: Sequence[Row]) -> dict[str, int]:
+def counted(rows: Sequence[Row]) -> Mapping[str, int]:
     """Rows by the code of their error; ``""`` stands for none."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        code = row.get("error") or ""
-        counts[code] = counts.get(code, 0) + 1
-    return counts
+    return Counter(row.get("error") or "" for row in rows)

@@ -75,7 +75,7 @@ def _predicted(item: BatchPrediction) -> dict[str, object]:
     }
 
 
-def detail_cells(item: BatchPrediction | PredictedFace) -> dict[str, object]:
+def detail_cells(item: PredictedFace) -> dict[str, object]:
     """The details of a face by column. A cell stays empty where a detail is null."""
     units = item.get("action_units") or {}
     pose = item.get("head_pose")

@@ -432,7 +432,7 @@ def predicted_face(
     predicted: PicturePrediction,
     threshold: float,
     mode: ExplainMode,
-    details: DetailsRequest = NOTHING_ASKED,
+    details: DetailsRequest,
 ) -> PredictedFace:
     explained: _Explained = {} if face.heatmap is None else {"explanation": _explanation(face, face.heatmap, mode)}
     return {
