@@ -14,6 +14,7 @@ from starlette.types import Scope
 from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, details_of
 from app.api.parameters import Parameters
 from app.api.results import ExplainMode
+from app.config import Settings
 from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
 from app.inference.classifier import Classifier
 from app.inference.explain import Method, methods_of
@@ -153,6 +154,13 @@ def compared_models(registry: Registry, query: ComparisonQuery) -> list[Classifi
     if not names:
         raise InvalidRequest("models: name at least one model.")
     return [registry.get(name) for name in names]
+
+
+def check_profile(name: str, settings: Settings) -> None:
+    """Raises InvalidRequest for a profile that the operator does not allow."""
+    if name not in settings.session_profiles:
+        allowed = ", ".join(settings.session_profiles) or "none"
+        raise InvalidRequest(f"profile: this service allows {allowed}. Its operator sets SESSION_PROFILES.")
 
 
 def service_of(scope: Scope) -> Service:

@@ -17,7 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.api.dependencies import CLIENT, ModelName, service_of
+from app.api.dependencies import CLIENT, ModelName, check_profile, service_of
 from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blink, details_of, result_bytes
 from app.api.error_responses import known_error
 from app.api.jobs import FACE_BYTES
@@ -99,10 +99,10 @@ async def options_of(scope: Scope, parameters: Mapping[str, str]) -> StreamOptio
     except ValidationError as error:
         problem = error.errors()[0]
         raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}.") from None
-    if query.profile is not None and query.profile not in service.settings.session_profiles:
-        raise InvalidRequest("profile: this service does not offer it; its operator may list it in SESSION_PROFILES.")
-    if query.profile is not None and query.purpose != "own_practice":
-        raise InvalidRequest("purpose: this profile needs purpose=own_practice.")
+    if query.profile is not None:
+        check_profile(query.profile, service.settings)
+        if query.purpose != "own_practice":
+            raise InvalidRequest("purpose: this profile needs purpose=own_practice.")
     model = service.registry.get(query.model)
     details = await details_of(scope, service.mesh, query.details)
     return StreamOptions(model, query.faces == "all", query.smoothing, query.profile, details)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from app.api.csv_table import SessionTable, prefers_csv
-from app.api.dependencies import memory_of, reservation_of, result_headers, service_of
+from app.api.dependencies import check_profile, memory_of, reservation_of, result_headers, service_of
 from app.api.examples import SESSION
 from app.api.json_values import LONGEST_LABEL, MOST_LABELS, is_json
 from app.api.openapi import ADMISSION, ErrorClass, documented, request_body
@@ -182,7 +182,10 @@ class _Work:
         """Finds the frames, then adds a portion of them with each step. Yields whether there may be more."""
         posted = PostedSession(self._body)
         self.count, labels = posted.count, posted.labels()
-        profile = practice(posted.profile, self._settings, labels)
+        profile = None
+        if posted.profile is not None:
+            check_profile(posted.profile, self._settings)
+            profile = InterviewPractice(labels)
         self.session = Session(labels, profile)
         table = SessionTable(labels, practice=profile is not None)
         frames, more = posted.frames(), True
@@ -209,13 +212,3 @@ class _Work:
             faces = [SessionFace(1, frame.probabilities, uncertain, frame.warnings, None, frame.units)]
         self.session.add(frame.t, faces)
         return uncertain
-
-
-def practice(name: str | None, settings: Settings, labels: tuple[str, ...]) -> InterviewPractice | None:
-    """The profile of this name. Raises InvalidRequest where the operator does not allow it."""
-    if name is None:
-        return None
-    if name not in settings.session_profiles:
-        allowed = ", ".join(settings.session_profiles) or "none"
-        raise InvalidRequest(f"profile: this service allows {allowed}. Its operator sets SESSION_PROFILES.")
-    return InterviewPractice(labels)
