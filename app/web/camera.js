@@ -15,7 +15,7 @@ const REASONS = {
  * Shows a camera in a video element: the one that looks at the person, or another `which`, as constraints. The caller
  * stops it with `closeCamera`. One that is no longer `wanted` is stopped at once.
  */
-export async function openCamera(video, longest, which = { facingMode: "user" }, wanted = () => true) {
+export async function openCamera(video, longest, wanted, which = { facingMode: "user" }) {
   if (!navigator.mediaDevices?.getUserMedia) throw new CallError("camera_insecure");
   try {
     const stream = await navigator.mediaDevices.getUserMedia({

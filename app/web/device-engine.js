@@ -52,9 +52,7 @@ export class DeviceEngine {
   }
 
   /** An error of the engine as the page shows it. */
-  failure(error) {
-    return failure(error);
-  }
+  failure = failure;
 
   async #create() {
     this.#show("Loading the engine");

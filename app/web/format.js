@@ -12,7 +12,7 @@ export const ratio = (share) => `${Math.round(share * 100)} %`;
 
 export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
-export const plural = (count, one, several = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
+export const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 
 /** A duration in the unit that suits it. */
 export function duration(milliseconds) {

@@ -132,7 +132,7 @@ class Live {
     if (!session) this.#show("opening", "Opening the camera");
     closeCamera(video);
     try {
-      await openCamera(video, CAMERA_SIDE, chosenCamera(), wanted);
+      await openCamera(video, CAMERA_SIDE, wanted, chosenCamera());
     } catch (error) {
       if (!wanted()) return;
       await this.#finish("Nothing to read yet");

@@ -108,7 +108,7 @@ class Photo {
   async take([file]) {
     const run = this.#begin();
     try {
-      const picture = await prepare(file, service.limits.fileBytes, { what: device.on ? "read" : "sent" });
+      const picture = await prepare(file, service.limits.fileBytes, device.on ? "read" : "sent");
       if (run.signal.aborted) return;
       this.#picture = { ...picture, original: file };
     } catch (error) {
@@ -500,7 +500,7 @@ class Photo {
     const { signal } = (this.#call = new AbortController());
     this.#setState("camera");
     try {
-      await openCamera($("preview-video"), CAMERA_SIDE, undefined, () => !signal.aborted);
+      await openCamera($("preview-video"), CAMERA_SIDE, () => !signal.aborted);
       if (!signal.aborted) $("preview-take").focus({ preventScroll: true });
     } catch (error) {
       if (signal.aborted) return;

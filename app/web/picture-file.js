@@ -60,7 +60,7 @@ const encode = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg
  * it), and a sentence that says what was changed. A file that needs no change stays as it is, byte for byte, in memory:
  * the one on the disk may change before it is sent.
  */
-export async function prepare(file, maxBytes, { longest = LONGEST_SIDE, what = "sent" } = {}) {
+export async function prepare(file, maxBytes, what = "sent") {
   let format;
   try {
     if (file.size <= maxBytes) file = new File([await file.arrayBuffer()], file.name, { type: file.type });
@@ -72,7 +72,7 @@ export async function prepare(file, maxBytes, { longest = LONGEST_SIDE, what = "
   const bitmap = await openPicture(shown);
   if (!bitmap) return { file, width: 0, height: 0, note: "" };
   const { width, height } = bitmap;
-  let scale = Math.min(1, longest / Math.max(width, height));
+  let scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
   if (scale === 1 && format && !turn && file.size <= maxBytes) {
     bitmap.close();
     return { file, width, height, note: `${width} × ${height}, ${megabytes(file.size)}, ${what} as it is.` };

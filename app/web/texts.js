@@ -33,7 +33,7 @@ const UNFIT = "The page and the service do not fit together; one of them may be 
  * service's own sentence is shown, which names sizes and limits; with `aboutFile` the name and the size of the file.
  * `wait` counts down and sends again; `ready` waits until the service is ready, `online` until the connection is back.
  */
-export const ERRORS = {
+const ERRORS = {
   no_face_detected: {
     title: "No face found",
     text: "The photo was read, but nothing in it looked enough like a face.",
