@@ -164,7 +164,7 @@ class Limit:
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        # MediaPipe writes to the same stream.
+        # A library may write to the same stream.
         for line in self._process.stdout:
             if line.startswith("{"):
                 response: dict[str, Any] = json.loads(line)

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +26,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.form import CONTENT_TYPE, form
+from benchmarks.load.closed import Request, closed_loop
 from benchmarks.processes import Server, free_port
 from tests.backends import Proxy, nginx, redis
 
@@ -34,19 +34,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "sample_images/happy_sample.jpg"
 BUDGET = 30
 CLIENTS = 8
-
-WRK_SCRIPT = """
-local file = io.open("{body}", "rb")
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "{content_type}"
-wrk.body = file:read("*a")
-done = function(summary, latency)
-  local e = summary.errors
-  io.write(string.format('{{"requests": %d, "microseconds": %d, "failed": %d, "p50": %d, "p99": %d}}\\n',
-    summary.requests, summary.duration, e.status + e.connect + e.read + e.write + e.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,37 +123,21 @@ def predict(connection: http.client.HTTPConnection, body: bytes) -> int:
 
 
 def load(replicas: Sequence[Replica], proxy: Proxy, workers: int, seconds: int, scratch: Path) -> Load:
-    body, script = scratch / "body", scratch / "wrk.lua"
+    body = scratch / "body"
     body.write_bytes(form(PICTURE.read_bytes()))
-    script.write_text(WRK_SCRIPT.format(body=body, content_type=CONTENT_TYPE))
+    request = Request(proxy.port, "/predict", body, 200, '"emotion":"happy"')
     for duration in (2, seconds):
         before = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(processes(proxy))
-        output = subprocess.run(
-            [
-                "wrk",
-                "-t1",
-                f"-c{CLIENTS}",
-                f"-d{duration}s",
-                "--timeout",
-                "30s",
-                "-s",
-                str(script),
-                f"http://127.0.0.1:{proxy.port}/predict",
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        found = closed_loop(request, CLIENTS, duration)
         after = sum(replica.server.cpu_seconds() for replica in replicas), cpu_seconds(processes(proxy))
-    found = json.loads(output.splitlines()[-1])
-    requests = max(found["requests"], 1)
+    requests = max(found.requests, 1)
     return Load(
         replicas=len(replicas),
         workers=workers,
-        a_second=round(found["requests"] / found["microseconds"] * 1e6, 1),
-        failed=found["failed"],
-        p50_ms=round(found["p50"] / 1000, 1),
-        p99_ms=round(found["p99"] / 1000, 1),
+        a_second=round(found.throughput, 1),
+        failed=found.wrong,
+        p50_ms=round(found.p50, 1),
+        p99_ms=round(found.p99, 1),
         cpu_ms=round((after[0] - before[0]) / requests * 1000, 2),
         proxy_cpu_ms=round((after[1] - before[1]) / requests * 1000, 2),
         memory_mb=tuple(round(replica.server.memory().proportional, 1) for replica in replicas),
