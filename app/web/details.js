@@ -29,6 +29,9 @@ const LINES = [
 
 const SMALLEST_FACE = 0.5;
 
+/** Most units that are listed for a face. */
+const MOST_OF_FACE = 6;
+
 /** Share of the frames of a session from which a unit is listed, and most units that are. */
 const [LEAST_SHARE, MOST_OF_SESSION] = [0.05, 8];
 
@@ -63,12 +66,10 @@ function poseDrawing({ yaw, pitch, roll }) {
  */
 export class UnitsChart {
   #place;
-  #most;
   #steady;
 
-  constructor(place, { most = 6, steady = false } = {}) {
+  constructor(place, { steady = false } = {}) {
     this.#place = place;
-    this.#most = most;
     this.#steady = steady;
   }
 
@@ -76,7 +77,7 @@ export class UnitsChart {
     const rows = Object.entries(units ?? {})
       .filter(([, { active, intensity }]) => active || intensity >= 0.1)
       .sort(([, one], [, other]) => other.active - one.active || other.intensity - one.intensity)
-      .slice(0, this.#most);
+      .slice(0, MOST_OF_FACE);
     if (this.#steady) rows.sort(([one], [other]) => Number(one.slice(2)) - Number(other.slice(2)));
     if (!rows.length) {
       this.#place.replaceChildren(h("p", { class: "units__none" }, units ? "No movement stands out." : "Too little of the face shows to measure its movements."));

@@ -26,7 +26,7 @@ export function summarise(frames, labels, { skipped = 0, failed = 0 } = {}) {
     tracks,
     changes: changes.slice(0, MOST_CHANGES),
     series: seriesOf(frames, labels),
-    caveats: [...caveatsOfFrames(frames.length, without, skipped, failed), ...caveatsOfTracks(tracks), ...caveatsOfChanges(changes)],
+    caveats: [...caveatsOfFrames(frames.length, without, failed), ...caveatsOfTracks(tracks), ...caveatsOfChanges(changes)],
     profile: null,
   };
 }
@@ -128,7 +128,7 @@ function seriesOf(frames, labels) {
 
 const caveat = (code, message) => ({ code, message });
 
-function* caveatsOfFrames(read, without, skipped, failed) {
+function* caveatsOfFrames(read, without, failed) {
   if (read < FEW_FRAMES) yield caveat("few_frames", `Only ${read} frames were read. Shares and means of so few say little.`);
   if (read && without === read) yield caveat("no_faces", "No frame shows a face.");
   else if (without > OFTEN * read) yield caveat("face_missing", `${share(without, read)} of the frames show no face.`);
