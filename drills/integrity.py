@@ -23,11 +23,14 @@ from drills.report import Report, run
 from tests.process import ROOT, ServerProcess
 
 
-def _flipped_byte(model: Path) -> None:
-    weights = _weights(model)
-    data = bytearray(weights.read_bytes())
+def _flip_byte(file: Path) -> None:
+    data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
-    weights.write_bytes(data)
+    file.write_bytes(data)
+
+
+def _flipped_byte(model: Path) -> None:
+    _flip_byte(_weights(model))
 
 
 def _truncated(model: Path) -> None:
@@ -81,10 +84,7 @@ def _other_labels(model: Path) -> None:
 
 
 def _detector_flipped(model: Path) -> None:
-    weights = _detector(model)
-    data = bytearray(weights.read_bytes())
-    data[len(data) // 2] ^= 1
-    weights.write_bytes(data)
+    _flip_byte(_detector(model))
 
 
 def _detector_missing(model: Path) -> None:
