@@ -73,6 +73,8 @@ _MISSING_BLOCK = frozenset({127, 128})
 _FILLER = bytes(range(1, 255)) * 4
 """Data that no encoder appends to a picture, and that does not decode to grey."""
 
+_SMALLEST_SIDE, _LARGEST_SIDE = 32, 20_000
+
 _MAX_WORK = 1_500_000_000
 """Most nanoseconds that a decoder may take at worst. A small file can request thousands of passes over its pixels."""
 
@@ -82,8 +84,6 @@ class ImageLimits:
     """Limits that are checked on the header, before any pixel is decoded, and the memory that decoders share."""
 
     max_pixels: int
-    min_side: int = 32
-    max_side: int = 20_000
     memory: MemoryBudget = field(default_factory=MemoryBudget)
 
 
@@ -153,10 +153,10 @@ def _check(header: Header, limits: ImageLimits) -> None:
     size = f"{header.width} x {header.height}"
     if header.pixels > limits.max_pixels:
         raise ImageTooLarge(f"The picture has {size} pixels; the limit is {limits.max_pixels:,} in total.")
-    if max(header.width, header.height) > limits.max_side:
-        raise ImageTooLarge(f"The picture has {size} pixels; the limit is {limits.max_side:,} on a side.")
-    if min(header.width, header.height) < limits.min_side:
-        raise ImageTooSmall(f"The picture has {size} pixels; a face needs at least {limits.min_side} on a side.")
+    if max(header.width, header.height) > _LARGEST_SIDE:
+        raise ImageTooLarge(f"The picture has {size} pixels; the limit is {_LARGEST_SIDE:,} on a side.")
+    if min(header.width, header.height) < _SMALLEST_SIDE:
+        raise ImageTooSmall(f"The picture has {size} pixels; a face needs at least {_SMALLEST_SIDE} on a side.")
     if header.work > _MAX_WORK:
         raise ImageTooLarge("This picture takes too long to decode. Scale it down, or save it as an ordinary JPEG.")
 
