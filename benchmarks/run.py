@@ -71,7 +71,7 @@ class Bench:
             seconds=self._plan.seconds,
             machine=machine.machine(),
             versions=machine.versions(),
-            pictures={name: _facts(path) for name, path in self._pictures.items()},
+            pictures={name: {"bytes": path.stat().st_size} for name, path in self._pictures.items()},
         )
         with contextlib.ExitStack() as ends:
             self._limit = Limit(_WORKERS, self._models, self._build / "logs" / "limit.log")
@@ -389,10 +389,6 @@ def _own_models(models: Path) -> dict[str, tuple[Path, float | None, str]]:
 def _accuracy(metrics: dict[str, Any]) -> float | None:
     value = metrics.get("ferplus7_plurality_accuracy")
     return float(value) if isinstance(value, int | float) else None
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size}
 
 
 def _send(port: int, work: Work, body: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Scope
 
-from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, details_of
+from app.api.details import DetailNames, DetailsRequest, details_of
 from app.api.parameters import Parameters
 from app.api.results import ExplainMode
 from app.config import Settings
@@ -116,7 +116,7 @@ class Choices:
     detect: DetectOptions
     classify: ClassifyOptions
     explain: ExplainMode
-    details: DetailsRequest = NOTHING_ASKED
+    details: DetailsRequest
 
     @property
     def every_face(self) -> bool:

@@ -50,7 +50,7 @@ class PostedFrame:
     t: float
     probabilities: Mapping[str, float] | None
     warnings: tuple[str, ...]
-    units: Mapping[str, float] | None = None
+    units: Mapping[str, float] | None
 
 
 class PostedSession:

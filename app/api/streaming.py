@@ -18,7 +18,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.api.dependencies import CLIENT, ModelName, check_profile, service_of
-from app.api.details import NOTHING_ASKED, DetailNames, DetailsRequest, add_blink, details_of, result_bytes
+from app.api.details import DetailNames, DetailsRequest, add_blink, details_of, result_bytes
 from app.api.error_responses import known_error
 from app.api.jobs import FACE_BYTES
 from app.api.parameters import Parameters
@@ -84,7 +84,7 @@ class StreamOptions:
     every_face: bool
     smoothing: float
     profile: ProfileName | None
-    details: DetailsRequest = NOTHING_ASKED
+    details: DetailsRequest
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -34,8 +34,8 @@ class Upload:
     name: str | None
     data: bytes | None
     size: int
-    field: str = ""
-    is_file: bool = True
+    field: str
+    is_file: bool
 
     def content(self) -> bytes:
         """The file's bytes. Raises FileTooLarge or EmptyFile."""
