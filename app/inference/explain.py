@@ -82,6 +82,8 @@ def explain(
     occlusion.
     """
     labels = model.manifest.labels
+    if label is not None and label not in labels:
+        raise InvalidRequest(f"This model has no label of that name. It has {', '.join(labels)}.")
     chosen = [labels.index(label) if label is not None else int(row.argmax()) for row in outputs.probabilities]
     method = method or methods_of(model.manifest)[0]
     if method == "occlusion":
@@ -98,8 +100,8 @@ def explain(
 def _feature_maps(
     model: Classifier, outputs: ClassifierOutputs, chosen: list[int], method: Method
 ) -> NDArray[np.float32]:
-    assert outputs.features is not None
-    assert model.class_weights is not None
+    if outputs.features is None or model.class_weights is None:
+        raise InvalidRequest(f"explain_method: this model's methods are {', '.join(methods_of(model.manifest))}.")
     weights = model.class_weights[chosen]
     if method == "contrast":
         weights = weights - rival_weights(model.class_weights, outputs.probabilities, chosen)

@@ -83,6 +83,11 @@ def test_a_label_that_nothing_speaks_for_has_an_empty_map(bright: Classifier) ->
     assert heatmap.grid.max() == 0
 
 
+def test_an_unknown_label_is_refused_with_those_that_there_are(bright: Classifier) -> None:
+    with pytest.raises(InvalidRequest, match="happy, sad, surprise"):
+        _explained(bright, [_half_lit(0, 0)], "bored")
+
+
 def test_each_face_has_its_own_map_for_its_own_label(bright: Classifier) -> None:
     dark = np.full((48, 48, 3), 30, np.uint8)
 
@@ -126,6 +131,12 @@ def test_a_label_of_probability_one_is_contrasted_with_nothing() -> None:
     weights = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
     rivals = rival_weights(weights, np.array([[1, 0], [0.25, 0.75]], np.float32), [0, 0])
     np.testing.assert_allclose(rivals, [[0, 0], [3, 4]])
+
+
+@pytest.mark.parametrize("method", ["contrast", "cam"])
+def test_a_model_without_features_has_no_maps_of_them(bright_without_tensors: Classifier, method: Method) -> None:
+    with pytest.raises(InvalidRequest, match="this model's methods are occlusion"):
+        _explained(bright_without_tensors, [_half_lit(0, 0)], method=method)
 
 
 @pytest.mark.parametrize("contract", [models.FERPLUS, models.NHWC_UINT8, Contract(explain=False, side=50)])
