@@ -64,13 +64,16 @@ def read_split(data: Path, name: str) -> Split:
     path = data / ARRAYS
     if not path.exists():
         raise MissingData(f"{path} is missing: `python -m training prepare` makes it from fer2013.csv.")
-    with np.load(path) as arrays:
-        return Split(
-            arrays[f"{name}_x"],
-            arrays[f"{name}_votes"],
-            arrays[f"{name}_fer2013"].astype(np.int64),
-            arrays[f"{name}_id"].astype(np.int64),
-        )
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return Split(
+                arrays[f"{name}_x"],
+                arrays[f"{name}_votes"],
+                arrays[f"{name}_fer2013"].astype(np.int64),
+                arrays[f"{name}_id"].astype(np.int64),
+            )
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError):
+        raise MissingData(f"{path} is damaged, or has not the arrays of {name}.") from None
 
 
 def build_arrays(data: Path) -> None:
@@ -79,6 +82,15 @@ def build_arrays(data: Path) -> None:
     for path in (pictures, tags):
         if not path.exists():
             raise MissingData(f"{data} has neither {ARRAYS} nor {path.name}.")
+    try:
+        arrays = _arrays(pictures, tags)
+    except (KeyError, ValueError) as error:
+        raise MissingData(f"{pictures} or {tags.name} is not as it was published ({error}).") from None
+    with written_whole(data / ARRAYS) as unfinished:
+        np.savez_compressed(unfinished, **arrays)
+
+
+def _arrays(pictures: Path, tags: Path) -> dict[str, Any]:
     rows: dict[str, list[tuple[NDArray[np.uint8], list[int], int, int]]] = {name: [] for name in SPLITS}
     with pictures.open(newline="") as pictures_file, tags.open(newline="") as tags_file:
         pairs = zip(csv.DictReader(pictures_file), csv.reader(_body(tags_file)), strict=True)
@@ -96,8 +108,7 @@ def build_arrays(data: Path) -> None:
         arrays[f"{name}_votes"] = np.array([row[1] for row in kept], dtype=np.uint8)
         arrays[f"{name}_fer2013"] = np.array([row[2] for row in kept], dtype=np.int8)
         arrays[f"{name}_id"] = np.array([row[3] for row in kept], dtype=np.int32)
-    with written_whole(data / ARRAYS) as unfinished:
-        np.savez_compressed(unfinished, **arrays)
+    return arrays
 
 
 def _body(lines: Iterator[str]) -> Iterator[str]:

@@ -105,6 +105,21 @@ def test_exact_and_near_duplicates_are_found() -> None:
     assert duplicates.groups(np.concatenate([pictures, pictures[:1]])) == 1
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
+def test_damaged_arrays_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ARRAYS).write_bytes(content)
+    with pytest.raises(MissingData, match=r"ferplus\.npz is damaged"):
+        read_split(tmp_path, "train")
+
+
+def test_published_files_of_different_lengths_are_named(tmp_path: Path) -> None:
+    (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n")
+    (tmp_path / "fer2013new.csv").write_text("Usage,Image name,neutral\nTraining,1.png,10\n")
+    with pytest.raises(MissingData, match=r"fer2013\.csv or fer2013new\.csv is not as it was published"):
+        build_arrays(tmp_path)
+    assert not (tmp_path / ARRAYS).exists()
+
+
 @pytest.fixture
 def own_photos(tmp_path: Path) -> Path:
     """A data folder with two photos whose names have no number."""
