@@ -3,8 +3,6 @@
 /** Beginnings that a spreadsheet takes for a formula, in full width too. */
 const FORMULA = /^ *[=+\-@\t\r＝＋－＠]/;
 
-const neutral = (text) => (FORMULA.test(text) ? `'${text}` : text);
-
 function cell(value) {
   const text = value === null || value === undefined ? "" : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -45,6 +43,6 @@ export function asCsv(items) {
 }
 
 /** Rows as CSV. No text in it begins like a formula. */
-export const asTable = (rows) => rows.map((row) => row.map((value) => cell(typeof value === "string" ? neutral(value) : value)).join(",")).join("\r\n") + "\r\n";
+export const asTable = (rows) => rows.map((row) => row.map((value) => cell(typeof value === "string" && FORMULA.test(value) ? `'${value}` : value)).join(",")).join("\r\n") + "\r\n";
 
 export const asRecords = (items) => JSON.stringify(records(items), null, 2);

@@ -12,7 +12,8 @@ import { prepare, thumbnail } from "./picture-file.js";
 import { service } from "./service.js";
 import { adjective, LEVELS, textsFor } from "./texts.js";
 
-const PHOTOS_PER_REQUEST = 4;
+/** Photos in a request: one after several were too much for a proxy or a slow connection. */
+let most = 4;
 const THUMB_SIDE = 176;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
@@ -24,7 +25,7 @@ const TEMPORARY = new Set([
 ]);
 
 /** As the service's bounds and the client's rate allow. */
-const photosPerRequest = () => Math.min(PHOTOS_PER_REQUEST, service.limits.batchFiles, service.allowance?.limit ?? Infinity);
+const photosPerRequest = () => Math.min(most, service.limits.batchFiles, service.allowance?.limit ?? Infinity);
 
 const line = (symbol, text) => h("span", {}, glyph(symbol), ` ${text}`);
 
@@ -35,7 +36,7 @@ class Many {
   #hideError = () => {};
   #listening = false;
   #announcedQuarter = 0;
-  #openPhoto = () => {};
+  #openPhoto;
 
   enter(openPhoto) {
     this.#openPhoto = openPhoto;
@@ -134,7 +135,10 @@ class Many {
       } catch (error) {
         if (signal.aborted) return;
         [...batch, ...(await ready)].forEach((item) => (item.state = "waiting"));
-        return this.#pause(error);
+        const lasts = !TEMPORARY.has(error.code);
+        if (lasts || error.code === "timeout") most = 1;
+        if (!lasts) return this.#pause(error);
+        ready = this.#prepareBatch(signal);
       }
       this.#count();
     }
@@ -175,8 +179,8 @@ class Many {
     try {
       results = device.on ? await readHere(batch, signal) : (await api.predictBatch(batch.map((item) => item.ready), { faces: "largest" }, signal)).results;
     } catch (error) {
-      if (TEMPORARY.has(error.code) || signal.aborted) throw error;
-      results = batch.map(() => ({ success: false, error: error.code, message: error.message }));
+      if (batch.length > 1 || TEMPORARY.has(error.code) || signal.aborted) throw error;
+      results = [{ success: false, error: error.code, message: error.message }];
     }
     batch.forEach((item, index) => this.#end(item, results[index]));
   }

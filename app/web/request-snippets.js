@@ -40,7 +40,7 @@ for (const { emotion, confidence, is_uncertain } of result.faces) {
 }
 
 /** A string as Python writes it. JSON's escapes are Python's too. */
-const python = (text) => JSON.stringify(text);
+const python = JSON.stringify;
 
 export function asPython(path, query, name) {
   const headers = hasKey() ? '\n        headers={"X-API-Key": os.environ["VISAGE_API_KEY"]},' : "";

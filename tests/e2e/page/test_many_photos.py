@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.page.actions import drop, go, picked, settled, table, text, until
 from tests.e2e.page.application import Application
@@ -122,6 +122,24 @@ def test_a_file_that_the_page_cannot_make_smaller_is_not_sent(page: Page, applic
     assert text(page, ".tile__label >> nth=0") == "The file is too large"
     assert text(page, "#many-count") == "1 of 2 photos read, 1 could not be"
     assert application.uploads == [sample("happy_sample")]
+
+
+@on_a_desktop
+@pytest.mark.parametrize(("status", "waits"), [(413, False), (504, True)])
+def test_what_is_too_much_together_is_sent_alone(page: Page, status: int, waits: bool) -> None:
+    def let_one_through(route: Route) -> None:
+        if (route.request.post_data_buffer or b"").count(b"filename=") == 1:
+            route.continue_()
+        else:
+            route.fulfill(status=status, headers={"Retry-After": "1"}, body="A page of a proxy")
+
+    page.route("**/predict/batch*", let_one_through)
+    go(page, "many")
+    page.set_input_files("#many-files-input", [picked(f"{n}.jpg", sample("happy_sample")) for n in range(6)])
+    if waits:
+        expect(page.locator("#many-error")).to_contain_text("That took too long")
+    page.wait_for_selector(DONE)
+    assert text(page, "#many-count") == "6 of 6 photos read"
 
 
 @on_a_desktop
