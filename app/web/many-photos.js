@@ -20,7 +20,7 @@ const byName = new Intl.Collator(undefined, { numeric: true });
 
 /** Errors of the connection, the service or the engine rather than of a photo: the photos wait and are read again. */
 const TEMPORARY = new Set([
-  ...["rate_limited", "overloaded", "timeout", "not_ready", "offline", "unreachable", "unauthorized"],
+  ...["rate_limited", "overloaded", "not_ready", "offline", "unreachable", "unauthorized"],
   ...["unsupported_browser", "model_file_unreachable", "model_file_missing", "model_file_mismatch", "engine_failed"],
 ]);
 
@@ -135,9 +135,8 @@ class Many {
       } catch (error) {
         if (signal.aborted) return;
         [...batch, ...(await ready)].forEach((item) => (item.state = "waiting"));
-        const lasts = !TEMPORARY.has(error.code);
-        if (lasts || error.code === "timeout") most = 1;
-        if (!lasts) return this.#pause(error);
+        if (TEMPORARY.has(error.code)) return this.#pause(error);
+        most = 1;
         ready = this.#prepareBatch(signal);
       }
       this.#count();
