@@ -37,7 +37,7 @@ from app.vision.quality import QualityWarning, assess
 
 _MOST_CLOSE_UPS: Final = 4
 _SMALL_FACE: Final = 0.18
-"""Share of a frame's longer side. A larger face is found by one look at the whole frame."""
+"""Share of a frame's longer side. A larger face is found by one search of the whole frame."""
 
 _FEW_PIXELS: Final = 64
 """Width of a face in decoded pixels below which its quality shows only in more of them."""
@@ -67,7 +67,7 @@ class FrameOptions:
 
     every_face: bool = False
     details: frozenset[Detail] = NO_DETAILS
-    full_look: bool = True
+    whole_frame: bool = True
     """Search the whole frame. Otherwise only where faces were, or for large faces if there were none."""
     known: tuple[Box, ...] = ()
     """Where the wanted faces were in the frame before, and how many faces there were."""
@@ -125,7 +125,7 @@ class Pipeline:
 
     @staticmethod
     def _shows(found: list[Face], picture: Picture) -> bool:
-        """Whether a look for large faces is enough: there is one, with pixels enough to judge its quality."""
+        """Whether a search for large faces is enough: there is one, with pixels enough to judge its quality."""
         return suffices(found, picture) and found[0].box.width >= _FEW_PIXELS * picture.scale
 
     def detect_frame(self, data: bytes, options: FrameOptions, checkpoint: Checkpoint) -> DetectedPicture:
@@ -145,19 +145,19 @@ class Pipeline:
     ) -> DetectedPicture:
         checkpoint()
         with timings.stage("detect"):
-            found, full_look = self.look(picture, options)
+            found, whole_frame = self.search(picture, options)
         wanted = tuple(found[: self._max_faces if options.every_face else 1])
-        count = len(found) if full_look else max(options.known_count, len(found))
-        detected = DetectedPicture(data, picture, wanted, count, timings, full_look=full_look)
+        count = len(found) if whole_frame else max(options.known_count, len(found))
+        detected = DetectedPicture(data, picture, wanted, count, timings, whole_frame=whole_frame)
         if wanted and needs_mesh(options.details):
             self._find_meshes(detected, options.details, checkpoint)
         return detected
 
-    def look(self, picture: Picture, options: FrameOptions) -> tuple[list[Face], bool]:
+    def search(self, picture: Picture, options: FrameOptions) -> tuple[list[Face], bool]:
         """The faces of a frame, and whether the whole of it was searched."""
-        if not options.full_look and not options.known:
+        if not options.whole_frame and not options.known:
             return find_near(self._detector, picture), False
-        if not options.full_look and _pays(options.known, picture, options):
+        if not options.whole_frame and _pays(options.known, picture, options):
             again = find_again(self._detector, picture, options.known)
             if again is not None:
                 return again, False
@@ -311,7 +311,7 @@ class DetectedPicture:
     faces: tuple[Face, ...]
     faces_detected: int
     timings: Timings = field(default_factory=Timings)
-    full_look: bool = True
+    whole_frame: bool = True
     """Whether the whole picture was searched for faces."""
     meshed: list[MeshedFace | None] = field(default_factory=list)
     """The mesh of each face, None where none can be relied on; empty when no detail needs one."""

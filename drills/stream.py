@@ -98,25 +98,25 @@ def _crossings(report: Report) -> None:
     pipeline = Pipeline(make_detector(ROOT / "models", 0.5), ImageLimits(max_pixels=50_000_000))
     draws = 200 if report.long else 50
     kept = sum(numbers_kept(pipeline, draw) for draw in range(draws))
-    _looks(report, pipeline)
+    _searches(report, pipeline)
     report.figure(f"pairs who cross and keep their numbers, of {draws}", kept, at_least=draws if draws == 50 else 196)
 
 
-def _looks(report: Report, pipeline: Pipeline) -> None:
-    """What it saves to look where the faces were, with two faces in a frame."""
+def _searches(report: Report, pipeline: Pipeline) -> None:
+    """What it saves to search where the faces were, with two faces in a frame."""
     _, picture = next(frames(crossing(0)))
     whole = FrameOptions(every_face=True)
-    known = tuple(face.box for face in pipeline.look(picture, whole)[0])
-    again = FrameOptions(every_face=True, full_look=False, known=known, known_count=len(known))
+    known = tuple(face.box for face in pipeline.search(picture, whole)[0])
+    again = FrameOptions(every_face=True, whole_frame=False, known=known, known_count=len(known))
     times: dict[FrameOptions, list[float]] = {whole: [], again: []}
     for _ in range(30):
         for options, taken in times.items():
             started = time.perf_counter()
-            pipeline.look(picture, options)
+            pipeline.search(picture, options)
             taken.append(time.perf_counter() - started)
     full, close = (statistics.median(taken) * 1000 for taken in times.values())
     report.figure("two faces: search of the whole frame", full, "ms")
-    report.figure("two faces: look where they were, in times of it", close / full, at_most=0.67)
+    report.figure("two faces: search where they were, in times of it", close / full, at_most=0.67)
 
 
 def _one(report: Report, server: ServerProcess) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from skimage import data
 
-from app.api.streaming import Looks
+from app.api.streaming import FrameSearches
 from app.pipeline import FrameOptions, Pipeline
 from app.sessions.tracks import Tracker
 from app.vision.decode import Picture
@@ -86,10 +86,10 @@ def numbers_kept(pipeline: Pipeline, draw: int) -> bool:
     walkers = crossing(draw)
     tracker = Tracker()
     seen: list[list[int]] = [[], []]
-    looks = Looks(FrameOptions(every_face=True))
+    searches = FrameSearches(FrameOptions(every_face=True))
     for t, picture in frames(walkers):
-        faces, full = pipeline.look(picture, looks.options(t, tracker))
-        looks.took(t, faces, len(faces), full=full)
+        faces, full = pipeline.search(picture, searches.options(t, tracker))
+        searches.took(t, faces, len(faces), full=full)
         for track, face in zip(tracker.update(t, faces), faces, strict=True):
             number = _whose(face, walkers, t)
             if number is not None:

@@ -51,7 +51,7 @@ from app.worker_pool import ClientDisconnected, Reservation
 logger = logging.getLogger("visage.streams")
 
 _LONGEST_TEXT: Final = 1024
-_FULL_LOOK_SECONDS: Final = 0.5
+_WHOLE_FRAME_SECONDS: Final = 0.5
 _LATEST: Final = 1e9
 """Largest time of a frame in seconds."""
 
@@ -407,23 +407,23 @@ class Stream:
         logger.info("A stream ended after %.1f s and %d frames: %s.", seconds, self._received, end.reason)
 
 
-class Looks:
+class FrameSearches:
     """Decides how the frames of a stream are searched for faces: the whole frame every half second and while a track is
     lost, else where the faces were."""
 
     def __init__(self, options: FrameOptions) -> None:
         self._options = options
-        self._full_look_at: float | None = None
+        self._whole_frame_at: float | None = None
 
     def options(self, t: float, tracker: Tracker) -> FrameOptions:
         lost = len(tracker.tracks) > len(self._options.known)
-        full_look = lost or self._full_look_at is None or t - self._full_look_at >= _FULL_LOOK_SECONDS
-        return replace(self._options, full_look=full_look)
+        whole_frame = lost or self._whole_frame_at is None or t - self._whole_frame_at >= _WHOLE_FRAME_SECONDS
+        return replace(self._options, whole_frame=whole_frame)
 
     def took(self, t: float, faces: Sequence[Face], count: int, *, full: bool) -> None:
         """Notes what a frame shows: the wanted faces, and how many there are."""
         if full:
-            self._full_look_at = t
+            self._whole_frame_at = t
         self._options = replace(self._options, known=tuple(face.box for face in faces), known_count=count)
 
 
@@ -433,7 +433,7 @@ class _Frames:
     def __init__(self, options: StreamOptions, threshold: float, request_id: str, memory: HeldMemory) -> None:
         self._memory = memory
         self._options = options
-        self._looks = Looks(FrameOptions(options.every_face, options.details.names))
+        self._searches = FrameSearches(FrameOptions(options.every_face, options.details.names))
         self._threshold = threshold
         self._id = request_id
         self._tracker = Tracker(options.smoothing)
@@ -451,7 +451,7 @@ class _Frames:
         skipped: int,
     ) -> _Read:
         """The predictions for a frame, as the client gets them."""
-        detected = pipeline.detect_frame(frame.data, self._looks.options(frame.t, self._tracker), checkpoint)
+        detected = pipeline.detect_frame(frame.data, self._searches.options(frame.t, self._tracker), checkpoint)
         predicted = PicturePrediction(model, (), 0.0)
         if detected.faces:
             predicted = pipeline.predict(detected, model, ClassifyOptions(), checkpoint)
@@ -459,7 +459,7 @@ class _Frames:
         checkpoint()
         size = len(detected.faces) * (FACE_BYTES + result_bytes(self._options.details))
         self._memory.take(size)
-        self._looks.took(frame.t, detected.faces, detected.faces_detected, full=detected.full_look)
+        self._searches.took(frame.t, detected.faces, detected.faces_detected, full=detected.whole_frame)
         tracks = self._tracker.update(frame.t, detected.faces)
         faces = [self._tracked(frame.t, *each, predicted) for each in zip(tracks, predicted.faces, strict=True)]
         found = [_session_face(face, shown.box) for face, shown in zip(faces, detected.faces, strict=True)]

@@ -1,7 +1,7 @@
 """Finds the faces of a picture with two networks, of which each finds what the other misses.
 
-The *near* network finds large faces, also turned ones, and places landmarks best. It looks at the whole picture first.
-The *far* network finds faces of any size in one pass over a larger copy. It looks when the first finds nothing, or when
+The *near* network finds large faces, also turned ones, and places landmarks best. It searches the whole picture first.
+The *far* network finds faces of any size in one pass over a larger copy. It runs when the first finds nothing, or when
 more faces are wanted. What it finds counts if the near network confirms it in a close-up, which also gives the
 landmarks. Faces that fill the picture and profiles, which the near network often misses, count by themselves if the
 far network is sure.
@@ -127,7 +127,7 @@ def find(detector: FaceDetector, picture: Picture, *, thorough: bool, near: Sequ
 
 
 def find_near(detector: FaceDetector, picture: Picture) -> list[Face]:
-    """The large faces of a picture, as the near network finds them in one look."""
+    """The large faces of a picture, as the near network finds them in one pass."""
     search = _Search(detector, picture.pixels)
     search.near()
     return search.sorted(picture)
@@ -141,7 +141,7 @@ def suffices(found: Sequence[Face], picture: Picture) -> bool:
 def find_again(detector: FaceDetector, picture: Picture, boxes: Sequence[Box]) -> list[Face] | None:
     """The faces that were in these boxes a moment ago, largest first; None when not each of them is found again.
 
-    Looks at close-ups alone, so that it finds no face that is new.
+    Searches close-ups alone, so that it finds no face that is new.
     """
     height, width = picture.pixels.shape[:2]
     search = _Search(detector, picture.pixels)
@@ -179,20 +179,20 @@ class _Search:
         return [face.scaled(picture.width / width, picture.height / height) for face in found]
 
     def near(self) -> None:
-        """The near network's look at the whole picture."""
+        """The near network's pass over the whole picture."""
         for face in self._near(self._pixels, self._threshold)[:_MOST_CANDIDATES]:
             again = face if face.score >= self._threshold + _SURE else self._confirmed(face)
             self._add(again and (again if again is face else replace(again, first=face)))
 
     def again(self, box: Box) -> None:
-        """The near network's look at the surroundings of a face that was there."""
+        """The near network's pass over the surroundings of a face that was there."""
         close_up = self._close_up(box)
         if close_up is not None:
             face = _best(self._near(close_up.pixels, self._threshold), close_up.inside(box))
             self._add(None if face is None else close_up.outside(face))
 
     def far(self, side: int) -> bool:
-        """The far network's look at a copy. True if small faces are found, so that others may be missed."""
+        """The far network's pass over a copy. True if small faces are found, so that others may be missed."""
         few = _FEW_PIXELS * self._side / side
         known = len(self.found)
         for face in self._candidates(side):

@@ -54,7 +54,7 @@ class Face:
     """One face. ``landmarks`` holds six points in the order of :data:`LANDMARK_NAMES`.
 
     ``assumed`` marks a face that was not detected: the caller asked for the centre of the picture instead. ``first`` is
-    the same face as a look at the whole picture showed it, where a close-up has corrected it since.
+    the same face as a search of the whole picture showed it, where a close-up has corrected it since.
     """
 
     box: Box

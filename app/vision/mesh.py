@@ -186,8 +186,8 @@ class MeshLoader:
 def mesh_region(face: Face) -> CropRegion:
     """The square around a face's box, turned until the eyes are level.
 
-    It is that of the first look at the whole picture, as in MediaPipe: in the close-up that confirms a face, the box is
-    another, and points of the mesh move by up to a tenth of the distance of the eyes.
+    It is that of the first search of the whole picture, as in MediaPipe: in the close-up that confirms a face, the box
+    is another, and points of the mesh move by up to a tenth of the distance of the eyes.
     """
     face = face.first or face
     side = _CROP_SIDE * face.box.width

@@ -31,10 +31,10 @@ class Seeing:
 
     def __init__(self, *places: tuple[float, float, float]) -> None:
         self._places = places
-        self.looks = 0
+        self.runs = 0
 
     def detect(self, pixels: NDArray[np.uint8], least_score: float) -> list[Face]:
-        self.looks += 1
+        self.runs += 1
         height, width = pixels.shape[:2]
         return [_face(x * width, y * height, side * width) for x, y, side in self._places]
 
@@ -127,7 +127,7 @@ def test_a_picture_is_decoded_as_finely_as_its_face_requires(
     assert detected.picture.scale == scale
     assert list(detected.timings.stages)[:2] == ["decode", "detect"]
     # The whole picture is looked at once, however finely it was decoded at first.
-    assert near.looks == 1
+    assert near.runs == 1
 
 
 def test_a_small_face_in_a_large_photo_is_read_at_a_finer_scale(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ export async function find(detector: FaceDetector, picture: Pixels, thorough: bo
   return search.sorted();
 }
 
-/** The large faces of a picture, as the near network finds them in one look. */
+/** The large faces of a picture, as the near network finds them in one pass. */
 export async function findNear(detector: FaceDetector, picture: Pixels): Promise<Face[]> {
   const search = new Search(detector, picture);
   await search.near();
@@ -116,7 +116,7 @@ class Search {
     return whole.sort((one, other) => area(other.box) - area(one.box));
   }
 
-  /** The near network's look at the whole picture. */
+  /** The near network's pass over the whole picture. */
   async near(): Promise<void> {
     for (const face of (await this.#near(this.#pixels, this.#threshold)).slice(0, MOST_CANDIDATES)) {
       if (face.score >= this.#threshold + SURE) {
@@ -128,7 +128,7 @@ class Search {
     }
   }
 
-  /** The near network's look at the surroundings of a face that was there. */
+  /** The near network's pass over the surroundings of a face that was there. */
   async again(box: Box): Promise<void> {
     const closeUp = this.#closeUp(box);
     if (!closeUp) return;
@@ -136,7 +136,7 @@ class Search {
     this.#add(face && closeUp.outside(face));
   }
 
-  /** The far network's look at a copy. True if small faces are found, so that others may be missed. */
+  /** The far network's pass over a copy. True if small faces are found, so that others may be missed. */
   async far(side: number): Promise<boolean> {
     const few = (FEW_PIXELS * this.#side) / side;
     const known = this.found.length;

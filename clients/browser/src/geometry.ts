@@ -17,7 +17,7 @@ export interface Face {
   readonly landmarks: readonly Point[];
   /** Not detected: the centre of the picture, which the caller asked for instead. */
   readonly assumed?: boolean;
-  /** The same face as a look at the whole picture showed it, where a close-up has corrected it since. */
+  /** The same face as a search of the whole picture showed it, where a close-up has corrected it since. */
   readonly first?: Face;
 }
 

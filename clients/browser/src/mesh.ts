@@ -79,7 +79,7 @@ export class MeshNetworks {
   }
 }
 
-/** The square around a face's box, turned until the eyes are level: that of the first look at the whole picture. */
+/** The square around a face's box, turned until the eyes are level: that of the first search of the whole picture. */
 function meshRegion(found: Face): CropRegion {
   const face = found.first ?? found;
   const side = CROP_SIDE * face.box.width;

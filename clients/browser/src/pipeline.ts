@@ -23,7 +23,7 @@ export interface DetectOptions {
 export interface FrameOptions {
   readonly everyFace: boolean;
   /** Search the whole frame. Otherwise only where faces were, or for large faces if there were none. */
-  readonly fullLook: boolean;
+  readonly wholeFrame: boolean;
   /** Where the wanted faces were in the frame before, and how many faces there were. */
   readonly known: readonly Box[];
   readonly knownCount: number;
@@ -35,7 +35,7 @@ export interface Detected {
   /** Faces in the picture, wanted or not. */
   readonly count: number;
   /** Whether the whole picture was searched. */
-  readonly fullLook: boolean;
+  readonly wholeFrame: boolean;
 }
 
 /** What the model says of one face. */
@@ -79,20 +79,20 @@ export class Pipeline {
   /** The wanted faces of a picture. */
   async detect(picture: Pixels, options: DetectOptions, timings: Timings): Promise<Detected> {
     const found = await timings.time("detect", () => find(this.#detector, picture, options.faces === "all"));
-    return { faces: this.#wanted(found, picture, options), count: found.length, fullLook: true };
+    return { faces: this.#wanted(found, picture, options), count: found.length, wholeFrame: true };
   }
 
   /** The wanted faces of a frame; there may be none. */
   async detectFrame(picture: Pixels, options: FrameOptions, timings: Timings): Promise<Detected> {
-    const [found, fullLook] = await timings.time("detect", () => this.#look(picture, options));
+    const [found, wholeFrame] = await timings.time("detect", () => this.#search(picture, options));
     const faces = found.slice(0, options.everyFace ? this.#maxFaces : 1);
-    return { faces, count: fullLook ? found.length : Math.max(options.knownCount, found.length), fullLook };
+    return { faces, count: wholeFrame ? found.length : Math.max(options.knownCount, found.length), wholeFrame };
   }
 
-  async #look(picture: Pixels, options: FrameOptions): Promise<[Face[], boolean]> {
-    const { fullLook, known, everyFace } = options;
-    if (!fullLook && !known.length) return [await findNear(this.#detector, picture), false];
-    if (!fullLook && pays(known, picture, everyFace)) {
+  async #search(picture: Pixels, options: FrameOptions): Promise<[Face[], boolean]> {
+    const { wholeFrame, known, everyFace } = options;
+    if (!wholeFrame && !known.length) return [await findNear(this.#detector, picture), false];
+    if (!wholeFrame && pays(known, picture, everyFace)) {
       const again = await findAgain(this.#detector, picture, known);
       if (again) return [again, false];
     }

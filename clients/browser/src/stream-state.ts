@@ -9,26 +9,26 @@ import { Smoother, Tracker } from "./tracks.js";
 import type { PredictedFace, TrackedFace } from "./types.js";
 
 /** Seconds after which the whole frame is searched again. */
-const FULL_LOOK_SECONDS = 0.5;
+const WHOLE_FRAME_SECONDS = 0.5;
 
 export class StreamState {
   readonly #smoothing: number;
   readonly #tracker = new Tracker();
   #smoothers = new Map<number, Smoother>();
   #blinks = new Map<number, Blinks>();
-  #fullLookAt: number | undefined;
-  #look: FrameOptions;
+  #wholeFrameAt: number | undefined;
+  #options: FrameOptions;
 
   constructor(everyFace: boolean, smoothing: number) {
     this.#smoothing = smoothing;
-    this.#look = { everyFace, fullLook: true, known: [], knownCount: 0 };
+    this.#options = { everyFace, wholeFrame: true, known: [], knownCount: 0 };
   }
 
   /** How the frame at `t` is searched: whole every half second and while a track is lost, else where the faces were. */
   options(t: number): FrameOptions {
-    const lost = this.#tracker.tracks.length > this.#look.known.length;
-    const due = this.#fullLookAt === undefined || t - this.#fullLookAt >= FULL_LOOK_SECONDS;
-    return { ...this.#look, fullLook: lost || due };
+    const lost = this.#tracker.tracks.length > this.#options.known.length;
+    const due = this.#wholeFrameAt === undefined || t - this.#wholeFrameAt >= WHOLE_FRAME_SECONDS;
+    return { ...this.#options, wholeFrame: lost || due };
   }
 
   /** The faces of the frame at `t` as a stream shows them. */
@@ -50,9 +50,9 @@ export class StreamState {
     });
   }
 
-  #took(t: number, { faces, count, fullLook }: Detected): void {
-    if (fullLook) this.#fullLookAt = t;
-    this.#look = { ...this.#look, known: faces.map((face: Face) => face.box), knownCount: count };
+  #took(t: number, { faces, count, wholeFrame }: Detected): void {
+    if (wholeFrame) this.#wholeFrameAt = t;
+    this.#options = { ...this.#options, known: faces.map((face: Face) => face.box), knownCount: count };
   }
 
   #smoothed(

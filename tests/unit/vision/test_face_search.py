@@ -264,7 +264,7 @@ def test_the_close_up_of_a_face_that_fills_a_large_picture_takes_little_memory()
 
 
 class TestFrames:
-    """Looks at a frame that follows another one."""
+    """Searches a frame that follows another one."""
 
     def test_a_face_is_found_again_in_a_close_up_alone(self) -> None:
         far, near = Squares(all_sizes), Squares(large_ones)
