@@ -31,7 +31,6 @@ export class DeviceEngine {
     await this.#keep().catch(() => {});
   }
 
-  /** The prediction for a picture, as `POST /predict` gives it. `signal` ends the wait. */
   async predict(picture, options, signal) {
     const engine = await this.load();
     try {
@@ -41,7 +40,6 @@ export class DeviceEngine {
     }
   }
 
-  /** The engine, loaded once. */
   load() {
     this.#engine ??= this.#create().catch((error) => {
       this.#engine = null;
@@ -51,7 +49,6 @@ export class DeviceEngine {
     return this.#engine;
   }
 
-  /** An error of the engine as the page shows it. */
   failure = failure;
 
   async #create() {

@@ -38,6 +38,7 @@ class Service extends EventTarget {
   /** What is left of the client's rate: `{ limit, remaining, at }`, or null where there is none. */
   allowance = null;
   #timer = 0;
+  #since = 0;
   #knows = false;
   #paused = false;
 
@@ -86,7 +87,11 @@ class Service extends EventTarget {
   }
 
   #setState(state) {
+    if (state !== this.state) this.#since = performance.now();
     this.state = $("status").dataset.state = state;
+    const waited = Math.floor((performance.now() - this.#since) / 1000);
+    // Screen readers are not told of each second.
+    $("status-waited").textContent = state === "starting" && waited > 1 ? `, ${waited} s` : "";
     if ($("status-text").textContent !== TEXT[state]) $("status-text").textContent = TEXT[state];
     // A service that was away may be another one when it is back.
     if (state === "device") return;

@@ -104,6 +104,8 @@ def test_a_start_is_waited_for(start: Start, open_page: OpenPage) -> None:
     page.click("[data-sample=happy_sample]")
     expect(page.locator(ERROR_TITLE)).to_have_text("Waking up")
     expect(page.locator("#status")).to_contain_text("Waking up")
+    expect(page.locator("#status")).to_have_text(re.compile(r"^Waking up, \d+ s$"))
+    assert page.locator("#status [aria-hidden]").last.inner_text().endswith(" s"), "it is not read out each second"
     expect(page.locator("#photo-error .countdown")).to_contain_text("Waiting for")
     application.finish_start()
     page.wait_for_selector(DONE)
