@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -16,12 +17,14 @@ from app.api.parameters import Parameters
 from app.api.results import ExplainMode
 from app.config import Settings
 from app.errors import Forbidden, InvalidRequest, NotFound, NotReady, RateLimited
+from app.expression.labels import usual_name
 from app.inference.classifier import Classifier
 from app.inference.explain import Method, methods_of
 from app.inference.registry import Registry
 from app.memory_budget import HeldMemory
 from app.pipeline import ClassifyOptions, DetectOptions, FacesMode, NoFaceMode
 from app.service import Service
+from app.sessions.profile import WEIGHTS
 from app.worker_pool import Reservation
 
 SERVICE: Final = "service"
@@ -156,11 +159,13 @@ def compared_models(registry: Registry, query: ComparisonQuery) -> list[Classifi
     return [registry.get(name) for name in names]
 
 
-def check_profile(name: str, settings: Settings) -> None:
-    """Raises InvalidRequest for a profile that the operator does not allow."""
+def check_profile(name: str, settings: Settings, labels: Sequence[str]) -> None:
+    """Raises InvalidRequest for a profile that the operator does not allow, or that rates none of the labels."""
     if name not in settings.session_profiles:
         allowed = ", ".join(settings.session_profiles) or "none"
         raise InvalidRequest(f"profile: this service allows {allowed}. Its operator sets SESSION_PROFILES.")
+    if labels and not any(usual_name(label) in WEIGHTS for label in labels):
+        raise InvalidRequest(f"profile: it rates {', '.join(WEIGHTS)}, none of which the model has.")
 
 
 def service_of(scope: Scope) -> Service:

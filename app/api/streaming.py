@@ -99,11 +99,11 @@ async def options_of(scope: Scope, parameters: Mapping[str, str]) -> StreamOptio
     except ValidationError as error:
         problem = error.errors()[0]
         raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg'].rstrip('.')}.") from None
+    model = service.registry.get(query.model)
     if query.profile is not None:
-        check_profile(query.profile, service.settings)
+        check_profile(query.profile, service.settings, model.manifest.labels)
         if query.purpose != "own_practice":
             raise InvalidRequest("purpose: this profile needs purpose=own_practice.")
-    model = service.registry.get(query.model)
     details = await details_of(scope, service.mesh, query.details)
     return StreamOptions(model, query.faces == "all", query.smoothing, query.profile, details)
 

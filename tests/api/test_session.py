@@ -139,6 +139,16 @@ def test_csv_has_every_frame(client: TestClient) -> None:
     assert {*table[-1].values()} == {"80.0", ""}
 
 
+def test_a_profile_is_refused_for_labels_of_which_it_rates_none(start: Start) -> None:
+    client = start(session_profiles="interview_practice")
+    for label, status in (("awake", 422), ("Happiness", 200)):
+        frames = [{"t": 0, "probabilities": {label: 0.9, "asleep": 0.1}}]
+        response = client.post("/analyze/session", json={"profile": "interview_practice", "frames": frames})
+        assert response.status_code == status
+    body = client.post("/analyze/session", json={"profile": "interview_practice", "frames": []})
+    assert body.status_code == 200
+
+
 def test_csv_has_the_figures_of_the_profile(start: Start) -> None:
     client = start(session_profiles="interview_practice")
     frames = [

@@ -184,7 +184,7 @@ class _Work:
         self.count, labels = posted.count, posted.labels()
         profile = None
         if posted.profile is not None:
-            check_profile(posted.profile, self._settings)
+            check_profile(posted.profile, self._settings, labels)
             profile = InterviewPractice(labels)
         self.session = Session(labels, profile)
         table = SessionTable(labels, practice=profile is not None)
