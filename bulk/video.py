@@ -38,8 +38,10 @@ def frames_of(item: Item, fps: float | None, most_pixels: int) -> Iterator[Frame
     damage of a file that is cut off."""
     import av  # noqa: PLC0415 - only runs with video need it
 
+    # PyAV 18, the last for Python 3.11, refuses tags that are not UTF-8 unless it is told otherwise.
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
     try:
-        with _source(item) as file, av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
+        with _source(item) as file, av.open(file, options=_OPTIONS, **lenient) as container:
             if not container.streams.video:
                 raise Unreadable("The file has no video stream.")
             if container.streams.video[0].codec_context is None:
