@@ -185,8 +185,7 @@ async def running(service: Service, factories: Factories) -> AsyncIterator[None]
     finally:
         for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
         await service.pool.stop()
         await service.limiter.close()
         service.mesh.close()
@@ -231,8 +230,12 @@ async def _free_periodically(service: Service) -> None:
     while True:
         idle = not service.pool.busy and not service.pool.waiting
         if idle:
-            service.limiter.forget()
-            trim_memory()
-            process_memory().follow()
-            await asyncio.to_thread(_free_networks)
+            try:
+                service.limiter.forget()
+                trim_memory()
+                process_memory().follow()
+                await asyncio.to_thread(_free_networks)
+            except Exception:
+                # The next time may succeed.
+                logger.exception("Memory could not be given back.")
         await asyncio.sleep(_TRIM_INTERVAL if idle else _TRIM_RETRY)

@@ -114,6 +114,22 @@ class TestMemory:
         assert answer.result().status_code == 200
         until(lambda: len(tidied) > before)
 
+    def test_a_failure_ends_neither_this_nor_the_order_of_the_end(
+        self, script: Script, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tries: list[None] = []
+
+        def fails() -> None:
+            tries.append(None)
+            raise MemoryError
+
+        monkeypatch.setattr(service, "_free_networks", fails)
+        monkeypatch.setattr(service, "_TRIM_INTERVAL", 0.001)
+        registry = FakeRegistry(FakeModel())
+        with TestClient(create_app(Settings(workers=1), fake_factories(script, registry))):
+            until(lambda: len(tries) > 2)
+        assert registry.closed
+
 
 class TestWorkers:
     def test_a_worker_that_dies_costs_one_request(self, start: Start, script: Script) -> None:
