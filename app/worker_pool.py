@@ -397,7 +397,11 @@ class WorkerPool:
         worker = _Worker(core)
         worker.thread = threading.Thread(target=self._run_worker, args=(worker,), name="visage-worker", daemon=True)
         self._workers.append(worker)
-        worker.thread.start()
+        try:
+            worker.thread.start()
+        except RuntimeError as error:
+            # The system gives the process no more threads.
+            self._on_pipeline_failed(worker, error)
 
     async def _supervise(self) -> None:
         """Replaces hung workers, and tracks how long the queue has been full."""

@@ -378,6 +378,29 @@ async def test_a_thread_that_hangs_is_replaced_after_its_request_was_answered() 
         hang.set()
 
 
+async def test_a_hung_thread_is_replaced_as_soon_as_the_system_gives_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.worker_pool._BUILD_RETRY", 0.05)
+    start, refused = threading.Thread.start, list[threading.Thread]()
+
+    def refuses(thread: threading.Thread) -> None:
+        if thread.name == "visage-worker" and not refused:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    hang = threading.Event()
+    async with running(limits(hang_grace=0.05)) as pool:
+        await pool.warm()
+        monkeypatch.setattr(threading.Thread, "start", refuses)
+        for restarts in (1, 2):
+            with pytest.raises(Timeout):
+                await pool.run(pool.reserve(time.monotonic() + 0.5), lambda *_: hang.wait(PATIENCE))
+            await until(lambda restarts=restarts: pool.restarts == restarts and pool.ready)
+        assert refused
+        assert await pool.run(pool.reserve(), lambda *_: 7) == 7
+        hang.set()
+
+
 async def test_no_worker_alive_is_not_ready() -> None:
     first, second = threading.Event(), threading.Event()
     builds = iter((first, second))
