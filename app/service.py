@@ -232,9 +232,9 @@ async def _free_periodically(service: Service) -> None:
         if idle:
             try:
                 service.limiter.forget()
+                await asyncio.to_thread(_free_networks)
                 trim_memory()
                 process_memory().follow()
-                await asyncio.to_thread(_free_networks)
             except Exception:
                 # The next time may succeed.
                 logger.exception("Memory could not be given back.")

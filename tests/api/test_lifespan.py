@@ -13,9 +13,10 @@ from app import service
 from app.config import BadSettings, Settings
 from app.errors import InternalError
 from app.main import create_app
+from app.memory_budget import MemoryBudget
 from app.service import Factories, Phase
 from tests.api.conftest import Start, service_of, until, upload
-from tests.api.fakes import FakeModel, FakeRegistry, Script, fake_factories
+from tests.api.fakes import PATIENCE, FakeModel, FakeRegistry, Script, fake_factories
 
 
 class TestStarting:
@@ -113,6 +114,22 @@ class TestMemory:
             script.gate.set()
         assert answer.result().status_code == 200
         until(lambda: len(tidied) > before)
+
+    def test_the_budget_does_not_count_what_networks_give_back(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        entered, gate, followed = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+
+        def frees() -> None:
+            entered.release()
+            assert gate.acquire(timeout=PATIENCE)
+
+        monkeypatch.setattr(service, "_free_networks", frees)
+        start()
+        assert entered.acquire(timeout=PATIENCE)
+        monkeypatch.setattr(MemoryBudget, "follow", lambda _: followed.set())
+        gate.release()
+        assert followed.wait(PATIENCE / 10)
 
     def test_a_failure_ends_neither_this_nor_the_order_of_the_end(
         self, script: Script, monkeypatch: pytest.MonkeyPatch
