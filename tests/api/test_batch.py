@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import gc
 import io
 import json
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,10 +19,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import InvalidImage
 from app.memory_budget import NotEnoughMemory, process_memory
+from app.vision.decode import Picture
+from app.vision.geometry import Face
 from tests.api.conftest import PICTURE, Start, service_of, until
-from tests.api.fakes import FakeModel, FakeRegistry, Script
+from tests.api.fakes import PATIENCE, FakeModel, FakeRegistry, Script, face
 from tests.api.raw import BOUNDARY, FORM, RawRequest, ask
 from tests.api.raw import form as form_part
+from tests.pictures import portrait
 
 
 def form(*pictures: bytes, names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -143,6 +148,28 @@ def test_an_error_does_not_hold_its_picture_while_the_next_is_read(client: TestC
     script.fails = error = InvalidImage()
     assert batch(client, PICTURE, PICTURE)["summary"]["by_error"] == {"invalid_image": 1}
     assert error.__traceback__ is None
+
+
+def test_a_timeout_holds_no_picture_until_the_garbage_collector_comes(start: Start, script: Script) -> None:
+    client = start(request_timeout_seconds=0.5, queue_timeout_seconds=0.5)
+    pixels: list[weakref.ref[Any]] = []
+    answered = threading.Event()
+
+    def faces_in(_: bytes, picture: Picture) -> list[Face]:
+        pixels.append(weakref.ref(picture.pixels))
+        assert answered.wait(PATIENCE)
+        return [face()]
+
+    script.faces_in = faces_in
+    gc.collect()
+    gc.disable()
+    try:
+        result = batch(client, portrait())
+        answered.set()
+        assert [item["error"] for item in result["results"]] == ["timeout"]
+        until(lambda: pixels[0]() is None)
+    finally:
+        gc.enable()
 
 
 def test_an_item_that_is_too_large_has_its_error_in_its_place(start: Start) -> None:

@@ -179,6 +179,8 @@ class _Batch:
             raise
         except Exception as exception:
             error = known_error(exception, self._record.request_id)
+            # Its traceback leads back here: a cycle that holds the pictures.
+            error.__traceback__ = error.__context__ = None
             if len(portion) == 1 or isinstance(error, RetryableError):
                 return [error] * len(portion)
         # The job itself failed. Running each picture alone shows which of them caused it.
