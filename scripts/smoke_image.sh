@@ -60,7 +60,7 @@ else
     # BUILD_IMAGE need not accept build arguments.
     context=$(mktemp --directory)
     cleanup+=("rm -r $context")
-    cp -r .dockerignore LICENSE ATTRIBUTION.md app bulk models requirements sample_images scripts "$context"
+    sed -n 's/^!//p' .dockerignore | xargs cp -r --parents --target-directory "$context" .dockerignore
     sed "s/^ARG FLAVOUR=cpu$/ARG FLAVOUR=$flavour/" Dockerfile >"$context/Dockerfile"
     ${BUILD_IMAGE:-buildah build --quiet} --tag "$image" "$context" >/dev/null
   fi
