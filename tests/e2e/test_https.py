@@ -9,7 +9,7 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from tests.backends import running
 from tests.process import ROOT, ServerProcess, free_port
 
-NGINX, CADDY, OPENSSL = (shutil.which(name) for name in ("nginx", "caddy", "openssl"))
+NGINX, CADDY, OPENSSL, UNSHARE = (shutil.which(name) for name in ("nginx", "caddy", "openssl", "unshare"))
 NAME = "visage.example.org"
 SAMPLE = ROOT / "sample_images" / "phone_12mp.jpg"
 
@@ -84,10 +84,10 @@ def _has_http2_directive() -> bool:
 
 
 @contextmanager
-def caddy(folder: Path, service: int) -> Iterator[tuple[str, str]]:
-    """The address of HTTPS. Caddy makes the certificate for localhost itself."""
+def caddy(folder: Path, service: int, name: str = "localhost", wrap: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """The address of HTTPS. Caddy makes the certificate for localhost itself. ``wrap`` is put before its command."""
     secure = free_port()
-    settings = {"DOMAIN": "localhost", "SERVICE_HOST": "localhost", "SERVICE_PORT": str(service)}
+    settings = {"DOMAIN": "localhost", "SERVICE_HOST": name, "SERVICE_PORT": str(service)}
     adapted = subprocess.run(
         [str(CADDY), "adapt", "--config", ROOT / "deploy/caddy/Caddyfile"],
         env={**os.environ, **settings},
@@ -104,7 +104,7 @@ def caddy(folder: Path, service: int) -> Iterator[tuple[str, str]]:
     config["admin"]["config"] = {"persist": False}
     config["storage"] = {"module": "file_system", "root": str(folder)}
     (folder / "caddy.json").write_text(json.dumps(config))
-    with running([str(CADDY), "run", "--config", f"{folder}/caddy.json"], secure):
+    with running([*wrap, str(CADDY), "run", "--config", f"{folder}/caddy.json"], secure):
         _wait_for_certificate(secure)
         yield f"https://localhost:{secure}", ""
 
@@ -181,3 +181,20 @@ def test_an_error_of_caddy_has_the_form_of_the_service_s(tmp_path: Path) -> None
     assert (response.status_code, body["success"], body["error"]) == (503, False, "not_ready")
     assert body["request_id"] == response.headers["x-request-id"]
     assert response.headers["retry-after"] == "1"
+
+
+@needs_caddy
+@pytest.mark.skipif(
+    not UNSHARE or subprocess.run([UNSHARE, "--mount", "true"], capture_output=True, check=False).returncode != 0,
+    reason="only root may give one program another /etc/hosts",
+)
+def test_caddy_sends_a_body_to_the_replica_that_listens(tmp_path: Path, service: ServerProcess) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n127.0.0.3 replicas\n127.0.0.1 replicas\n")
+    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    wrap = ["unshare", "--mount", "sh", "-c", script, str(tmp_path / "hosts")]
+    with (
+        caddy(tmp_path, service.port, "replicas", wrap) as (url, _),
+        httpx.Client(verify=False, trust_env=False) as client,
+    ):
+        sent = [client.post(f"{url}/predict", files={"file": SAMPLE.read_bytes()}, timeout=60) for _ in range(5)]
+    assert [response.status_code for response in sent] == [200] * 5
