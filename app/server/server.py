@@ -55,9 +55,11 @@ class Server(uvicorn.Server):
         a signal may interrupt the very code that holds the log's lock.
         """
         service = self.service
-        if sig == signal.SIGTERM and service is not None and service.phase is Phase.SERVING:
+        if sig == signal.SIGTERM and service is not None and service.phase is Phase.SERVING and self._exit_at is None:
             self._exit_at = time.monotonic() + self._drain_seconds
-            service.phase = Phase.DRAINING
+            # Without a drain, what comes until the listener is closed is served.
+            if self._drain_seconds:
+                service.phase = Phase.DRAINING
         elif self.should_exit:
             self.force_exit = True
         else:

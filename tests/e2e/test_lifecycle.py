@@ -201,6 +201,17 @@ class TestEnding:
         assert process.wait(PATIENCE) == 0
         assert "Traceback" not in process.log
 
+    def test_without_a_drain_sigterm_refuses_connections_and_no_request(self, server: StartServer) -> None:
+        process = server(drain_seconds=0)
+        with httpx.Client(trust_env=False) as kept:
+            statuses = [kept.get(f"{process.url}/labels").status_code]
+            process.signal(signal.SIGTERM)
+            with suppress(httpx.TransportError):
+                while True:
+                    statuses.append(kept.get(f"{process.url}/labels").status_code)
+        assert set(statuses) == {200}
+        assert process.wait(PATIENCE) == 0
+
     def test_sigterm_while_it_starts_ends_it_too(self, server: StartServer) -> None:
         process = server(wait=False)
         _until_it_listens(process)
