@@ -117,7 +117,11 @@ class Settings(BaseSettings):
     )
     body_timeout_seconds: float = Field(20, ge=0.01, le=3600, description="Longest time to receive a request's body.")
     drain_seconds: float = Field(
-        5, ge=0, le=3600, description="How long new requests get 503 after SIGTERM, before the process ends."
+        5,
+        ge=0,
+        le=3600,
+        description="How long new requests get 503 after SIGTERM. 0, for a proxy that asks no probe, also opens the "
+        "port only when the service is ready.",
     )
 
     max_streams: int = Field(32, ge=0, le=1024, description="Most streams that are open at the same time.")

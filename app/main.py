@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,7 +42,10 @@ def create_app(settings: Settings | None = None, factories: Factories | None = N
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Service]]:
         service = build_service(settings, factories)
         app.state.service = service
-        async with running(service, factories):
+        async with running(service, factories) as started:
+            # A proxy that asks no probe would send requests, which get 503 until then.
+            if not settings.drain_seconds:
+                await asyncio.wait((started,))
             yield {SERVICE: service}
         tracer.close()
 

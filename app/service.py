@@ -176,12 +176,12 @@ def build_service(settings: Settings, factories: Factories) -> Service:
 
 
 @contextlib.asynccontextmanager
-async def running(service: Service, factories: Factories) -> AsyncIterator[None]:
-    """Starts the service, which becomes ready in the background, and stops it."""
+async def running(service: Service, factories: Factories) -> AsyncIterator[asyncio.Task[None]]:
+    """Starts the service, which becomes ready in the background with the task that this yields, and stops it."""
     await service.pool.start()
     tasks = [asyncio.create_task(_warm_up(service, factories)), asyncio.create_task(_free_periodically(service))]
     try:
-        yield
+        yield tasks[0]
     finally:
         for task in tasks:
             task.cancel()

@@ -201,6 +201,11 @@ class TestEnding:
         assert process.wait(PATIENCE) == 0
         assert "Traceback" not in process.log
 
+    def test_without_a_drain_it_listens_once_it_is_ready(self, server: StartServer) -> None:
+        process = server(wait=False, drain_seconds=0)
+        _until_it_listens(process)
+        assert get(process, "/health/ready").status_code == 200
+
     def test_without_a_drain_sigterm_refuses_connections_and_no_request(self, server: StartServer) -> None:
         process = server(drain_seconds=0)
         with httpx.Client(trust_env=False) as kept:
@@ -213,7 +218,7 @@ class TestEnding:
         assert process.wait(PATIENCE) == 0
 
     def test_sigterm_while_it_starts_ends_it_too(self, server: StartServer) -> None:
-        process = server(wait=False)
+        process = server(wait=False, drain_seconds=5)
         _until_it_listens(process)
         process.signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
