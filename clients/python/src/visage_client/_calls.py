@@ -232,7 +232,10 @@ def result_of(call: Call, response: httpx.Response) -> Any:
     )
 
 
-def unreachable(error: httpx.TransportError) -> VisageError:
+def without_response(error: httpx.RequestError) -> VisageError:
+    """Why there is no response that can be read."""
+    if not isinstance(error, httpx.TransportError):
+        return VisageError("unexpected_response", "The response cannot be decoded, or leads in circles.")
     what = "did not respond in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
     return VisageError("unreachable", f"The service {what}.")
 
@@ -244,4 +247,4 @@ def checked(concurrency: int) -> int:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdigit() else None
+    return float(text) if text is not None and text.isdecimal() else None

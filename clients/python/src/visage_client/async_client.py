@@ -173,8 +173,8 @@ class AsyncVisage:
     async def _send_once(self, call: Call) -> Any:
         try:
             response = await self._http.request(**self._service.request(call))
-        except httpx.TransportError as error:
-            raise _calls.unreachable(error) from error
+        except httpx.RequestError as error:
+            raise _calls.without_response(error) from error
         return _calls.result_of(call, response)
 
 
