@@ -408,7 +408,11 @@ Answers = Sequence[tuple[int, dict[str, str], bytes]]
         # It does not say when to come back, or too late.
         ([(503, {}, BUSY)], 1, "overloaded"),
         ([(503, {"Retry-After": "61"}, BUSY)], 1, "overloaded"),
+        ([(503, {"Retry-After": "\u00b2"}, BUSY)], 1, "overloaded"),
         ([(500, {}, BUSY)], 1, "overloaded"),
+        # It may have been carried out.
+        ([(504, {"Retry-After": "0"}, b"<h1>Gateway Timeout</h1>")], 1, "unexpected_response"),
+        ([(200, {"Content-Encoding": "gzip"}, b"<h1>Welcome</h1>")], 1, "unexpected_response"),
         ([(502, {}, b"<h1>Bad Gateway</h1>")], 1, "unexpected_response"),
         ([(200, {}, b"<h1>Welcome</h1>")], 1, "unexpected_response"),
     ],

@@ -144,7 +144,8 @@ class Service:
     def retries(self, error: VisageError, attempt: int) -> bool:
         """Whether a request is sent again: only where the service has refused it and says when to come back."""
         wait = error.retry_after
-        return attempt < self._retries and wait is not None and wait <= self._longest_wait
+        refused = error.status in {429, 503}
+        return refused and attempt < self._retries and wait is not None and wait <= self._longest_wait
 
 
 def get(path: str, *results: int) -> Call:
