@@ -249,6 +249,20 @@ def test_a_stream_can_be_sent_and_received_apart(visage: Visage) -> None:
     assert stream.summary["frames"]["received"] == 4
 
 
+async def test_a_stream_that_is_opened_again_begins_anew(visage: Visage, async_visage: AsyncVisage) -> None:
+    stream = visage.stream()
+    for _ in range(2):
+        with stream:
+            assert stream.summary is None
+            assert stream.read(HAPPY)["frame"] == 0
+            stream.finish()
+    other = async_visage.stream()
+    for _ in range(2):
+        async with other:
+            assert (await other.read(HAPPY))["frame"] == 0
+            assert (await other.finish())["frames"]["read"] == 1
+
+
 def test_a_stream_that_is_refused_says_why(service: ServerProcess, visage: Visage) -> None:
     with pytest.raises(VisageError) as caught, visage.stream(model="nobody"):
         pass

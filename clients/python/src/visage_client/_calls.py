@@ -92,7 +92,7 @@ class ClientOptions(TypedDict, total=False):
 
     api_key: str | None
     timeout: float
-    """Seconds that a response may take, 40 by default."""
+    """Seconds that the service may be silent, 40 by default."""
     retries: int
     """How often a request is sent again that the service refuses for the moment, twice by default."""
     longest_wait: float

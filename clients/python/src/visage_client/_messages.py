@@ -117,7 +117,7 @@ class BaseStream:
         self, service: Service, options: Mapping[str, Any], on_event: Callable[[StreamEvent], None] | None
     ) -> None:
         query = urlencode(parameters(options))
-        self._address = f"{service.url.replace('http', 'ws', 1)}/stream{'?' if query else ''}{query}"
+        self._address = f"ws{service.url[4:]}/stream{'?' if query else ''}{query}"
         self._timeout = service.timeout
         self._connecting: dict[str, Any] = {
             "additional_headers": service.headers,
@@ -125,7 +125,11 @@ class BaseStream:
             "max_size": LARGEST_MESSAGE,
             "compression": None,
         }
-        self._conversation = Conversation(on_event)
+        self._on_event = on_event
+        self._begin()
+
+    def _begin(self) -> None:
+        self._conversation = Conversation(self._on_event)
         self._due = 0.0
 
     @property

@@ -86,6 +86,7 @@ class AsyncStream(_messages.BaseStream):
         await self._socket.close()
 
     async def __aenter__(self) -> Self:
+        self._begin()
         try:
             self._socket = await connect(self._address, **self._connecting)
         except (OSError, asyncio.TimeoutError, WebSocketException) as error:

@@ -90,6 +90,7 @@ class Stream(_messages.BaseStream):
         self._open.close()
 
     def __enter__(self) -> Self:
+        self._begin()
         try:
             self._socket = self._open.enter_context(connect(self._address, **self._connecting))
         except (OSError, WebSocketException) as error:
