@@ -105,6 +105,12 @@ def test_every_route_has_its_method(visage: Visage) -> None:
     assert visage.health()["status"] == "ok"
 
 
+def test_a_key_may_end_with_a_line_as_files_do(service: ServerProcess) -> None:
+    with Visage(service.url, api_key=f"{KEY}\n") as visage, visage.stream() as stream:
+        assert visage.stats()["success"]
+        assert stream.started
+
+
 def test_only_an_admin_reloads_models(visage: Visage, service: ServerProcess) -> None:
     with pytest.raises(VisageError) as caught:
         visage.reload_models()

@@ -124,7 +124,7 @@ class Service:
         longest_wait: float = 60,
     ) -> None:
         self.url = url.rstrip("/")
-        self.headers = {} if api_key is None else {"X-API-Key": api_key}
+        self.headers = {} if api_key is None else {"X-API-Key": api_key.strip()}
         self.timeout = timeout
         self._retries = retries
         self._longest_wait = longest_wait
