@@ -45,7 +45,8 @@ export interface StreamConnection {
 const LOST = 1006;
 /** Codes of a close after which the same stream may be opened again: lost, restarting, no room. */
 const TEMPORARY = new Set([1005, LOST, 1011, 1012, 1013]);
-const OPEN = 1;
+/** Milliseconds after which a frame of which nothing is said is taken for one beyond the client's rate, which is passed over. */
+const SILENCE = 2000;
 const FIRST_WAIT = 0.5;
 const LONGEST_WAIT = 15;
 
@@ -58,6 +59,9 @@ export class VisageStream {
   #state: StreamState = "connecting";
   #sent = 0;
   #settled = 0;
+  #interval = 0;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #error: VisageError | undefined;
   #told: VisageError | undefined;
@@ -79,7 +83,8 @@ export class VisageStream {
 
   /** Whether `send` would send now. */
   get ready(): boolean {
-    return this.#state === "open" && this.#sent - this.#settled < (this.#options.framesUnderWay ?? 2);
+    const underWay = this.#sent - this.#settled;
+    return this.#state === "open" && this.#pause === undefined && underWay < (this.#options.framesUnderWay ?? 2);
   }
 
   /**
@@ -99,13 +104,20 @@ export class VisageStream {
 
   /**
    * Sends an encoded picture, which `t` seconds belong to (default: the time of its arrival). Returns false and sends
-   * nothing while earlier frames are under way: a frame that is late is worth nothing, so take a newer one at `ready`.
+   * nothing while earlier frames are under way or the service's rate is reached: a frame that is late is worth nothing, so
+   * take a newer one at `ready`.
    */
   send(frame: Blob | ArrayBuffer | Uint8Array, t?: number): boolean {
     if (!this.ready || !this.#socket) return false;
     if (t !== undefined) this.#socket.send(JSON.stringify({ type: "time", t }));
     this.#socket.send(frame as Blob);
-    this.#sent++;
+    const number = this.#sent++;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      if (this.ready) this.#emit("ready", undefined);
+    }, this.#interval);
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#settle(number), SILENCE);
     return true;
   }
 
@@ -126,6 +138,7 @@ export class VisageStream {
   /** Closes the stream at once, without a summary. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#rest();
     this.#setState("closed");
     this.#socket?.close(1000);
     this.#fail(new VisageError("stream_closed", "The stream was closed."));
@@ -163,6 +176,7 @@ export class VisageStream {
     }
     if (message.type === "started") {
       this.#sent = this.#settled = this.#failures = 0;
+      this.#interval = 1000 / message.limits.frames_per_second;
       this.#error = undefined;
       this.#summarised = false;
       this.#setState("open");
@@ -188,13 +202,21 @@ export class VisageStream {
   }
 
   #settle(frame: number): void {
+    if (frame < this.#settled) return;
     this.#settled = frame + 1;
     if (this.ready) this.#emit("ready", undefined);
+  }
+
+  #rest(): void {
+    clearTimeout(this.#pause);
+    clearTimeout(this.#silence);
+    this.#pause = undefined;
   }
 
   #closedBy(socket: WebSocket, code: number): void {
     if (socket !== this.#socket || this.#closed()) return;
     this.#socket = undefined;
+    this.#rest();
     const reason = this.#error ?? (code === LOST && this.#state !== "open" ? unreachable() : closedWith(code));
     if (TEMPORARY.has(code) && this.#end === undefined) this.#connectLater(this.#error?.retryAfter, reason);
     else this.#finish(reason);

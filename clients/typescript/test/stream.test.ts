@@ -70,6 +70,7 @@ describe("with the service", () => {
     const error = once(stream, "error") as Promise<VisageError>;
     stream.send(new Uint8Array([1, 2, 3]));
     expect(await error).toMatchObject({ code: "unsupported_media_type" });
+    await once(stream, "ready");
     const prediction = once(stream, "prediction") as Promise<FramePrediction>;
     stream.send(happy);
     expect((await prediction).frame).toBe(1);
@@ -122,20 +123,41 @@ describe("the address", () => {
   });
 });
 
-describe("when the connection breaks", () => {
-  const STARTED = JSON.stringify({ type: "started", session: "1", labels: [] });
+const started = (rate: number) => JSON.stringify({ type: "started", session: "1", labels: [], limits: { frames_per_second: rate } });
+const STARTED = started(1000);
 
-  /** A service that does as told at each connection. */
-  async function service(each: (socket: NodeSocket, number: number) => void): Promise<string> {
-    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
-    servers.push(server);
-    let number = 0;
-    server.on("connection", (socket) => each(socket, number++));
-    await new Promise((resolve) => server.once("listening", resolve));
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("No address.");
-    return `http://127.0.0.1:${address.port}`;
-  }
+/** A service that does as told at each connection. */
+async function service(each: (socket: NodeSocket, number: number) => void): Promise<string> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  servers.push(server);
+  let number = 0;
+  server.on("connection", (socket) => each(socket, number++));
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("No address.");
+  return `http://127.0.0.1:${address.port}`;
+}
+
+describe("the pace", () => {
+  it("is no faster than the service reads", async () => {
+    const stream = open(await service((socket) => socket.send(started(1))));
+    await once(stream, "started");
+    expect(stream.send(happy)).toBe(true);
+    expect(stream.ready).toBe(false);
+    await once(stream, "ready");
+    expect(stream.send(happy)).toBe(true);
+  });
+
+  it("goes on after frames that the service passes over in silence", async () => {
+    const stream = open(await service((socket) => socket.send(STARTED)));
+    for (let sent = 0; sent < 3; sent++) {
+      await once(stream, "ready");
+      expect(stream.send(happy)).toBe(true);
+    }
+  });
+});
+
+describe("when the connection breaks", () => {
 
   it("connects anew by itself, and the session starts anew", async () => {
     const url = await service((socket, number) => {
