@@ -64,7 +64,8 @@ export type CompareOptions = CallOptions & Query<"compare">;
 export type MultimodalOptions = CallOptions & Query<"analyze_multimodal">;
 export type AnalyzeOptions = CallOptions & Query<"analyze_facial">;
 
-type Init = { signal: AbortSignal } | Record<never, never>;
+/** Results come as text: openapi-fetch's own error for what is no JSON has no status. */
+type Init = { parseAs: "text"; signal?: AbortSignal };
 
 /** Calls the routes of one service. It holds no connection and may be kept for as long as the program runs. */
 export class Visage {
@@ -171,14 +172,14 @@ export class Visage {
 
   /** How the service is. A service that cannot take requests says so in the result; only one that is not there throws. */
   async health(options: CallOptions = {}): Promise<Health> {
-    const { data: health, error } = await settled(this.#fetch.GET("/health", init(options.signal)));
-    const result = (health ?? error) as Health | undefined;
-    if (typeof result !== "object" || !("status" in result)) throw unexpected({});
+    const { data: text, error, response } = await this.#fetch.GET("/health", init(options.signal));
+    const result = (response.ok ? parsed(text) : error) as Health | undefined;
+    if (typeof result !== "object" || result === null || !("status" in result)) throw errorOf(response, result);
     return result;
   }
 
   async #token(): Promise<string> {
-    const { token } = await data<Schemas["Token"]>(this.#fetch.POST("/stream/token"));
+    const { token } = await data<Schemas["Token"]>(this.#fetch.POST("/stream/token", init(undefined)));
     return token;
   }
 
@@ -219,7 +220,7 @@ export class Visage {
 }
 
 function init(signal: AbortSignal | undefined): Init {
-  return signal ? { signal } : {};
+  return { parseAs: "text", ...(signal && { signal }) };
 }
 
 /** Files that the next batch may hold: the service refuses a whole batch of more than the client's rate has left. */
@@ -234,22 +235,22 @@ interface Settled {
   response: Response;
 }
 
-/** What openapi-fetch returns; JSON that cannot be parsed becomes an error of this package. */
-async function settled(call: Promise<Settled>): Promise<Settled> {
+/** What is in a text of JSON, undefined where it is none. */
+function parsed(text: unknown): unknown {
   try {
-    return await call;
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw unexpected({ cause });
-    throw cause;
+    return JSON.parse(text as string);
+  } catch {
+    return undefined;
   }
 }
 
 /** The result of a call, of the document's own type: openapi-fetch's loses the lengths of tuples. */
 async function data<Result extends object>(call: Promise<Settled>): Promise<Result> {
-  const { data: result, error, response } = await settled(call);
-  if (typeof result === "object" && result !== null) return result as Result;
-  if (response.ok) throw unexpected({ status: response.status });
-  throw errorOf(response, error);
+  const { data: text, error, response } = await call;
+  if (!response.ok) throw errorOf(response, error);
+  const result = parsed(text);
+  if (typeof result !== "object" || result === null) throw unexpected({ status: response.status });
+  return result as Result;
 }
 
 export { VisageError };

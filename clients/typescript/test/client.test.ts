@@ -157,8 +157,8 @@ describe("errors", () => {
     };
     for (const status of [200, 502]) {
       const client = new Visage({ url: await between(page(status)) });
-      expect(await failure(client.predict(happy))).toMatchObject({ code: "unexpected_response" });
-      expect(await failure(client.health())).toMatchObject({ code: "unexpected_response" });
+      expect(await failure(client.predict(happy))).toMatchObject({ code: "unexpected_response", status });
+      expect(await failure(client.health())).toMatchObject({ code: "unexpected_response", status });
     }
   });
 
