@@ -47,7 +47,14 @@ export function usePrediction(client: Pick<Visage, "predict">, defaults: Omit<Pr
     running.current = undefined;
     setState(IDLE);
   }, []);
-  useEffect(() => () => running.current?.abort(), []);
+  useEffect(
+    () => () => {
+      running.current?.abort();
+      // The state stays where React only hides the component (`<Activity>`).
+      setState((before) => (before.pending ? { ...before, pending: false } : before));
+    },
+    [],
+  );
   return { ...state, predict, reset };
 }
 

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { act, createElement, type FC } from "react";
+import { act, Activity, createElement, type FC } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VisageError, type PredictionResult, type Visage } from "../src/index.js";
@@ -62,6 +62,19 @@ describe("usePrediction", () => {
     await act(() => root.render(null));
     expect(signal!.aborted).toBe(true);
   });
+});
+
+it("is no longer pending after it was hidden, which aborts the call", async () => {
+  let state: PredictionState | undefined;
+  const client = { predict: () => new Promise<PredictionResult>(() => {}) };
+  const Component: FC = () => void (state = usePrediction(client));
+  const render = (mode: "visible" | "hidden") => act(() => root.render(createElement(Activity, { mode, children: createElement(Component) })));
+  await render("visible");
+  await act(async () => void state!.predict(picture));
+  expect(state!.pending).toBe(true);
+  await render("hidden");
+  await render("visible");
+  expect(state!.pending).toBe(false);
 });
 
 it("is no longer pending after a failure that is none of the client's, and throws it", async () => {
