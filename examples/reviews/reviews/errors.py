@@ -26,7 +26,7 @@ class InvalidRequest(ReviewsError):
 
 
 class EmptyText(ReviewsError):
-    """A query or a text without any letter or digit."""
+    """A query without any letter or digit, or a text of nothing but spaces."""
 
     code, status = "empty_text", 422
 

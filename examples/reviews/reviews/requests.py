@@ -56,8 +56,9 @@ class Texts(BaseModel):
             raise InvalidRequest('Send either "text" or "texts".')
         texts = [self.text] if self.text is not None else self.texts or []
         for number, text in enumerate(texts, 1):
-            if not has_words(text):
-                raise EmptyText(f"Text {number} has no words.")
+            # A review may be stars or emoji alone.
+            if not text.strip():
+                raise EmptyText(f"Text {number} is empty.")
             if len(text) > MOST_TEXT_CHARACTERS:
                 raise TextTooLong(f"Text {number} has {len(text)} characters; at most {MOST_TEXT_CHARACTERS} are read.")
         return texts

@@ -55,4 +55,5 @@ def _review(line: str, number: int, path: Path) -> Review:
             f'Line {number} of {path} is no review: it needs "text" of 1 to {LONGEST} characters, and may have "id", '
             '"emotion" (text) and "stars" (a whole number).'
         )
-    return Review(str(entry.get("id", number)), text, emotion, stars, entry.get("synthetic") is True)
+    own = entry.get("id")
+    return Review(str(number if own is None else own), text, emotion, stars, entry.get("synthetic") is True)

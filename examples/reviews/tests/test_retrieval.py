@@ -137,7 +137,7 @@ def test_many_reviews_get_hnsw_that_finds_what_an_exact_search_finds(monkeypatch
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_own_reviews_are_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "own.jsonl"
-    lines = json.dumps({"text": "Good."}) + "\n\n" + json.dumps({"id": "b", "text": "Bad.", "stars": 1})
+    lines = json.dumps({"text": "Good.", "id": None}) + "\n\n" + json.dumps({"id": "b", "text": "Bad.", "stars": 1})
     path.write_text(lines, encoding)
     first, second = read_reviews(path)
     assert (first.id, first.text, first.emotion, first.synthetic) == ("1", "Good.", None, False)

@@ -105,6 +105,8 @@ def test_sentiment(client: TestClient) -> None:
     assert all(abs(sum(each["shares"].values()) - 1) < 0.01 for each in result["results"])
     assert result["sentiment_by"] == "vader"
     assert client.post("/analyze_sentiment", json={"text": texts[0]}).json()["results"] == result["results"][:1]
+    wordless = client.post("/analyze_sentiment", json={"texts": ["😀", "★★★★★"]}).json()["results"]
+    assert [each["label"] for each in wordless] == ["positive", "neutral"]
 
 
 @pytest.mark.parametrize(
