@@ -197,9 +197,9 @@ class DetailsUnavailable(RetryableError):
     status = 503
     default_message = "This service cannot compute details at present. Leave out the parameter details."
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: float = 60) -> None:
         # Another replica may have what this one lacks; this one needs its operator.
-        super().__init__(message, retry_after=60)
+        super().__init__(message, retry_after=retry_after)
 
 
 class NotFound(VisageError):

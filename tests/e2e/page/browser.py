@@ -64,11 +64,11 @@ on_a_desktop = pytest.mark.parametrize("screen", [DESKTOP], ids=["desktop"], ind
 
 
 FONTS = {
-    "dejavu": Path("/usr/share/fonts/truetype/dejavu"),
-    "noto": Path("/usr/share/fonts/truetype/noto"),
+    "dejavu": Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    "noto": Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
 }
-"""Sets of fonts, by the folders that hold them: Debian's least, which are wide, and those of most phones. Chromium does
-not start without any."""
+"""Sets of fonts, by a file of the folder that holds them: Debian's least, which are wide, and those of most phones.
+Chromium does not start without any. A folder may hold symbols alone."""
 
 
 @contextmanager
@@ -86,10 +86,8 @@ def write_fontconfig(folder: Path, fonts: str) -> Path:
     """A fontconfig file that knows one set of fonts and no other."""
     rules = '<include ignore_missing="yes">/etc/fonts/conf.d</include>'
     file = folder / "fonts.conf"
-    file.write_text(
-        f"<?xml version='1.0'?><fontconfig><dir>{FONTS[fonts]}</dir>{rules}<cachedir>{folder}</cachedir></fontconfig>",
-        "utf-8",
-    )
+    held = f"<dir>{FONTS[fonts].parent}</dir>{rules}<cachedir>{folder}</cachedir>"
+    file.write_text(f"<?xml version='1.0'?><fontconfig>{held}</fontconfig>", "utf-8")
     return file
 
 
