@@ -70,4 +70,4 @@ format: $(DEV) ## Rewrite the code in the project's style
 -include ops.mk train.mk drills.mk bench.mk clients.mk bulk.mk examples.mk
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next app/web/edge build .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-* clients/*/node_modules clients/*/dist examples/*/node_modules examples/*/.next examples/*/.venv examples/*/.data tests/*/node_modules tests/*/*/node_modules tests/e2e/nextjs/.next tests/e2e/nextjs/app tests/e2e/nextjs/*.ts examples/nextjs/public/edge examples/nextjs/public/samples examples/nextjs/test-results examples/nextjs/next-env.d.ts examples/nextjs/*.tsbuildinfo app/web/edge app/web/.edge-* build htmlcov .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache */*/.ruff_cache .coverage .coverage.*

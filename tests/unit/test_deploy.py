@@ -748,6 +748,13 @@ class TestMake:
         assert words.count(f"VISAGE_PYTHON={tree}/.venv/bin/python") == 2
         assert all(str(tree) in word for word in words if str(tmp_path) in word)
 
+    def test_clean_leaves_nothing_that_the_targets_made(self, tree: Path) -> None:
+        removed = self.make(tree, "--dry-run", "clean").stdout.split()
+        ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if "*" not in line}
+        kept = {"__pycache__", "data", "runs", ".env", ".DS_Store"}
+        missing = {name for name in ignored - kept if not any(word.endswith(name) for word in removed)}
+        assert not missing
+
     def test_every_list_of_an_image_is_checked_on_its_platforms(self, tree: Path, dockerfile: str) -> None:
         wanted = self.make(tree, "--dry-run", "platforms").stdout
         lists = re.findall(r"\bfile=(\w+)", dockerfile)
