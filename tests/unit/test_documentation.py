@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.api.examples import PREDICTION
+
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 _MADE = {"node_modules", "build", "dist", "runs", "data"}
@@ -74,3 +76,12 @@ def test_each_query_parameter_is_named() -> None:
     }
     assert parameters
     assert not {name for name in parameters if not re.search(rf"[`?&]{name}[`=]", text)}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/api.md"])
+def test_the_first_result_is_that_of_the_schema_s_example(name: str) -> None:
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```", (ROOT / name).read_text(), re.MULTILINE | re.DOTALL)[0])
+    example = json.loads(json.dumps(PREDICTION))
+    assert shown["face"]["landmarks"].items() <= example["face"]["landmarks"].items()
+    assert shown["face"]["box"] == example["face"]["box"]
+    assert shown["probabilities"] == example["probabilities"]
