@@ -105,7 +105,10 @@ def settings_table() -> str:
 
 def environment() -> str:
     """An example of the environment: every setting, with its default."""
-    parts = ["# Copy to .env and uncomment the settings to change; each line has the default."]
+    parts = [
+        "# Copy to .env and uncomment the settings to change; each line has the default.\n"
+        "# Only Docker Compose reads .env. Elsewhere, set them in the environment: RATE_LIMIT=10/minute make run"
+    ]
     parts += [
         f"# {described(field)} {bounds_of(field)}".strip().replace("`", "") + f"\n# {name.upper()}={default_of(field)}"
         for name, field in Settings.model_fields.items()
