@@ -45,6 +45,14 @@ class Upload:
             raise EmptyFile
         return self.data
 
+    def picture(self) -> bytes:
+        """The file's bytes. Raises UnsupportedMediaType too, where there is text in place of a file."""
+        data = self.content()
+        # No picture is ASCII.
+        if not self.is_file and data.isascii():
+            raise UnsupportedMediaType(f"This is text, not a file. With curl, add an @: -F {self.field}=@photo.jpg")
+        return data
+
 
 async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
     """The bytes of a form's one file."""
@@ -54,7 +62,7 @@ async def one_file(request: Request, field: str, *, max_bytes: int) -> bytes:
         for upload in form.write(chunk):
             if found is not None:
                 raise InvalidRequest(f"Send one picture as the field '{field}'; POST /predict/batch takes several.")
-            found = upload.content()
+            found = upload.picture()
     form.require_end()
     if found is None:
         raise _no_file(field)

@@ -247,6 +247,15 @@ def test_a_wrong_body_is_one_error(client: TestClient, kwargs: dict[str, Any], s
     predict(client)
 
 
+@pytest.mark.parametrize(("path", "field"), [("/predict", "file"), ("/predict/batch", "files")])
+def test_the_name_of_a_file_in_its_place_is_told(client: TestClient, path: str, field: str) -> None:
+    body = client.post(path, files={field: (None, b"photo.jpg")}).json()
+    error = body if path == "/predict" else body["results"][0]
+    assert error["error"] == "unsupported_media_type"
+    assert f"-F {field}=@photo.jpg" in error["message"]
+    assert client.post(path, files={field: (None, b"\xff" + PICTURE)}).status_code == 200
+
+
 def test_a_file_that_is_too_large_is_refused(start: Start, script: Script) -> None:
     client = start(max_file_size_mb=0.01)
     assert code(client, **upload(b"x" * 10_486)) == (413, "file_too_large")

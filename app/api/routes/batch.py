@@ -142,7 +142,7 @@ class _Batch:
 
     async def _add(self, index: int, upload: Upload) -> None:
         try:
-            upload.content()
+            upload.picture()
         except VisageError as error:
             self._memory.give_back(upload.size)
             self._fail(index, upload, error)
