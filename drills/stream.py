@@ -240,9 +240,13 @@ def _flood(port: int) -> None:
     # The clients share the machine with the service, which they would not do in earnest.
     os.nice(19)
 
+    async def discard(websocket: ClientConnection) -> None:
+        async for _ in websocket:
+            pass
+
     async def client() -> None:
         async with opened(port) as websocket, asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(websocket, Session()))
+            tasks.create_task(discard(websocket))
             while True:
                 await websocket.send(FRAME)
                 await asyncio.sleep(0)
