@@ -197,7 +197,7 @@ class DetailsUnavailable(RetryableError):
     status = 503
     default_message = "This service cannot compute details at present. Leave out the parameter details."
 
-    def __init__(self, message: str | None = None, *, retry_after: float = 60) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: float = 60.0) -> None:
         # Another replica may have what this one lacks; this one needs its operator.
         super().__init__(message, retry_after=retry_after)
 

@@ -401,7 +401,7 @@ class WorkerPool:
             worker.thread.start()
         except RuntimeError as error:
             # The system gives the process no more threads.
-            self._on_pipeline_failed(worker, error)
+            self._on_start_failed(worker, error)
 
     async def _supervise(self) -> None:
         """Replaces hung workers, and tracks how long the queue has been full."""
@@ -453,7 +453,7 @@ class WorkerPool:
         if self.live == self.size:
             self._warm.set()
 
-    def _on_pipeline_failed(self, worker: _Worker, error: BaseException) -> None:
+    def _on_start_failed(self, worker: _Worker, error: BaseException) -> None:
         self.failure = f"A worker could not start: {error}"
         logger.error("%s. The next try is in %.0f s.", self.failure, _BUILD_RETRY)
         self._workers.remove(worker)
@@ -468,7 +468,7 @@ class WorkerPool:
         try:
             pipeline = self._factory()
         except BaseException as error:
-            self._call_on_loop(self._on_pipeline_failed, worker, error)
+            self._call_on_loop(self._on_start_failed, worker, error)
             return
         self._call_on_loop(self._on_pipeline_built, worker)
         try:
